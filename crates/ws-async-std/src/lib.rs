@@ -1,0 +1,1 @@
+//! WebSocket on async-std: dial, listen, serve.

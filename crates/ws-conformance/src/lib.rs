@@ -1,0 +1,1 @@
+//! Judges any WebSocket server or client: the conformance suite.

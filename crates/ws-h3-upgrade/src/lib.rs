@@ -1,0 +1,1 @@
+//! The WebSocket opening handshake over HTTP/3 (RFC 9220), without I/O.

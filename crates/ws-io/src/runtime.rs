@@ -1,0 +1,32 @@
+//! What the driver needs of an async runtime: a clock, timers and tasks.
+
+use std::fmt;
+use std::future::Future;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// An async runtime.
+///
+/// Implementations are small values that are cloned freely.
+pub trait Runtime: Clone + fmt::Debug + Send + Sync + Unpin + 'static {
+    /// The runtime's timer.
+    type Timer: Timer;
+
+    /// The current time of the runtime's clock, which a test may have paused.
+    fn now(&self) -> Instant;
+
+    /// A timer that fires at `at`.
+    fn timer(&self, at: Instant) -> Self::Timer;
+
+    /// Starts a task that runs on its own until it ends.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+}
+
+/// A timer that can be moved.
+pub trait Timer: Send + Unpin + 'static {
+    /// Moves the timer; it fires at `at` whether or not it had fired before.
+    fn reset(&mut self, at: Instant);
+
+    /// Ready once the time has come, and from then on until the next [`reset`](Self::reset).
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}

@@ -1,0 +1,118 @@
+//! The byte stream below a session: TCP, TLS, a Unix socket, an HTTP/2 or HTTP/3 stream, or your own.
+//!
+//! Writing hands over a [`Buf`] instead of slices so that a carrier whose own interface takes owned
+//! buffers (HTTP/2, HTTP/3) can take them without a copy.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use ws_session::TransportError;
+
+/// A full-duplex, ordered byte stream.
+///
+/// All methods are poll functions in the usual sense: after `Pending` the waker of `cx` is woken
+/// when a new call may make progress. A read and a write may be pending at the same time.
+pub trait Transport: Send + Unpin + 'static {
+    /// Appends at most `max` bytes to `buf` and returns how many; 0 means the peer has ended its
+    /// direction. Nothing is appended unless `Ready(Ok(_))` is returned.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed; it will not be read again.
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>>;
+
+    /// Takes bytes from the front of `buf`, advances it by what was taken, and returns how many.
+    /// `buf` is never empty. 0 means the stream takes no more bytes.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed; it will not be written again.
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>>;
+
+    /// Pushes out what the transport itself buffers (TLS records, HTTP frames).
+    ///
+    /// # Errors
+    ///
+    /// The stream failed.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends our direction in an orderly way (TCP FIN, TLS `close_notify`, `END_STREAM`); reading goes
+    /// on. Flushes first.
+    ///
+    /// # Errors
+    ///
+    /// The stream failed.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether the transport can be read before the handshake is complete; a client over HTTP/1.1
+    /// needs that.
+    fn supports_handshake_recv(&self) -> bool {
+        true
+    }
+
+    /// A short name for error messages and logs: `tcp`, `tls`, `h2` …
+    fn name(&self) -> &'static str;
+
+    /// The address of the peer, where there is one.
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Says what an I/O error means: `closed`, a TLS alert, or the error itself.
+    fn classify(&self, error: io::Error) -> TransportError {
+        TransportError::from(error)
+    }
+}
+
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        (**self).poll_read(cx, buf, max)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        (**self).poll_write(cx, buf)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        (**self).poll_shutdown(cx)
+    }
+
+    fn supports_handshake_recv(&self) -> bool {
+        (**self).supports_handshake_recv()
+    }
+
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        (**self).peer_addr()
+    }
+
+    fn classify(&self, error: io::Error) -> TransportError {
+        (**self).classify(error)
+    }
+}
+
+impl fmt::Debug for dyn Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("name", &self.name()).finish_non_exhaustive()
+    }
+}

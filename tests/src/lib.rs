@@ -1,0 +1,1 @@
+//! Tests that cross crates: frame literals, session pairs, drips, hostile transports.
