@@ -1,0 +1,144 @@
+//! From frames to messages: the order of fragments, limits, UTF-8 (RFC 6455 §5.4, §5.6).
+//!
+//! The assembler holds what the frame decoder must not keep: the bytes of a message whose frames
+//! come one by one. It does not see frame payloads that are a whole message by themselves.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::utf8::{Utf8Bytes, Utf8Validator};
+use crate::{DataKind, FrameError, FrameHeader, Limits, Message, OpCode, Violation};
+
+/// The message that is being received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Open {
+    pub(crate) kind: DataKind,
+    pub(crate) compressed: bool,
+    /// Whether parts of the message were handed out already.
+    pub(crate) in_chunks: bool,
+    /// Whether the current frame is the last one.
+    pub(crate) fin: bool,
+    /// Frames so far.
+    fragments: usize,
+    /// Payload bytes that the frames so far declared.
+    declared: u64,
+    /// Bytes of a compressed message that were handed out already.
+    delivered: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    open: Option<Open>,
+    pub(crate) buffer: BytesMut,
+    utf8: Utf8Validator,
+    max_message: usize,
+    max_fragments: usize,
+}
+
+impl Assembler {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            open: None,
+            buffer: BytesMut::new(),
+            utf8: Utf8Validator::new(),
+            max_message: limits.max_message(),
+            max_fragments: limits.max_fragments(),
+        }
+    }
+
+    pub(crate) const fn open(&self) -> Option<Open> {
+        self.open
+    }
+
+    /// Takes note of the header of a data frame.
+    pub(crate) fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), FrameError> {
+        let kind = match header.opcode {
+            OpCode::Text => Some(DataKind::Text),
+            OpCode::Binary => Some(DataKind::Binary),
+            _ => None,
+        };
+        let open = match (kind, &mut self.open) {
+            (Some(_), Some(_)) => return Err(Violation::InterleavedMessage.into()),
+            (None, None) => return Err(Violation::UnexpectedContinuation.into()),
+            (None, Some(open)) => open,
+            (Some(kind), none) => none.insert(Open {
+                kind,
+                compressed: header.reserved & FrameHeader::RSV1 != 0,
+                in_chunks: false,
+                fin: false,
+                fragments: 0,
+                declared: 0,
+                delivered: 0,
+            }),
+        };
+        open.fin = header.fin;
+        open.fragments += 1;
+        if open.fragments > self.max_fragments {
+            return Err(FrameError::TooManyFragments { max: self.max_fragments });
+        }
+        // What is compressed is counted when it is inflated.
+        open.declared = open.declared.saturating_add(header.payload_len);
+        if !open.compressed && open.declared > self.max_message as u64 {
+            let (size, max) = (open.declared, self.max_message);
+            return Err(FrameError::MessageTooBig { size, max });
+        }
+        Ok(())
+    }
+
+    /// Whether no frame came before the current one.
+    pub(crate) fn is_first_frame(&self) -> bool {
+        self.open.is_some_and(|open| open.fragments == 1)
+    }
+
+    /// Checks bytes of the message as they arrive.
+    pub(crate) fn check_text(&mut self, fresh: &[u8]) -> Result<(), FrameError> {
+        self.utf8.push(fresh).map_err(|_| FrameError::InvalidUtf8)
+    }
+
+    /// As [`check_text`](Self::check_text), for what stands in the buffer from this position on.
+    pub(crate) fn check_buffered_text(&mut self, from: usize) -> Result<(), FrameError> {
+        let fresh = self.buffer.get(from..).unwrap_or_default();
+        self.utf8.push(fresh).map_err(|_| FrameError::InvalidUtf8)
+    }
+
+    /// How long the buffer may grow.
+    pub(crate) fn buffer_limit(&self) -> usize {
+        self.max_message - self.open.map_or(0, |open| open.delivered).min(self.max_message)
+    }
+
+    /// Takes what the buffer holds as a chunk.
+    pub(crate) fn take_chunk(&mut self) -> Bytes {
+        let bytes = core::mem::take(&mut self.buffer).freeze();
+        if let Some(open) = &mut self.open {
+            open.in_chunks = true;
+            open.delivered = open.delivered.saturating_add(bytes.len());
+        }
+        bytes
+    }
+
+    /// Marks the message as one that is handed out in chunks.
+    pub(crate) fn set_in_chunks(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.in_chunks = true;
+        }
+    }
+
+    /// Ends the message whose bytes were all checked.
+    pub(crate) fn end(&mut self) -> Result<(), FrameError> {
+        let text = self.open.take().is_some_and(|open| open.kind == DataKind::Text);
+        if text && !self.utf8.is_complete() {
+            return Err(FrameError::InvalidUtf8);
+        }
+        Ok(())
+    }
+
+    /// Ends the message with these bytes, which were all checked.
+    pub(crate) fn end_with(&mut self, bytes: Bytes) -> Result<Message, FrameError> {
+        let text = self.open.is_some_and(|open| open.kind == DataKind::Text);
+        self.end()?;
+        Ok(if text {
+            Message::Text(Utf8Bytes::from_validated(bytes))
+        } else {
+            Message::Binary(bytes)
+        })
+    }
+}

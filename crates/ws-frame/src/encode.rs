@@ -1,0 +1,192 @@
+//! From messages to frames: the header, and for a client the mask.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::mask::mask;
+use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
+
+/// Payloads up to this many bytes are copied behind their header, larger ones are chained: a copy
+/// of this size costs less than a further piece in a vectored write.
+const COPY_LIMIT: usize = 2048;
+
+/// Copying and masking go in blocks of this size, so that a payload walks through the cache once.
+const MASK_BLOCK: usize = 16 * 1024;
+
+/// Appends frames to a [`WriteQueue`].
+#[derive(Debug)]
+pub struct FrameEncoder {
+    keys: Option<MaskKeys>,
+}
+
+impl FrameEncoder {
+    /// An encoder for a server: nothing is masked (RFC 6455 §5.1).
+    #[must_use]
+    pub const fn server() -> Self {
+        Self { keys: None }
+    }
+
+    /// An encoder for a client: every frame is masked with a key of its own.
+    #[must_use]
+    pub const fn client(keys: MaskKeys) -> Self {
+        Self { keys: Some(keys) }
+    }
+
+    /// Appends one frame. A payload of at most 2 KiB is copied behind its header. A larger one is
+    /// queued as it is; when it must be masked, in place if nobody else holds its memory, otherwise
+    /// in a copy.
+    ///
+    /// The caller answers for the rules between frames, for control frames of at most 125 bytes,
+    /// and for `reserved` (RSV1 = 4, RSV2 = 2, RSV3 = 1).
+    #[inline]
+    pub fn encode(
+        &mut self,
+        opcode: OpCode,
+        fin: bool,
+        reserved: u8,
+        payload: Bytes,
+        queue: &mut WriteQueue,
+    ) {
+        if payload.len() <= COPY_LIMIT {
+            return self.encode_slice(opcode, fin, reserved, &payload, queue);
+        }
+        let header = self.header(opcode, fin, reserved, payload.len());
+        queue.append(|tail| header.encode(tail));
+        queue.push(match header.mask {
+            None => payload,
+            Some(key) => masked(key, payload),
+        });
+    }
+
+    /// As [`encode`](Self::encode), and always copies the payload.
+    #[inline]
+    pub fn encode_slice(
+        &mut self,
+        opcode: OpCode,
+        fin: bool,
+        reserved: u8,
+        payload: &[u8],
+        queue: &mut WriteQueue,
+    ) {
+        let header = self.header(opcode, fin, reserved, payload.len());
+        queue.append(|tail| {
+            tail.reserve(FrameHeader::MAX_LEN + payload.len());
+            header.encode(tail);
+            let from = tail.len();
+            tail.put_slice(payload);
+            if let (Some(key), Some(copy)) = (header.mask, tail.get_mut(from..)) {
+                mask(key, 0, copy);
+            }
+        });
+    }
+
+    fn header(&mut self, opcode: OpCode, fin: bool, reserved: u8, len: usize) -> FrameHeader {
+        let mask = self.keys.as_mut().map(MaskKeys::next_key);
+        FrameHeader { fin, reserved, opcode, mask, payload_len: len as u64 }
+    }
+}
+
+/// The payload masked: in place when it is ours alone. The application cannot reach the bytes any
+/// more after that, so it cannot choose what goes out under a key it has seen (RFC 6455 §10.3).
+fn masked(key: [u8; 4], payload: Bytes) -> Bytes {
+    match payload.try_into_mut() {
+        Ok(mut own) => {
+            mask(key, 0, &mut own);
+            own.freeze()
+        }
+        Err(shared) => {
+            let mut copy = BytesMut::with_capacity(shared.len());
+            for block in shared.chunks(MASK_BLOCK) {
+                let from = copy.len();
+                copy.extend_from_slice(block);
+                if let Some(fresh) = copy.get_mut(from..) {
+                    mask(key, from, fresh);
+                }
+            }
+            copy.freeze()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use bytes::Buf;
+
+    use super::*;
+    use crate::{FrameDecoder, Limits, Role};
+
+    fn counting_keys() -> MaskKeys {
+        let mut n = 0_u32;
+        MaskKeys::new(move || {
+            n += 0x0101_0307;
+            n.to_be_bytes()
+        })
+    }
+
+    // RFC: WS-5.1-01, WS-5.1-03, WS-5.3-01, WS-5.2-04
+    #[test]
+    fn what_is_encoded_is_decoded_by_the_other_side() {
+        for len in [0, 1, 125, 126, 2048, 2049, 65_535, 65_536, 100_000] {
+            for shared in [false, true] {
+                let data: Vec<u8> = (0..=255).cycle().take(len).collect();
+                let sides = [
+                    (FrameEncoder::server(), Role::Client, false),
+                    (FrameEncoder::client(counting_keys()), Role::Server, true),
+                ];
+                for (mut encoder, reader, is_masked) in sides {
+                    let payload = Bytes::from(data.clone());
+                    let _other = shared.then(|| payload.clone());
+                    let mut queue = WriteQueue::new();
+                    encoder.encode(OpCode::Binary, true, 0, payload, &mut queue);
+                    let total = queue.len();
+                    let mut wire = BytesMut::from(&queue.copy_to_bytes(total)[..]);
+                    let mut decoder = FrameDecoder::new(reader, &Limits::default());
+                    let frame = decoder.decode(&mut wire).unwrap().expect("a whole frame");
+                    assert_eq!(frame.payload, data);
+                    assert_eq!(frame.header.mask.is_some(), is_masked);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_server_sends_a_large_payload_without_a_copy() {
+        let payload = Bytes::from(vec![1; 4096]);
+        let mut queue = WriteQueue::new();
+        FrameEncoder::server().encode(OpCode::Binary, true, 0, payload.clone(), &mut queue);
+        queue.advance(4);
+        assert_eq!(queue.chunk().as_ptr(), payload.as_ptr());
+    }
+
+    // RFC: WS-10.3-02
+    #[test]
+    fn a_client_masks_its_own_memory_in_place_and_leaves_shared_memory_alone() {
+        let own = Bytes::from(vec![1; 4096]);
+        let at = own.as_ptr();
+        let mut encoder = FrameEncoder::client(counting_keys());
+        let mut queue = WriteQueue::new();
+        encoder.encode(OpCode::Binary, true, 0, own, &mut queue);
+        queue.advance(8);
+        assert_eq!(queue.chunk().as_ptr(), at);
+
+        let shared = Bytes::from(vec![1; 4096]);
+        let mut queue = WriteQueue::new();
+        encoder.encode(OpCode::Binary, true, 0, shared.clone(), &mut queue);
+        assert!(shared.iter().all(|byte| *byte == 1));
+    }
+
+    // RFC: WS-5.3-02
+    #[test]
+    fn every_frame_has_a_key_of_its_own() {
+        let mut encoder = FrameEncoder::client(counting_keys());
+        let mut queue = WriteQueue::new();
+        for _ in 0..3 {
+            encoder.encode(OpCode::Text, true, 0, Bytes::from_static(b"x"), &mut queue);
+        }
+        let wire = queue.copy_to_bytes(21);
+        let keys: Vec<&[u8]> = wire.chunks(7).map(|frame| &frame[2..6]).collect();
+        assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
+    }
+}

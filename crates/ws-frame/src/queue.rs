@@ -1,0 +1,278 @@
+//! Encoded frames that wait to be written, ready for a vectored write.
+
+use alloc::collections::VecDeque;
+use core::fmt;
+
+#[cfg(feature = "std")]
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Bytes in the order they go out: small frames lie together in one buffer, large payloads are
+/// kept as they are.
+///
+/// As a [`Buf`] it gives a vectored write all its pieces at once, and gives out owned [`Bytes`]
+/// ([`Buf::copy_to_bytes`]) without a copy where one piece is enough.
+#[derive(Default)]
+pub struct WriteQueue {
+    /// Older than everything in the tail; none of them is empty.
+    chunks: VecDeque<Bytes>,
+    /// What is appended to.
+    tail: BytesMut,
+    /// How much of the tail was written.
+    tail_written: usize,
+    len: usize,
+}
+
+impl WriteQueue {
+    /// An empty queue; it holds no memory.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of bytes that wait.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a copy of these bytes.
+    #[inline]
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+        self.len += bytes.len();
+    }
+
+    /// Appends these bytes without a copy.
+    pub fn push(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.freeze_tail();
+        self.len += bytes.len();
+        self.chunks.push_back(bytes);
+    }
+
+    /// Gives up the memory of an empty queue, so that it can serve elsewhere; an unallocated buffer
+    /// when the queue is not empty.
+    pub fn release(&mut self) -> BytesMut {
+        if !self.is_empty() {
+            return BytesMut::new();
+        }
+        self.chunks = VecDeque::new();
+        self.tail_written = 0;
+        self.tail.clear();
+        core::mem::take(&mut self.tail)
+    }
+
+    /// Gives memory to a queue that has none; a queue that has some keeps its own.
+    pub fn adopt(&mut self, mut buffer: BytesMut) {
+        if self.tail.capacity() == 0 {
+            buffer.clear();
+            self.tail = buffer;
+        }
+    }
+
+    /// Whether the queue holds memory that [`release`](Self::release) would give up.
+    #[must_use]
+    pub fn is_releasable(&self) -> bool {
+        self.is_empty() && (self.tail.capacity() > 0 || self.chunks.capacity() > 0)
+    }
+
+    /// The buffer that small frames are appended to, from this length on.
+    #[inline]
+    pub(crate) fn append<R>(&mut self, write: impl FnOnce(&mut BytesMut) -> R) -> R {
+        let before = self.tail.len();
+        let result = write(&mut self.tail);
+        self.len += self.tail.len() - before;
+        result
+    }
+
+    fn unwritten_tail(&self) -> &[u8] {
+        self.tail.get(self.tail_written..).unwrap_or_default()
+    }
+
+    fn freeze_tail(&mut self) {
+        let mut bytes = self.tail.split();
+        bytes.advance(self.tail_written);
+        self.tail_written = 0;
+        if !bytes.is_empty() {
+            self.chunks.push_back(bytes.freeze());
+        }
+    }
+}
+
+impl Buf for WriteQueue {
+    fn remaining(&self) -> usize {
+        self.len
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self.chunks.front() {
+            Some(front) => front,
+            None => self.unwritten_tail(),
+        }
+    }
+
+    /// # Panics
+    ///
+    /// If fewer than `count` bytes wait.
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
+        self.len -= count;
+        while let Some(front) = self.chunks.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            self.chunks.pop_front();
+        }
+        self.tail_written += count;
+        if self.tail_written == self.tail.len() {
+            self.tail.clear();
+            self.tail_written = 0;
+        }
+    }
+
+    #[cfg(feature = "std")]
+    fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
+        let tail = self.unwritten_tail();
+        let tail = (!tail.is_empty()).then_some(tail);
+        let pieces = self.chunks.iter().map(|bytes| &bytes[..]).chain(tail);
+        let mut count = 0;
+        for (slot, piece) in dst.iter_mut().zip(pieces) {
+            *slot = IoSlice::new(piece);
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes the first `count` bytes, without a copy when they lie in one piece.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `count` bytes wait.
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        assert!(count <= self.len, "took {count} of {} bytes", self.len);
+        if self.chunks.is_empty() {
+            self.freeze_tail();
+        }
+        match self.chunks.front_mut() {
+            Some(front) if front.len() == count => {
+                self.len -= count;
+                self.chunks.pop_front().unwrap_or_default()
+            }
+            Some(front) if front.len() > count => {
+                self.len -= count;
+                front.split_to(count)
+            }
+            _ => {
+                let mut bytes = BytesMut::with_capacity(count);
+                while bytes.len() < count {
+                    let piece = self.chunk();
+                    let len = piece.len().min(count - bytes.len());
+                    bytes.extend_from_slice(piece.get(..len).unwrap_or_default());
+                    self.advance(len);
+                }
+                bytes.freeze()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for WriteQueue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteQueue").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Copy(Vec<u8>),
+        Push(Vec<u8>),
+        Advance(usize),
+        Take(usize),
+        Release,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let bytes = || proptest::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![
+            bytes().prop_map(Step::Copy),
+            bytes().prop_map(Step::Push),
+            (0_usize..60).prop_map(Step::Advance),
+            (0_usize..60).prop_map(Step::Take),
+            Just(Step::Release),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_fifo_of_bytes_under_any_use(steps in proptest::collection::vec(step(), 0..40)) {
+            let mut queue = WriteQueue::new();
+            let mut model: Vec<u8> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Copy(bytes) => {
+                        queue.extend_from_slice(&bytes);
+                        model.extend(bytes);
+                    }
+                    Step::Push(bytes) => {
+                        queue.push(Bytes::from(bytes.clone()));
+                        model.extend(bytes);
+                    }
+                    Step::Advance(count) => {
+                        let count = count.min(model.len());
+                        queue.advance(count);
+                        model.drain(..count);
+                    }
+                    Step::Take(count) => {
+                        let count = count.min(model.len());
+                        let taken = queue.copy_to_bytes(count);
+                        let expected: Vec<u8> = model.drain(..count).collect();
+                        prop_assert_eq!(taken, expected);
+                    }
+                    Step::Release => {
+                        let buffer = queue.release();
+                        prop_assert!(buffer.is_empty());
+                        queue.adopt(buffer);
+                    }
+                }
+                prop_assert_eq!(queue.len(), model.len());
+                let mut slices = [IoSlice::new(&[]); 64];
+                let count = queue.chunks_vectored(&mut slices);
+                let seen: Vec<u8> = slices[..count].iter().flat_map(|s| s.to_vec()).collect();
+                prop_assert_eq!(&seen, &model);
+                prop_assert!(queue.chunk().is_empty() == model.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_large_payload_is_handed_out_as_it_came_in() {
+        let payload = Bytes::from(vec![7; 10_000]);
+        let mut queue = WriteQueue::new();
+        queue.extend_from_slice(b"head");
+        queue.push(payload.clone());
+        queue.advance(4);
+        let out = queue.copy_to_bytes(10_000);
+        assert_eq!(out.as_ptr(), payload.as_ptr());
+    }
+}
