@@ -1,3 +1,90 @@
-//! The project's own commands.
+//! The project's own commands: `cargo xtask COMMAND`.
+//!
+//! One file per command; this one only chooses. Nothing here depends on the crates it checks, so
+//! that a broken crate never takes the checks down with it.
 
-fn main() {}
+#![expect(clippy::print_stdout, reason = "a command-line tool talks on its standard output")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the ban on clocks, threads and sleeping is for the libraries; this tool runs programs"
+)]
+
+mod ci;
+mod conformance;
+mod coverage;
+mod deny;
+mod docs;
+mod features;
+mod markdown;
+mod options;
+mod peers;
+mod process;
+mod product;
+mod source;
+mod steps;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+/// What a command answers: `Ok(false)` means that it ran and found something wrong.
+type Verdict = Result<bool, String>;
+
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(Vec<String>) -> Verdict,
+}
+
+const COMMANDS: &[Command] = &[
+    Command { name: "test", about: test::ABOUT, run: test::command },
+    Command { name: "ci", about: ci::ABOUT, run: ci::command },
+    Command { name: "tidy", about: tidy::ABOUT, run: tidy::command },
+    Command { name: "coverage", about: coverage::ABOUT, run: coverage::command },
+    Command { name: "features", about: features::ABOUT, run: features::command },
+    Command { name: "docs", about: docs::ABOUT, run: docs::command },
+    Command { name: "deny", about: deny::ABOUT, run: deny::command },
+    Command { name: "peers", about: peers::ABOUT, run: peers::command },
+    Command { name: "conformance", about: conformance::ABOUT, run: conformance::command },
+];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(name) = arguments.next() else {
+        help();
+        return ExitCode::from(2);
+    };
+    if ["help", "--help", "-h"].contains(&name.as_str()) {
+        help();
+        return ExitCode::SUCCESS;
+    }
+    let Some(command) = COMMANDS.iter().find(|command| command.name == name) else {
+        eprintln!("xtask: no command {name:?}; `cargo xtask help` lists them");
+        return ExitCode::from(2);
+    };
+    let arguments: Vec<String> = arguments.collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("cargo xtask {}: {}", command.name, command.about);
+        return ExitCode::SUCCESS;
+    }
+    match (command.run)(arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("xtask {name}: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn help() {
+    println!("usage: cargo xtask COMMAND [OPTIONS]\n");
+    for command in COMMANDS {
+        let mut lines = command.about.lines();
+        println!("  {:<12} {}", command.name, lines.next().unwrap_or_default());
+        for line in lines {
+            println!("  {:<12} {line}", "");
+        }
+    }
+}

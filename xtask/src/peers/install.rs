@@ -1,0 +1,204 @@
+//! Finds the peers, and installs the missing ones by name: Debian, PyPI and npm packages.
+//!
+//! Everything but the Debian packages goes into `target/peers`, inside the project and ignored.
+//! Nothing here fails the run: what could not be installed is said, and its peer is NOT RUN.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::{process, workspace};
+
+/// What a script needs to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Python with the package `websockets`.
+    Websockets,
+    /// Python with the packages `h2` and `wsproto`.
+    PythonH2,
+    /// Node alone.
+    Node,
+    /// Node with the package `ws`.
+    Ws,
+    /// Node with `playwright-core`, and the browser itself.
+    Chromium,
+}
+
+impl Need {
+    /// The program that runs the script.
+    pub(super) fn interpreter(self) -> Result<PathBuf, String> {
+        let found = match self {
+            Self::Websockets | Self::PythonH2 => python(),
+            Self::Node | Self::Ws | Self::Chromium => node(),
+        };
+        found.ok_or_else(|| "its interpreter is not installed".to_owned())
+    }
+}
+
+/// One try of an installer may take this long; there are [`TRIES`].
+const LIMIT: Duration = Duration::from_secs(600);
+const TRIES: usize = 3;
+
+/// Why a need is not met, or `None` when it is.
+pub(super) fn absent(need: Need) -> Option<String> {
+    let missing = |what: &str| Some(format!("{what} is not installed (xtask peers --install)"));
+    match need {
+        Need::Websockets if !imports("websockets") => missing("Python websockets"),
+        Need::PythonH2 if !imports("h2, wsproto") => missing("Python h2 with wsproto"),
+        Need::Node if node().is_none() => missing("node"),
+        Need::Ws if !requires("ws") => missing("node's ws"),
+        Need::Chromium if !requires("playwright-core") => missing("playwright-core"),
+        Need::Chromium if chromium().is_none() => missing("chromium"),
+        _ => None,
+    }
+}
+
+/// Installs what is missing and says loudly what could not be had.
+pub(crate) fn install() {
+    println!("\n=== installing peers ===");
+    let mut lost = Vec::new();
+    if let Some(packages) = debian_packages() {
+        lost.extend(debian(&packages).err());
+    }
+    if absent(Need::Websockets).is_some() || absent(Need::PythonH2).is_some() {
+        lost.extend(pypi().err());
+    }
+    if absent(Need::Ws).is_some() || !requires("playwright-core") {
+        lost.extend(npm().err());
+    }
+    for why in lost {
+        println!("!!! NOT INSTALLED: {why}");
+    }
+}
+
+/// The Debian packages for programs that are missing, or `None` when none is.
+fn debian_packages() -> Option<Vec<&'static str>> {
+    let mut packages = Vec::new();
+    if chromium().is_none() {
+        packages.push("chromium");
+    }
+    if !has_venv() {
+        packages.extend(["python3", "python3-venv"]);
+    }
+    if node().is_none() {
+        packages.push("nodejs");
+    }
+    if process::find(&["npm"]).is_none() {
+        packages.push("npm");
+    }
+    (!packages.is_empty()).then_some(packages)
+}
+
+fn debian(packages: &[&str]) -> Result<(), String> {
+    let what = format!("Debian packages {}", packages.join(", "));
+    if process::find(&["apt-get"]).is_none() {
+        return Err(format!("{what}: there is no apt-get here"));
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(["-q", "-o", "Acquire::Retries=3"]).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        command
+    };
+    try_often(|| apt(&["update"])).map_err(|why| format!("{what}: {why}"))?;
+    let arguments: Vec<&str> = ["install", "-y", "--no-install-recommends"]
+        .into_iter()
+        .chain(packages.iter().copied())
+        .collect();
+    try_often(|| apt(&arguments)).map_err(|why| format!("{what}: {why}"))
+}
+
+fn pypi() -> Result<(), String> {
+    let what = |why: String| format!("Python packages: {why}");
+    let environment = workspace::peers_directory().join("venv");
+    if !environment.join("bin").join("python").is_file() {
+        let python =
+            process::find(&["python3"]).ok_or_else(|| what("there is no python3".into()))?;
+        try_often(|| {
+            let mut command = Command::new(&python);
+            command.args(["-m", "venv"]).arg(&environment);
+            command
+        })
+        .map_err(what)?;
+    }
+    let list = workspace::root().join("tests/peers/python/requirements.txt");
+    try_often(|| {
+        let mut command = Command::new(environment.join("bin").join("python"));
+        command.args(["-m", "pip", "install", "--quiet", "--timeout", "60", "--retries", "5"]);
+        command.arg("--requirement").arg(&list);
+        command
+    })
+    .map_err(what)
+}
+
+fn npm() -> Result<(), String> {
+    let what = |why: String| format!("npm packages: {why}");
+    let directory = workspace::peers_directory().join("node");
+    std::fs::create_dir_all(&directory).map_err(|error| what(error.to_string()))?;
+    let list = workspace::root().join("tests/peers/node/package.json");
+    std::fs::copy(list, directory.join("package.json")).map_err(|error| what(error.to_string()))?;
+    try_often(|| {
+        let mut command = Command::new("npm");
+        command.args([
+            "install",
+            "--no-package-lock",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+        ]);
+        command.current_dir(&directory);
+        command
+    })
+    .map_err(what)
+}
+
+fn try_often(command: impl Fn() -> Command) -> Result<(), String> {
+    let mut why = String::new();
+    for attempt in 1..=TRIES {
+        match process::run_within(&mut command(), LIMIT) {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => why = format!("ended with {status}"),
+            Ok(None) => why = format!("not finished after {} s", LIMIT.as_secs()),
+            Err(error) => return Err(error),
+        }
+        println!("try {attempt} of {TRIES}: {why}");
+    }
+    Err(why)
+}
+
+/// The project's own Python environment if it was made, else the system's.
+fn python() -> Option<PathBuf> {
+    let own = workspace::peers_directory().join("venv").join("bin").join("python");
+    if own.is_file() { Some(own) } else { process::find(&["python3"]) }
+}
+
+fn node() -> Option<PathBuf> {
+    process::find(&["node", "nodejs"])
+}
+
+fn chromium() -> Option<PathBuf> {
+    process::find(&["chromium", "chromium-browser", "google-chrome"])
+}
+
+/// Where npm's packages were put.
+pub(super) fn node_modules() -> PathBuf {
+    workspace::peers_directory().join("node").join("node_modules")
+}
+
+fn has_venv() -> bool {
+    process::find(&["python3"]).is_some_and(|python| quiet(&python, &["-c", "import ensurepip"]))
+}
+
+fn imports(modules: &str) -> bool {
+    python().is_some_and(|python| quiet(&python, &["-c", &format!("import {modules}")]))
+}
+
+fn requires(module: &str) -> bool {
+    node().is_some() && node_modules().join(module).is_dir()
+}
+
+fn quiet(program: &Path, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

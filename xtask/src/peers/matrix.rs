@@ -1,0 +1,134 @@
+//! The table: every peer in every role that it can play, and how its script is called.
+//!
+//! In the arguments `{url}` is the address of the server and `{ca}` the file with the certificate
+//! authority to trust.
+
+use super::install::Need;
+
+/// What the peer is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Client,
+    Server,
+}
+
+impl Role {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+}
+
+/// One run of one peer.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) peer: &'static str,
+    pub(super) role: Role,
+    pub(super) carrier: &'static str,
+    /// The word for the table: `h1`, `h1 tls`, `h1 deflate`.
+    pub(super) what: &'static str,
+    /// `ws` or `wss`.
+    pub(super) scheme: &'static str,
+    pub(super) needs: Need,
+    /// Below `tests/peers`.
+    pub(super) script: &'static str,
+    pub(super) theirs: &'static [&'static str],
+    /// More options for our echo server (peer is a client) or echo client (peer is a server).
+    pub(super) ours: &'static [&'static str],
+}
+
+const fn client(
+    peer: &'static str,
+    what: &'static str,
+    scheme: &'static str,
+    needs: Need,
+    script: &'static str,
+    theirs: &'static [&'static str],
+) -> Row {
+    Row { peer, role: Role::Client, carrier: "h1", what, scheme, needs, script, theirs, ours: &[] }
+}
+
+const fn server(
+    peer: &'static str,
+    what: &'static str,
+    needs: Need,
+    script: &'static str,
+    theirs: &'static [&'static str],
+    ours: &'static [&'static str],
+) -> Row {
+    let role = Role::Server;
+    Row { peer, role, carrier: "h1", what, scheme: "ws", needs, script, theirs, ours }
+}
+
+impl Row {
+    const fn over(self, carrier: &'static str) -> Self {
+        Self { carrier, ..self }
+    }
+}
+
+const PY_CLIENT: &str = "python/h1_client.py";
+const PY_SERVER: &str = "python/h1_server.py";
+const NODE_CLIENT: &str = "node/ws_client.js";
+const NODE_SERVER: &str = "node/ws_server.js";
+const BROWSER: &str = "node/browser.js";
+const PY_H2_CLIENT: &str = "python/h2_client.py";
+const PY_H2_SERVER: &str = "python/h2_server.py";
+const HTTP2_CLIENT: &str = "node/http2_client.js";
+const HTTP2_SERVER: &str = "node/http2_server.js";
+
+pub(super) const ROWS: &[Row] = &[
+    client("websockets", "h1", "ws", Need::Websockets, PY_CLIENT, &["{url}"]),
+    client("websockets", "h1 tls", "wss", Need::Websockets, PY_CLIENT, &["{url}", "--ca", "{ca}"]),
+    client("websockets", "h1 deflate", "ws", Need::Websockets, PY_CLIENT, &["{url}", "--deflate"]),
+    server("websockets", "h1", Need::Websockets, PY_SERVER, &[], &["--check"]),
+    server(
+        "websockets",
+        "h1 deflate",
+        Need::Websockets,
+        PY_SERVER,
+        &["--deflate"],
+        &["--check", "--deflate"],
+    ),
+    server(
+        "websockets",
+        "h1 close from us",
+        Need::Websockets,
+        PY_SERVER,
+        &["--expect-close", "4001,bye"],
+        &["--close", "4001,bye"],
+    ),
+    server(
+        "websockets",
+        "h1 close from them",
+        Need::Websockets,
+        PY_SERVER,
+        &["--send-close", "4001,bye"],
+        &["--reflect"],
+    ),
+    client("ws", "h1", "ws", Need::Ws, NODE_CLIENT, &["{url}"]),
+    client("ws", "h1 tls", "wss", Need::Ws, NODE_CLIENT, &["{url}", "--ca", "{ca}"]),
+    client("ws", "h1 deflate", "ws", Need::Ws, NODE_CLIENT, &["{url}", "--deflate"]),
+    server("ws", "h1", Need::Ws, NODE_SERVER, &[], &["--check"]),
+    server("ws", "h1 deflate", Need::Ws, NODE_SERVER, &["--deflate"], &["--check", "--deflate"]),
+    client("chromium", "h1", "ws", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
+    client("chromium", "h1 tls", "wss", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
+    client("h2", "h2", "ws", Need::PythonH2, PY_H2_CLIENT, &["{url}"]).over("h2"),
+    client("h2", "h2 tls", "wss", Need::PythonH2, PY_H2_CLIENT, &["{url}", "--ca", "{ca}"])
+        .over("h2"),
+    server("h2", "h2", Need::PythonH2, PY_H2_SERVER, &[], &["--check", "--over", "h2"]).over("h2"),
+    client("http2", "h2", "ws", Need::Node, HTTP2_CLIENT, &["{url}"]).over("h2"),
+    client("http2", "h2 tls", "wss", Need::Node, HTTP2_CLIENT, &["{url}", "--ca", "{ca}"])
+        .over("h2"),
+    server("http2", "h2", Need::Node, HTTP2_SERVER, &[], &["--check", "--over", "h2"]).over("h2"),
+    client(
+        "chromium",
+        "h2",
+        "wss",
+        Need::Chromium,
+        BROWSER,
+        &["{url}", "--deflate", "--over", "h2"],
+    )
+    .over("h2"),
+];

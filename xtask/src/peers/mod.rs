@@ -1,0 +1,126 @@
+//! `cargo xtask peers`: real clients and servers of other people against ours.
+//!
+//! The peers are Python `websockets` and `h2`, node's `ws` and `http2`, and Chromium; small scripts
+//! in `tests/peers` drive them. A peer that is not installed is listed as NOT RUN, never as passed.
+
+mod install;
+mod matrix;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+pub(crate) use install::install;
+use matrix::{ROWS, Role, Row};
+
+use crate::options::Options;
+use crate::product::{self, Server};
+use crate::steps::{Outcome, Steps};
+use crate::{Verdict, process, workspace};
+
+pub(crate) const ABOUT: &str = "runs real peers against our echo server and client\n\
+--install       installs what is missing first (Debian, PyPI and npm packages by name)\n\
+--install-only  installs and stops\n\
+--over h1|h2|h3 the carriers to run (default h1)   --peer NAME";
+
+/// One peer script may take this long; each has a shorter limit of its own.
+const LIMIT: Duration = Duration::from_secs(240);
+
+pub(crate) fn command(arguments: Vec<String>) -> Verdict {
+    let options = Options::parse(arguments, &["over", "peer"], &["install", "install-only"])?;
+    if options.has("install") || options.has("install-only") {
+        install();
+    }
+    if options.has("install-only") {
+        return Ok(true);
+    }
+    let mut carriers = options.all("over");
+    if carriers.is_empty() {
+        carriers.push("h1");
+    }
+    let peers = options.all("peer");
+    let mut steps = Steps::default();
+    run(&mut steps, |row| {
+        carriers.contains(&row.carrier) && (peers.is_empty() || peers.contains(&row.peer))
+    });
+    Ok(steps.report())
+}
+
+/// The peers of HTTP/1.1, as steps of the test command.
+pub(crate) fn check(steps: &mut Steps) {
+    run(steps, |row| row.carrier == "h1");
+}
+
+fn run(steps: &mut Steps, wanted: impl Fn(&Row) -> bool) {
+    let rows: Vec<&Row> = ROWS.iter().filter(|row| wanted(row)).collect();
+    let ready = prepare();
+    for row in rows {
+        let name = format!("{} {} {}", row.peer, row.role.name(), row.what);
+        steps.run(&name, || match &ready {
+            Err(why) => Err(why.clone()),
+            Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
+            Ok(None) => match install::absent(row.needs) {
+                Some(why) => Ok(Outcome::Skipped(why)),
+                None => attempt(row),
+            },
+        });
+    }
+}
+
+/// Builds our side once; `Some` says why there is nothing to run the peers against.
+fn prepare() -> Result<Option<String>, String> {
+    for program in ["echo_server", "echo_client"] {
+        if !product::exists("examples", program) {
+            return Ok(Some(format!("there is no {program} yet")));
+        }
+    }
+    if product::build("ws-examples")? {
+        return Ok(None);
+    }
+    Err("the examples do not build".to_owned())
+}
+
+fn attempt(row: &Row) -> Result<Outcome, String> {
+    let authority = product::scratch()?.join("peers-ca.pem");
+    let passed = match row.role {
+        Role::Client => {
+            let server = Server::echo(&authority, row.ours)?;
+            let url = server.url(row.scheme).ok_or_else(|| format!("no {} address", row.scheme))?;
+            within(&mut script(row, &url, &authority)?)?
+        }
+        Role::Server => {
+            let mut command = script(row, "", &authority)?;
+            let server = Server::start(&mut command, 1)?;
+            let url = server.url(row.scheme).ok_or_else(|| format!("no {} address", row.scheme))?;
+            let mut client = Command::new(product::binary("echo_client"));
+            client.arg(&url).args(fill(row.ours, &url, &authority));
+            within(&mut client)?
+        }
+    };
+    Ok(passed)
+}
+
+fn within(command: &mut Command) -> Result<Outcome, String> {
+    Ok(match process::run_within(command, LIMIT)? {
+        Some(status) => Outcome::of(status.success(), "see above"),
+        None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
+    })
+}
+
+/// The peer's script with its arguments, in its interpreter.
+fn script(row: &Row, url: &str, authority: &Path) -> Result<Command, String> {
+    let interpreter = row.needs.interpreter()?;
+    let mut command = Command::new(interpreter);
+    command.arg(workspace::root().join("tests/peers").join(row.script));
+    command.args(fill(row.theirs, url, authority));
+    command.env("NODE_PATH", install::node_modules()).env("PYTHONUNBUFFERED", "1");
+    Ok(command)
+}
+
+/// Puts the address and the certificate authority in their places.
+fn fill(arguments: &[&str], url: &str, authority: &Path) -> Vec<String> {
+    let put = |argument: &&str| {
+        argument.replace("{url}", url).replace("{ca}", &authority.display().to_string())
+    };
+    arguments.iter().map(put).collect()
+}

@@ -1,0 +1,125 @@
+//! The programs under test: builds them, starts the echo server, finds out where it listens.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::{process, workspace};
+
+/// How long a server may take until it listens.
+const START: Duration = Duration::from_secs(30);
+
+/// Builds the binaries of `package` with optimisations; `Ok(false)` when that fails.
+pub(crate) fn build(package: &str) -> Result<bool, String> {
+    process::run(&mut process::cargo(&["build", "--release", "--package", package, "--bins"]))
+}
+
+/// Whether the source of a program exists yet.
+pub(crate) fn exists(package_directory: &str, program: &str) -> bool {
+    let sources = workspace::root().join(package_directory).join("src");
+    let named = [format!("bin/{program}.rs"), format!("bin/{program}/main.rs")];
+    named.iter().any(|file| sources.join(file).is_file())
+}
+
+/// The path of a program that [`build`] made.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    workspace::target_directory().join("release").join(file)
+}
+
+/// A directory for what a run writes: certificates, reports.
+pub(crate) fn scratch() -> Result<PathBuf, String> {
+    let directory = workspace::target_directory().join("xtask");
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| format!("{}: {error}", directory.display()))?;
+    Ok(directory)
+}
+
+/// A server in another process; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    urls: Vec<String>,
+}
+
+impl Server {
+    /// Starts `command` and waits until it has printed `count` lines `listening URL`.
+    pub(crate) fn start(command: &mut Command, count: usize) -> Result<Self, String> {
+        let name = Path::new(command.get_program()).display().to_string();
+        command.stdout(Stdio::piped()).stdin(Stdio::null());
+        let child = command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
+        let mut server = Self { child, urls: Vec::new() };
+        let (sender, lines) = mpsc::channel();
+        if let Some(output) = server.child.stdout.take() {
+            // Reads on to the end, so that the server never blocks on a full pipe.
+            thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    // Nobody listens any more once all addresses are known.
+                    let _ = sender.send(line);
+                }
+            });
+        }
+        let deadline = Instant::now() + START;
+        while server.urls.len() < count {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match lines.recv_timeout(left) {
+                Ok(line) => server.urls.extend(address(&line)),
+                Err(_) => return Err(format!("{name} did not say where it listens")),
+            }
+        }
+        Ok(server)
+    }
+
+    /// Our echo server on port 0, plain and with TLS; its authority goes to `authority`.
+    pub(crate) fn echo(authority: &Path, extra: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(binary("echo_server"));
+        command.args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]);
+        command.arg("--ca-out").arg(authority).args(["--deflate", "--origin", "any"]).args(extra);
+        Self::start(&mut command, 2)
+    }
+
+    /// The first address with this scheme (`ws`, `wss`), where `http` counts as `ws`.
+    pub(crate) fn url(&self, scheme: &str) -> Option<String> {
+        let wanted = format!("{scheme}://");
+        self.urls.iter().map(|url| websocket(url)).find(|url| url.starts_with(&wanted))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is gone.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn address(line: &str) -> Option<String> {
+    line.strip_prefix("listening ").map(|url| url.trim().to_owned())
+}
+
+fn websocket(url: &str) -> String {
+    match url.strip_prefix("http") {
+        Some(rest) => format!("ws{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_from_listening_lines_only() {
+        assert_eq!(address("listening ws://127.0.0.1:9/"), Some("ws://127.0.0.1:9/".to_owned()));
+        assert_eq!(address("warning: nothing"), None);
+    }
+
+    #[test]
+    fn a_page_address_stands_for_its_socket_address() {
+        assert_eq!(websocket("https://localhost:1/"), "wss://localhost:1/");
+        assert_eq!(websocket("ws://localhost:1/"), "ws://localhost:1/");
+    }
+}

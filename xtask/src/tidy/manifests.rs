@@ -1,0 +1,91 @@
+//! What every manifest must say, and where dependencies may come from.
+
+use super::Findings;
+use crate::workspace::{self, Member};
+
+pub(super) fn check(members: &[Member], findings: &mut Findings) -> Result<(), String> {
+    let root = workspace::read("Cargo.toml")?;
+    if !root.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"") {
+        findings.violation("Cargo.toml", "the workspace lints must forbid unsafe code");
+    }
+    for member in members {
+        let place = format!("{}/Cargo.toml", member.directory);
+        for what in missing(member) {
+            findings.violation(&place, what);
+        }
+    }
+    for source in foreign_sources(&workspace::read("Cargo.lock")?) {
+        findings.violation("Cargo.lock", &format!("a dependency from outside: {source}"));
+    }
+    Ok(())
+}
+
+fn missing(member: &Member) -> Vec<&'static str> {
+    let manifest = &member.manifest;
+    let mut missing = Vec::new();
+    if !(manifest.contains("[lints]\nworkspace = true")
+        || manifest.contains("lints.workspace = true"))
+    {
+        missing.push("must take the lints of the workspace");
+    }
+    for (key, what) in [
+        ("version.workspace = true", "must take its version from the workspace"),
+        ("edition.workspace = true", "must take its edition from the workspace"),
+        ("rust-version.workspace = true", "must take its rust-version from the workspace"),
+        ("license.workspace = true", "must take its licence from the workspace"),
+        ("description = \"", "must have a description"),
+    ] {
+        if !manifest.lines().any(|line| line.starts_with(key)) {
+            missing.push(what);
+        }
+    }
+    if !member.is_crate() && !manifest.lines().any(|line| line == "publish = false") {
+        missing.push("is not for publishing and must say `publish = false`");
+    }
+    missing
+}
+
+/// Sources in the lock file other than cargo's default registry.
+fn foreign_sources(lock: &str) -> Vec<&str> {
+    let mut sources: Vec<&str> = lock
+        .lines()
+        .filter_map(|line| line.strip_prefix("source = "))
+        .map(|source| source.trim_matches('"'))
+        .filter(|source| !source.starts_with("registry+https://github.com/rust-lang/"))
+        .collect();
+    sources.dedup();
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dependency_from_a_repository_or_another_registry_is_found() {
+        let lock = "source = \"registry+https://github.com/rust-lang/index\"\n\
+            source = \"git+https://example.com/fork#1\"\n\
+            source = \"registry+https://example.com/index\"\n";
+        let found = foreign_sources(lock);
+        assert_eq!(found, ["git+https://example.com/fork#1", "registry+https://example.com/index"]);
+    }
+
+    #[test]
+    fn a_manifest_without_the_common_keys_is_told_what_is_missing() {
+        let member = Member {
+            name: "x".into(),
+            directory: "crates/x".into(),
+            manifest: "[package]\nname = \"x\"\nversion.workspace = true\n".into(),
+        };
+        assert_eq!(
+            missing(&member),
+            [
+                "must take the lints of the workspace",
+                "must take its edition from the workspace",
+                "must take its rust-version from the workspace",
+                "must take its licence from the workspace",
+                "must have a description",
+            ]
+        );
+    }
+}
