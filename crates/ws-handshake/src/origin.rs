@@ -1,0 +1,173 @@
+//! Which web pages may open a connection (RFC 6455 §10.2, RFC 6454).
+//!
+//! A browser sends cookies with every WebSocket handshake, whatever page asked for it; the `Origin`
+//! it adds is the only thing that keeps a foreign page out. Other programs can write any `Origin`
+//! they like, so this is no authentication.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::authority::Authority;
+use crate::error::HandshakeError;
+
+/// The decision about a request's `Origin`.
+///
+/// A request without `Origin` is not from a browser's page and passes under every policy. `null`
+/// (sandboxed frames, local files) passes only when listed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OriginPolicy {
+    /// Scheme, host and port must be those the request was sent to. Behind a proxy that ends TLS or
+    /// rewrites `Host`, list the public origins instead.
+    #[default]
+    SameOrigin,
+    /// Exactly these origins, written like `https://example.com` or `http://localhost:8080`.
+    List(Vec<String>),
+    /// Everyone. Right only if nothing a browser sends by itself (cookies, client certificates, an
+    /// address inside a private network) grants access.
+    Any,
+}
+
+impl OriginPolicy {
+    /// Judges `origin` for a request sent to `authority` over a `secure` (TLS) connection or not.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::OriginNotAllowed`]: answer 403.
+    pub fn check(
+        &self,
+        origin: Option<&str>,
+        secure: bool,
+        authority: &str,
+    ) -> Result<(), HandshakeError> {
+        let Some(origin) = origin else { return Ok(()) };
+        let allowed = match self {
+            Self::Any => true,
+            Self::SameOrigin => is_same_origin(origin, secure, authority),
+            Self::List(list) => list.iter().any(|listed| are_equal(listed, origin)),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(HandshakeError::OriginNotAllowed { origin: origin.into() })
+        }
+    }
+}
+
+fn is_same_origin(origin: &str, secure: bool, authority: &str) -> bool {
+    let (scheme, port) = if secure { ("https", 443) } else { ("http", 80) };
+    let Some((found, place)) = split(origin) else { return false };
+    found.eq_ignore_ascii_case(scheme)
+        && Authority::parse(authority).is_some_and(|ours| ours.is_same(&place, port))
+}
+
+fn are_equal(listed: &str, origin: &str) -> bool {
+    match (split(listed), split(origin)) {
+        (Some((scheme, place)), Some((their_scheme, their_place))) => {
+            let port = default_port(scheme);
+            scheme.eq_ignore_ascii_case(their_scheme) && place.is_same(&their_place, port)
+        }
+        // `null`, and opaque schemes that have no host.
+        _ => listed.eq_ignore_ascii_case(origin),
+    }
+}
+
+/// Scheme and place of a serialised origin; `None` for `null` and whatever else is no such thing.
+fn split(origin: &str) -> Option<(&str, Authority<'_>)> {
+    let (scheme, place) = origin.split_once("://")?;
+    Some((scheme, Authority::parse(place)?))
+}
+
+/// 0, which no origin has, for schemes without a default of their own.
+fn default_port(scheme: &str) -> u16 {
+    if scheme.eq_ignore_ascii_case("https") {
+        443
+    } else if scheme.eq_ignore_ascii_case("http") {
+        80
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC: WS-10.2-01, WS-4.2.2-04, WS-4.2.2-05
+    #[test]
+    fn same_origin_compares_scheme_host_and_port() {
+        let rows = [
+            ("http://a.example", false, "a.example", true),
+            ("http://A.EXAMPLE", false, "a.example", true),
+            ("HTTP://a.example", false, "A.example", true),
+            ("http://a.example:80", false, "a.example", true),
+            ("http://a.example", false, "a.example:80", true),
+            ("https://a.example", true, "a.example:443", true),
+            ("http://a.example:8080", false, "a.example:8080", true),
+            ("http://[::1]:9", false, "[0::1]:9", true),
+            ("https://a.example", false, "a.example", false),
+            ("http://a.example", true, "a.example", false),
+            ("http://a.example:8080", false, "a.example", false),
+            ("http://a.example", false, "a.example:8080", false),
+            ("http://a.example.evil", false, "a.example", false),
+            ("http://evil-a.example", false, "a.example", false),
+            ("http://x.a.example", false, "a.example", false),
+            ("http://a.example@evil", false, "a.example", false),
+            ("http://a.example/", false, "a.example", false),
+            ("http://a.example/x", false, "a.example", false),
+            ("null", false, "a.example", false),
+            ("null", false, "null", false),
+            ("", false, "a.example", false),
+            ("a.example", false, "a.example", false),
+            ("file://", false, "a.example", false),
+            ("http://a.example", false, "", false),
+            ("http://a.example, http://evil", false, "a.example", false),
+        ];
+        for (origin, secure, authority, want) in rows {
+            let got = OriginPolicy::SameOrigin.check(Some(origin), secure, authority);
+            assert_eq!(got.is_ok(), want, "{origin} {secure} {authority}");
+        }
+    }
+
+    #[test]
+    fn a_list_allows_what_it_lists_and_nothing_else() {
+        let list = ["https://a.example", "http://localhost:8080", "chrome-extension://abc", "null"];
+        let policy = OriginPolicy::List(list.map(String::from).to_vec());
+        let rows = [
+            ("https://a.example", true),
+            ("https://A.example:443", true),
+            ("http://localhost:8080", true),
+            ("chrome-extension://abc", true),
+            ("null", true),
+            ("http://a.example", false),
+            ("http://localhost", false),
+            ("https://b.a.example", false),
+            ("https://a.example.b", false),
+            ("", false),
+        ];
+        for (origin, want) in rows {
+            assert_eq!(policy.check(Some(origin), false, "x").is_ok(), want, "{origin}");
+        }
+        let no_null = OriginPolicy::List(alloc::vec!["https://a.example".into()]);
+        assert!(no_null.check(Some("null"), true, "a.example").is_err());
+    }
+
+    // RFC: WS-4.2.1-07
+    #[test]
+    fn a_request_without_origin_is_not_taken_for_a_browser() {
+        for policy in [OriginPolicy::SameOrigin, OriginPolicy::List(Vec::new()), OriginPolicy::Any]
+        {
+            assert_eq!(policy.check(None, false, "a.example"), Ok(()));
+        }
+        assert_eq!(OriginPolicy::Any.check(Some("null"), false, "a"), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_names_the_origin() {
+        let origin = "https://evil.example";
+        assert_eq!(
+            OriginPolicy::default().check(Some(origin), true, "a.example"),
+            Err(HandshakeError::OriginNotAllowed { origin: origin.into() })
+        );
+    }
+}
