@@ -1,0 +1,184 @@
+//! The compressor of one direction (RFC 7692 §7.2.1).
+
+use bytes::{BufMut, BytesMut};
+use flate2::{Compress, FlushCompress};
+
+use crate::error::Error;
+use crate::params::{MAX_WINDOW_BITS, MIN_WINDOW_BITS};
+use crate::pool::{self, Kind};
+use crate::shared::SharedMessage;
+
+/// Compresses the messages of one direction.
+///
+/// Holds nothing until its first message. With context takeover it then keeps its context (see
+/// the [crate] docs for sizes) until [`Deflater::release`]; without, it borrows one from a pool for
+/// each message.
+///
+/// **What [`Deflater::compress`] returned must be sent, in order and in full.** The peer's window
+/// is built from it. Messages sent uncompressed do not matter (RFC 7692 §7.2.2).
+#[derive(Debug)]
+pub struct Deflater {
+    kind: Kind,
+    context_takeover: bool,
+    context: Option<Compress>,
+    mid_message: bool,
+}
+
+impl Deflater {
+    /// A compressor with a window of 2^`window_bits` bytes, brought into 9 to 15, and of `level` 0
+    /// to 9.
+    #[must_use]
+    pub fn new(window_bits: u8, context_takeover: bool, level: u8) -> Self {
+        let window_bits = window_bits.clamp(MIN_WINDOW_BITS, MAX_WINDOW_BITS);
+        let kind = Kind { window_bits, level: level.min(9) };
+        Self { kind, context_takeover, context: None, mid_message: false }
+    }
+
+    /// Compresses a message, or the next fragment of one, and appends the payload to `out`.
+    ///
+    /// All fragments of a message are one stream: RSV1 goes on the first frame only. Every
+    /// fragment is flushed, so the peer can inflate all of it on arrival; the last one is cut as
+    /// RFC 7692 §7.2.1 says, and an empty message is the single byte `00`. `out` grows by at most
+    /// an eighth of the input and 64 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CompressorFailed`] when the flate2 backend misbehaves; never for any input. `out`
+    /// is then as it was, and the context is given up.
+    pub fn compress(
+        &mut self,
+        input: &[u8],
+        last_fragment: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), Error> {
+        let start = out.len();
+        let written = self.write(input, last_fragment, out);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        self.mid_message = !last_fragment && written.is_ok();
+        if written.is_err() || (last_fragment && !self.context_takeover) {
+            self.release();
+        }
+        written
+    }
+
+    /// The payload of a message that was compressed once for many, if this direction permits it.
+    ///
+    /// `None` in the middle of a message, and when the window agreed on here is smaller than the
+    /// one it was compressed with. Otherwise the payload **must be sent**, with RSV1 set: this
+    /// counts as [`Deflater::note_foreign_message`].
+    pub fn adopt(&mut self, message: &SharedMessage) -> Option<bytes::Bytes> {
+        if self.mid_message || message.window_bits() > self.kind.window_bits {
+            return None;
+        }
+        self.note_foreign_message();
+        Some(message.payload().clone())
+    }
+
+    /// Takes note that a compressed message goes out which this compressor has not seen.
+    ///
+    /// A receiver with context takeover can inflate any message that refers to nothing before
+    /// itself, but the message then lies in its window, and every distance from later messages to
+    /// earlier ones is off by its length. So this compressor starts again with an empty window:
+    /// what follows refers neither to the foreign message nor behind it. Costs the history, and is
+    /// free without context takeover.
+    pub fn note_foreign_message(&mut self) {
+        self.release();
+    }
+
+    /// Gives up the context, and with it the memory, until the next message.
+    ///
+    /// Legal at any time between messages: the next one just starts with an empty window, and
+    /// compresses a little worse. In the middle of a message this does nothing.
+    pub fn release(&mut self) {
+        if self.mid_message {
+            return;
+        }
+        if let Some(context) = self.context.take() {
+            pool::give_compressor(self.kind, context);
+        }
+    }
+
+    /// Whether a context is held, which is what costs memory.
+    #[must_use]
+    pub fn holds_context(&self) -> bool {
+        self.context.is_some()
+    }
+
+    /// Size of the window as a power of two, 9 to 15.
+    #[must_use]
+    pub fn window_bits(&self) -> u8 {
+        self.kind.window_bits
+    }
+
+    fn write(
+        &mut self,
+        input: &[u8],
+        last_fragment: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), Error> {
+        if input.is_empty() {
+            // A second flush in a row yields nothing; the stream is at a byte boundary anyway.
+            if last_fragment {
+                out.put_u8(EMPTY_BLOCK_HEADER);
+            }
+            return Ok(());
+        }
+        let kind = self.kind;
+        let context = self.context.get_or_insert_with(|| pool::take_compressor(kind));
+        sync_flush(context, input, out)?;
+        if !out.ends_with(&TAIL) {
+            return Err(Error::CompressorFailed);
+        }
+        if last_fragment {
+            out.truncate(out.len() - TAIL.len());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Deflater {
+    fn drop(&mut self) {
+        self.mid_message = false;
+        self.release();
+    }
+}
+
+/// Compresses all of `input` and ends with an empty stored block.
+fn sync_flush(context: &mut Compress, input: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+    let mut rest = input;
+    let mut filled = out.len();
+    loop {
+        // Zeroed room, because writing to uninitialised room takes unsafe code; it costs a few per
+        // cent of nothing.
+        let step = (rest.len() + rest.len() / 8 + SLACK).min(STEP);
+        out.resize(filled + step, 0);
+        let (_, room) = out.split_at_mut(filled);
+        let (read, wrote) = (context.total_in(), context.total_out());
+        context.compress(rest, room, FlushCompress::Sync).map_err(|_| Error::CompressorFailed)?;
+        let read = as_len(context.total_in() - read);
+        let wrote = as_len(context.total_out() - wrote);
+        rest = rest.get(read..).unwrap_or_default();
+        filled += wrote;
+        if wrote < step {
+            out.truncate(filled);
+            return if rest.is_empty() { Ok(()) } else { Err(Error::CompressorFailed) };
+        }
+    }
+}
+
+/// What one call moved: never more than the slices it was given.
+#[expect(clippy::cast_possible_truncation, reason = "the difference is at most a slice's length")]
+pub(crate) fn as_len(moved: u64) -> usize {
+    moved as usize
+}
+
+/// How a flush ends, and what RFC 7692 §7.2.1 cuts off the last fragment.
+pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+/// An empty stored block without its [`TAIL`].
+const EMPTY_BLOCK_HEADER: u8 = 0x00;
+/// Room beyond the input's own size: block headers and the flush.
+const SLACK: usize = 48;
+/// Most room made at once.
+const STEP: usize = 16 * 1024;
