@@ -22,6 +22,7 @@ pub struct WriteQueue {
     /// How much of the tail was written.
     tail_written: usize,
     len: usize,
+    taken: u64,
 }
 
 impl WriteQueue {
@@ -41,6 +42,13 @@ impl WriteQueue {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
+    }
+
+    /// How many bytes were taken off the queue since it was made: whether this moves tells whether
+    /// the peer takes what we send.
+    #[must_use]
+    pub const fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Appends a copy of these bytes.
@@ -95,6 +103,11 @@ impl WriteQueue {
         result
     }
 
+    const fn count_taken(&mut self, count: usize) {
+        self.len -= count;
+        self.taken += count as u64;
+    }
+
     fn unwritten_tail(&self) -> &[u8] {
         self.tail.get(self.tail_written..).unwrap_or_default()
     }
@@ -126,7 +139,7 @@ impl Buf for WriteQueue {
     /// If fewer than `count` bytes wait.
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
-        self.len -= count;
+        self.count_taken(count);
         while let Some(front) = self.chunks.front_mut() {
             if count < front.len() {
                 front.advance(count);
@@ -167,12 +180,13 @@ impl Buf for WriteQueue {
         }
         match self.chunks.front_mut() {
             Some(front) if front.len() == count => {
-                self.len -= count;
+                self.count_taken(count);
                 self.chunks.pop_front().unwrap_or_default()
             }
             Some(front) if front.len() > count => {
-                self.len -= count;
-                front.split_to(count)
+                let bytes = front.split_to(count);
+                self.count_taken(count);
+                bytes
             }
             _ => {
                 let mut bytes = BytesMut::with_capacity(count);

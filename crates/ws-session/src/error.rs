@@ -1,9 +1,11 @@
 //! What can go wrong, by guilt: the transport failed (here), the peer broke the protocol
-//! (`ws_frame::FrameError`), or the caller misused us (`SendError`).
+//! (`ws_frame::FrameError`), or the caller misused us ([`SendError`]).
 
 use std::error::Error;
 use std::fmt;
 use std::io;
+
+use ws_frame::CloseCode;
 
 /// The transport below the session failed or went away.
 #[derive(Debug)]
@@ -66,3 +68,61 @@ impl Error for TransportError {
         }
     }
 }
+
+/// The caller asked for what must not leave. Nothing was queued and the session goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// A close frame was sent or the session is over: no data may follow (RFC 6455 §5.5.1).
+    Closed,
+    /// A ping or pong with more than 125 bytes (§5.5).
+    ControlTooLong(usize),
+    /// The reason of a close frame has more than 123 bytes.
+    ReasonTooLong(usize),
+    /// The close code must not be sent (§7.4).
+    InvalidCloseCode(CloseCode),
+    /// A message that is sent in fragments must be ended first (§5.4).
+    MessageInProgress,
+    /// A fragment has another kind than the message it belongs to.
+    KindMismatch,
+    /// The fragments of a text message are not UTF-8 (§5.6).
+    InvalidUtf8,
+}
+
+impl SendError {
+    /// The stable name of the refusal.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::ControlTooLong(_) => "control_too_long",
+            Self::ReasonTooLong(_) => "reason_too_long",
+            Self::InvalidCloseCode(_) => "invalid_close_code",
+            Self::MessageInProgress => "message_in_progress",
+            Self::KindMismatch => "kind_mismatch",
+            Self::InvalidUtf8 => "invalid_utf8",
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the session is closing, nothing more can be sent"),
+            Self::ControlTooLong(len) => {
+                write!(f, "a control frame of {len} bytes, at most 125 are allowed")
+            }
+            Self::ReasonTooLong(len) => {
+                write!(f, "a close reason of {len} bytes, at most 123 are allowed")
+            }
+            Self::InvalidCloseCode(code) => write!(f, "close code {code} must not be sent"),
+            Self::MessageInProgress => {
+                f.write_str("a message that is sent in fragments is not complete")
+            }
+            Self::KindMismatch => f.write_str("a fragment of another kind than its message"),
+            Self::InvalidUtf8 => f.write_str("text is not valid utf-8"),
+        }
+    }
+}
+
+impl Error for SendError {}

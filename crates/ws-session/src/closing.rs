@@ -1,0 +1,82 @@
+//! The end of a session (RFC 6455 §7): who began it, which close frames went which way, and the one
+//! outcome.
+
+use ws_frame::{CloseCode, CloseFrame};
+
+use crate::{Cause, Outcome};
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Data goes both ways.
+    #[default]
+    Open,
+    /// Our close frame is queued or sent, the peer's has not come.
+    CloseSent,
+    /// Nothing of interest can come any more: the goodbye is written, our direction ended, and what
+    /// still arrives is thrown away, so that unread input does not reset the connection and destroy
+    /// the goodbye on its way.
+    Draining,
+    /// Over.
+    Finished,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    pub(crate) phase: Phase,
+    /// The peer's close frame; the inner `None` is one without a body.
+    pub(crate) remote: Option<Option<CloseFrame>>,
+    /// Our close frame.
+    pub(crate) sent: Option<Option<CloseFrame>>,
+    /// Whether the connection was failed, in the sense of RFC 6455 §7.1.7.
+    pub(crate) failed: bool,
+    /// Whether our direction of the transport was ended.
+    pub(crate) is_shut_down: bool,
+    is_reported: bool,
+    drained: usize,
+    cause: Option<Cause>,
+    outcome: Option<Box<Outcome>>,
+}
+
+impl Closing {
+    /// Takes note of what set the end in motion; only the first cause counts.
+    pub(crate) fn begin(&mut self, cause: Cause) {
+        self.cause.get_or_insert(cause);
+    }
+
+    /// Whether close frames went both ways.
+    pub(crate) const fn is_handshake_complete(&self) -> bool {
+        self.remote.is_some() && self.sent.is_some()
+    }
+
+    /// Counts what was thrown away and says whether that is more than a peer may have had on its
+    /// way when it learnt of our goodbye.
+    pub(crate) fn drained_too_much(&mut self, drained: usize, max: usize) -> bool {
+        self.drained = self.drained.saturating_add(drained);
+        self.drained > max
+    }
+
+    pub(crate) fn finish(&mut self) {
+        if self.phase == Phase::Finished {
+            return;
+        }
+        self.phase = Phase::Finished;
+        let clean = self.is_handshake_complete() && !self.failed;
+        let (code, reason) = match self.remote.take() {
+            None => (CloseCode::ABNORMAL, String::new()),
+            Some(None) => (CloseCode::NO_STATUS, String::new()),
+            Some(Some(frame)) => (frame.code, frame.reason),
+        };
+        let cause = self.cause.take().unwrap_or(Cause::Normal);
+        let sent = self.sent.take();
+        self.outcome = Some(Box::new(Outcome { code, reason, sent, clean, cause }));
+    }
+
+    /// Whether the end is still to be reported; it is from now on.
+    pub(crate) fn report(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_reported, true)
+    }
+
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_deref()
+    }
+}

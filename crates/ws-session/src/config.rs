@@ -1,0 +1,68 @@
+//! The limits and deadlines of a session.
+
+use std::time::Duration;
+
+use ws_frame::Limits;
+
+/// How a session behaves. Every limit and deadline is on by default and none is switched off by a
+/// zero: a zero counts as the smallest value. `Duration::MAX` says that a deadline is not wanted.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = ws_session::Config::default();
+/// config.limits = config.limits.with_max_message(1024 * 1024);
+/// config.idle_timeout = Duration::from_secs(300);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// What the peer may send in one frame and in one message.
+    pub limits: Limits,
+    /// How many bytes may wait to be written before [`Session::is_writable`] says no, 128 KiB by
+    /// default: enough to keep a fast connection busy, small enough to hold for thousands of slow
+    /// ones. A single message may exceed it.
+    ///
+    /// [`Session::is_writable`]: crate::Session::is_writable
+    pub high_water: usize,
+    /// After this long without a byte from the peer a ping is sent, 30 s by default: less than the
+    /// idle timeouts of common proxies and address translators.
+    pub keep_alive: Duration,
+    /// After this long without a byte from the peer the session closes with 1001, 60 s by default.
+    /// When a keep-alive ping was sent late, the peer still has the difference of the two
+    /// timeouts to answer it.
+    pub idle_timeout: Duration,
+    /// How long a message that has begun may take to be complete, 60 s by default, plus a second
+    /// for every KiB received of it: a peer that trickles is cut (1008), a large message over a
+    /// slow line is not.
+    pub message_timeout: Duration,
+    /// How long the peer may accept no byte while bytes wait to be written, 30 s by default. Then
+    /// the connection is cut: a close frame could not reach the peer either.
+    pub write_timeout: Duration,
+    /// How long the closing handshake may take, and the shutdown of the transport after it, 5 s by
+    /// default.
+    pub close_timeout: Duration,
+    /// Whether close codes 1012 to 1014, which IANA registered after RFC 6455, may be sent and
+    /// received. Off by default, as older peers refuse them.
+    pub iana_close_codes: bool,
+    /// How messages are compressed once permessage-deflate was negotiated.
+    #[cfg(feature = "deflate")]
+    pub deflate: ws_deflate::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            high_water: 128 * 1024,
+            keep_alive: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            message_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(5),
+            iana_close_codes: false,
+            #[cfg(feature = "deflate")]
+            deflate: ws_deflate::Config::default(),
+        }
+    }
+}

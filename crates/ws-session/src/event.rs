@@ -1,0 +1,83 @@
+//! What a session reports.
+
+use bytes::Bytes;
+use ws_frame::{CloseCode, CloseFrame, DataKind, FrameError, Message};
+
+use crate::TransportError;
+
+/// What [`Session::poll_event`](crate::Session::poll_event) and
+/// [`Session::poll_chunk`](crate::Session::poll_chunk) return.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must handle every event")]
+pub enum Event {
+    /// A message, or a control frame. The session has answered pings and close frames already.
+    Message(Message),
+    /// A piece of a data message, from [`Session::poll_chunk`](crate::Session::poll_chunk) only.
+    Chunk {
+        /// The kind of the message.
+        kind: DataKind,
+        /// The bytes. Those of a text message were checked; a code point may be cut in two.
+        data: Bytes,
+        /// Whether the message ends here.
+        last: bool,
+    },
+    /// The session is over, the goodbye was said as far as the peer let us, and the transport is to
+    /// be dropped. [`Session::outcome`](crate::Session::outcome) says why. Reported once.
+    Finished,
+}
+
+/// How and why a session ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The code of the peer's close frame; [`CloseCode::NO_STATUS`] if the frame had none,
+    /// [`CloseCode::ABNORMAL`] if there was no close frame (RFC 6455 §7.1.5).
+    pub code: CloseCode,
+    /// The reason in the peer's close frame, or empty (§7.1.6). The peer can write anything here.
+    pub reason: String,
+    /// The close frame that we sent: the inner `None` means one with an empty body.
+    pub sent: Option<Option<CloseFrame>>,
+    /// Whether close frames went both ways and the peer broke no rule (§7.1.4).
+    pub clean: bool,
+    /// What set the end in motion.
+    pub cause: Cause,
+}
+
+/// What set the end of a session in motion.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause {
+    /// We closed it.
+    Normal,
+    /// The peer closed it.
+    Remote,
+    /// The peer broke the protocol or a limit.
+    Violation(FrameError),
+    /// Nothing came from the peer for the idle timeout.
+    Idle,
+    /// A message was not complete in time.
+    MessageStalled,
+    /// The peer accepted no byte for the write timeout.
+    WriteStalled,
+    /// The application's handler failed or panicked.
+    HandlerFailed,
+    /// The transport failed, or ended without a close frame.
+    Transport(TransportError),
+}
+
+impl Cause {
+    /// The stable name of the cause. A violation reads `normal`: the session dealt with it by
+    /// itself, in an orderly way; its own name is that of the error it holds.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Normal | Self::Violation(_) => "normal",
+            Self::Remote => "remote",
+            Self::Idle => "idle",
+            Self::MessageStalled => "message_stalled",
+            Self::WriteStalled => "write_stalled",
+            Self::HandlerFailed => "handler_failed",
+            Self::Transport(_) => "transport_error",
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What we receive: the read buffer, and how much the next read should ask for.
+
+use bytes::BytesMut;
+use ws_frame::{Decoded, FrameError, Inflate, MessageDecoder};
+
+use crate::compression::Compression;
+
+/// The least and the most a read asks for between messages. The most is a little above 64 KiB, so
+/// that a frame of that size and its header come in one read.
+const MIN_READ: usize = 4 * 1024;
+const MAX_READ: usize = 66 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    pub(crate) buffer: BytesMut,
+    decoder: MessageDecoder,
+    /// The length of the buffer when it was last looked at.
+    seen: usize,
+    read_size: usize,
+    /// Bytes that arrived since the message in progress began; 0 between messages.
+    pub(crate) message_bytes: u64,
+    pub(crate) eof: bool,
+}
+
+impl Inbound {
+    pub(crate) fn new(decoder: MessageDecoder) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            decoder,
+            seen: 0,
+            read_size: MIN_READ,
+            message_bytes: 0,
+            eof: false,
+        }
+    }
+
+    pub(crate) fn map_decoder(&mut self, map: impl FnOnce(MessageDecoder) -> MessageDecoder) {
+        let placeholder = MessageDecoder::new(ws_frame::Role::Client, &ws_frame::Limits::default());
+        let decoder = std::mem::replace(&mut self.decoder, placeholder);
+        self.decoder = map(decoder);
+    }
+
+    /// Takes note of what the driver appended and says whether that was anything.
+    pub(crate) fn note_arrival(&mut self) -> bool {
+        let arrived = self.buffer.len().saturating_sub(self.seen);
+        if arrived == 0 {
+            return false;
+        }
+        self.message_bytes += arrived as u64;
+        // Reads that are filled grow, reads that stay nearly empty shrink.
+        if arrived >= self.read_size {
+            self.read_size = (self.read_size * 2).min(MAX_READ);
+        } else if arrived < self.read_size / 8 {
+            self.read_size = (self.read_size / 2).max(MIN_READ);
+        }
+        true
+    }
+
+    pub(crate) fn decode(
+        &mut self,
+        compression: Option<&mut Compression>,
+        in_chunks: bool,
+    ) -> Result<Option<Decoded>, FrameError> {
+        let inflate = compression.map(|c| c as &mut dyn Inflate);
+        let decoded = if in_chunks {
+            self.decoder.decode_chunk(&mut self.buffer, inflate)
+        } else {
+            let message = self.decoder.decode_with(&mut self.buffer, inflate);
+            message.map(|found| found.map(Decoded::Message))
+        };
+        self.seen = self.buffer.len();
+        decoded
+    }
+
+    /// Whether a message has begun that is not complete, the first byte of its header included.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        self.decoder.is_mid_message() || !self.buffer.is_empty()
+    }
+
+    /// Whether a data message has begun whose last frame has not.
+    pub(crate) const fn is_mid_data(&self) -> bool {
+        self.decoder.is_mid_message()
+    }
+
+    /// How many bytes the next read should ask for. A large frame is read in steps that double what
+    /// has arrived of it: capacity follows arrival, never what a header declares.
+    pub(crate) fn read_size(&self) -> usize {
+        match self.decoder.missing() {
+            0 => self.read_size,
+            missing => missing.min(self.buffer.len().max(MAX_READ)).max(MIN_READ),
+        }
+    }
+
+    /// Throws away what came and says how much that was.
+    pub(crate) fn discard(&mut self) -> usize {
+        let len = self.buffer.len();
+        self.buffer.clear();
+        self.seen = 0;
+        len
+    }
+}

@@ -1,0 +1,179 @@
+//! What we send: messages, fragments, owed pongs, and the one close frame.
+
+use bytes::Bytes;
+use ws_frame::{
+    CloseFrame, DataKind, FrameEncoder, FrameHeader, Message, OpCode, Utf8Validator, WriteQueue,
+};
+
+use crate::SendError;
+use crate::compression::Compression;
+
+/// Whether a message is to be compressed, where permessage-deflate was negotiated.
+///
+/// Text that mixes a secret with what an attacker can choose gives the secret away through its
+/// compressed length (RFC 7692 §8): send such messages with [`Compress::Never`]; they do not enter
+/// the window either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Compress {
+    /// When the message reaches the configured threshold.
+    #[default]
+    Auto,
+    /// Whatever its size.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    encoder: FrameEncoder,
+    pub(crate) queue: WriteQueue,
+    /// The newest ping that came while the queue was above high water.
+    owed_pong: Option<Bytes>,
+    sending: Option<Sending>,
+}
+
+/// The message that is being sent in fragments.
+#[derive(Debug)]
+struct Sending {
+    kind: DataKind,
+    compressed: bool,
+    utf8: Utf8Validator,
+}
+
+impl Outbound {
+    pub(crate) fn new(encoder: FrameEncoder) -> Self {
+        Self { encoder, queue: WriteQueue::new(), owed_pong: None, sending: None }
+    }
+
+    #[inline]
+    pub(crate) fn send_data(
+        &mut self,
+        opcode: OpCode,
+        payload: Bytes,
+        compress: Compress,
+        compression: Option<&mut Compression>,
+    ) -> Result<(), SendError> {
+        if self.sending.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        match compression.filter(|c| c.is_wanted(compress, payload.len())) {
+            None => self.encoder.encode(opcode, true, 0, payload, &mut self.queue),
+            Some(compression) => {
+                let payload = compression.deflate(&payload, true);
+                self.encoder.encode(opcode, true, FrameHeader::RSV1, payload, &mut self.queue);
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send_fragment(
+        &mut self,
+        kind: DataKind,
+        payload: Bytes,
+        fin: bool,
+        compress: Compress,
+        mut compression: Option<&mut Compression>,
+    ) -> Result<(), SendError> {
+        let is_first = self.sending.is_none();
+        let mut sending = match self.sending.take() {
+            Some(sending) => sending,
+            None => {
+                let compressed =
+                    compression.as_ref().is_some_and(|c| c.is_wanted(compress, usize::MAX));
+                Sending { kind, compressed, utf8: Utf8Validator::new() }
+            }
+        };
+        if let Err(error) = sending.check(kind, &payload, fin) {
+            self.sending = (!is_first).then_some(sending);
+            return Err(error);
+        }
+        let payload = match &mut compression {
+            Some(compression) if sending.compressed => compression.deflate(&payload, fin),
+            _ => payload,
+        };
+        let (opcode, reserved) = match (is_first, sending.compressed) {
+            (true, true) => (OpCode::from(kind), FrameHeader::RSV1),
+            (true, false) => (OpCode::from(kind), 0),
+            (false, _) => (OpCode::Continuation, 0),
+        };
+        self.encoder.encode(opcode, fin, reserved, payload, &mut self.queue);
+        self.sending = (!fin).then_some(sending);
+        Ok(())
+    }
+
+    pub(crate) fn send_control(&mut self, opcode: OpCode, payload: &[u8]) -> Result<(), SendError> {
+        if payload.len() as u64 > FrameHeader::MAX_CONTROL {
+            return Err(SendError::ControlTooLong(payload.len()));
+        }
+        self.encoder.encode_slice(opcode, true, 0, payload, &mut self.queue);
+        Ok(())
+    }
+
+    /// RFC 6455 §5.5.3: every ping is answered while the peer takes what we send; when it does not,
+    /// only the newest is.
+    pub(crate) fn answer_ping(&mut self, payload: Bytes, high_water: usize) {
+        if self.queue.len() < high_water {
+            self.encoder.encode_slice(OpCode::Pong, true, 0, &payload, &mut self.queue);
+        } else {
+            self.owed_pong = Some(payload);
+        }
+    }
+
+    /// Queues the owed pong once there is room for it.
+    pub(crate) fn pay_pong(&mut self, high_water: usize) {
+        if self.queue.len() >= high_water {
+            return;
+        }
+        if let Some(payload) = self.owed_pong.take() {
+            self.encoder.encode_slice(OpCode::Pong, true, 0, &payload, &mut self.queue);
+        }
+    }
+
+    /// Queues the close frame; its body is cut at 125 bytes.
+    pub(crate) fn send_close(&mut self, frame: Option<&CloseFrame>) {
+        let mut body = [0; 2 + CloseFrame::MAX_REASON];
+        let mut len = 0;
+        if let Some(frame) = frame {
+            let bytes = frame.code.get().to_be_bytes();
+            for (to, from) in body.iter_mut().zip(bytes.iter().chain(frame.reason.as_bytes())) {
+                *to = *from;
+                len += 1;
+            }
+        }
+        let body = body.get(..len).unwrap_or_default();
+        self.encoder.encode_slice(OpCode::Close, true, 0, body, &mut self.queue);
+        self.sending = None;
+    }
+
+    pub(crate) fn drop_owed_pong(&mut self) {
+        self.owed_pong = None;
+    }
+}
+
+impl Sending {
+    fn check(&mut self, kind: DataKind, payload: &[u8], fin: bool) -> Result<(), SendError> {
+        if kind != self.kind {
+            return Err(SendError::KindMismatch);
+        }
+        if kind == DataKind::Text {
+            let mut utf8 = self.utf8.clone();
+            utf8.push(payload).map_err(|_| SendError::InvalidUtf8)?;
+            if fin && !utf8.is_complete() {
+                return Err(SendError::InvalidUtf8);
+            }
+            self.utf8 = utf8;
+        }
+        Ok(())
+    }
+}
+
+/// What a message is without its payload's copy: the opcode, and the bytes.
+pub(crate) fn data_parts(message: Message) -> Result<(OpCode, Bytes), Message> {
+    match message {
+        Message::Text(text) => Ok((OpCode::Text, text.into_bytes())),
+        Message::Binary(bytes) => Ok((OpCode::Binary, bytes)),
+        control => Err(control),
+    }
+}

@@ -1,0 +1,127 @@
+//! Deadlines. Time comes in at the wait points only: between them, activity sets flags and counters
+//! that [`Timers::update`] turns into instants.
+
+use std::time::{Duration, Instant};
+
+use crate::Config;
+
+/// What the session knows about itself when it is about to wait.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    /// Whether the session is open or waits for the peer's close frame.
+    pub(crate) open: bool,
+    /// Whether a close frame was sent or the session is being shut down.
+    pub(crate) closing: bool,
+    /// Whether only the end of the transport is waited for.
+    pub(crate) lingering: bool,
+    /// Bytes that arrived of a message that is not complete.
+    pub(crate) message_bytes: Option<u64>,
+    /// Bytes that wait to be written.
+    pub(crate) queued: usize,
+    /// Bytes that were written so far.
+    pub(crate) written: u64,
+}
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    KeepAlive,
+    Idle,
+    MessageStalled,
+    WriteStalled,
+    CloseTimeout,
+}
+
+/// How long the end of the transport is waited for after both close frames, at most: the closing
+/// handshake is complete, and there are servers that never end their side.
+const LINGER: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    /// Whether bytes came since the last wait point.
+    pub(crate) received: bool,
+    last_received: Option<Instant>,
+    pinged_at: Option<Instant>,
+    message_since: Option<Instant>,
+    stalled_since: Option<Instant>,
+    written: u64,
+    closing_since: Option<Instant>,
+    lingering_since: Option<Instant>,
+}
+
+impl Timers {
+    /// Takes note of the time and returns the earliest deadline with what is due then.
+    pub(crate) fn update(
+        &mut self,
+        now: Instant,
+        activity: &Activity,
+        config: &Config,
+    ) -> Option<(Instant, Due)> {
+        if std::mem::take(&mut self.received) || self.last_received.is_none() {
+            self.last_received = Some(now);
+            self.pinged_at = None;
+        }
+        since(&mut self.message_since, now, activity.message_bytes.is_some());
+        let progress = std::mem::replace(&mut self.written, activity.written) != activity.written;
+        if progress {
+            self.stalled_since = None;
+        }
+        since(&mut self.stalled_since, now, activity.queued > 0);
+        since(&mut self.closing_since, now, activity.closing);
+        since(&mut self.lingering_since, now, activity.lingering);
+        self.next(activity, config)
+    }
+
+    /// Takes note that the keep-alive ping went out.
+    pub(crate) fn pinged(&mut self, now: Instant) {
+        self.pinged_at = Some(now);
+    }
+
+    /// Forgets how long a message has been open: another one began.
+    pub(crate) fn message_ended(&mut self) {
+        self.message_since = None;
+    }
+
+    fn next(&self, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
+        let quiet = self.last_received.filter(|_| activity.open && !activity.closing);
+        let keep_alive = config.keep_alive.min(config.idle_timeout);
+        let silence = match self.pinged_at {
+            // The answer gets its time even if the ping went out late.
+            Some(pinged_at) => {
+                let grace = config.idle_timeout.saturating_sub(keep_alive);
+                after(Some(pinged_at), grace, Due::Idle)
+            }
+            None if config.keep_alive < config.idle_timeout => {
+                after(quiet, config.keep_alive, Due::KeepAlive)
+            }
+            None => after(quiet, config.idle_timeout, Due::Idle),
+        };
+        let received = activity.message_bytes.unwrap_or_default();
+        let message = config.message_timeout.saturating_add(Duration::from_secs(received / 1024));
+        let linger = config.close_timeout.min(LINGER);
+        [
+            silence.filter(|_| quiet.is_some()),
+            after(self.message_since.filter(|_| activity.open), message, Due::MessageStalled),
+            after(self.stalled_since, config.write_timeout, Due::WriteStalled),
+            after(self.closing_since, config.close_timeout, Due::CloseTimeout),
+            after(self.lingering_since, linger, Due::CloseTimeout),
+        ]
+        .into_iter()
+        .flatten()
+        .min_by_key(|(at, _)| *at)
+    }
+}
+
+/// Keeps the instant since which `holds` has been true.
+fn since(instant: &mut Option<Instant>, now: Instant, holds: bool) {
+    if !holds {
+        *instant = None;
+    } else if instant.is_none() {
+        *instant = Some(now);
+    }
+}
+
+/// A deadline, unless it lies beyond what an instant can say.
+fn after(since: Option<Instant>, timeout: Duration, due: Due) -> Option<(Instant, Due)> {
+    since?.checked_add(timeout).map(|at| (at, due))
+}
