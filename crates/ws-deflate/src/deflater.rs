@@ -3,7 +3,6 @@
 use bytes::{BufMut, BytesMut};
 use flate2::{Compress, FlushCompress};
 
-use crate::error::Error;
 use crate::params::{MAX_WINDOW_BITS, MIN_WINDOW_BITS};
 use crate::pool::{self, Kind};
 use crate::shared::SharedMessage;
@@ -40,27 +39,20 @@ impl Deflater {
     /// fragment is flushed, so the peer can inflate all of it on arrival; the last one is cut as
     /// RFC 7692 §7.2.1 says, and an empty message is the single byte `00`. `out` grows by at most
     /// an eighth of the input and 64 bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CompressorFailed`] when the flate2 backend misbehaves; never for any input. `out`
-    /// is then as it was, and the context is given up.
-    pub fn compress(
-        &mut self,
-        input: &[u8],
-        last_fragment: bool,
-        out: &mut BytesMut,
-    ) -> Result<(), Error> {
-        let start = out.len();
-        let written = self.write(input, last_fragment, out);
-        if written.is_err() {
-            out.truncate(start);
+    pub fn compress(&mut self, input: &[u8], last_fragment: bool, out: &mut BytesMut) {
+        if !input.is_empty() {
+            self.flush(input, out);
+            if last_fragment {
+                out.truncate(out.len() - TAIL.len());
+            }
+        } else if last_fragment {
+            // A second flush in a row would yield nothing; the stream is at a byte boundary.
+            out.put_u8(STORED_BLOCK);
         }
-        self.mid_message = !last_fragment && written.is_ok();
-        if written.is_err() || (last_fragment && !self.context_takeover) {
+        self.mid_message = !last_fragment;
+        if last_fragment && !self.context_takeover {
             self.release();
         }
-        written
     }
 
     /// The payload of a message that was compressed once for many, if this direction permits it.
@@ -112,29 +104,18 @@ impl Deflater {
         self.kind.window_bits
     }
 
-    fn write(
-        &mut self,
-        input: &[u8],
-        last_fragment: bool,
-        out: &mut BytesMut,
-    ) -> Result<(), Error> {
-        if input.is_empty() {
-            // A second flush in a row yields nothing; the stream is at a byte boundary anyway.
-            if last_fragment {
-                out.put_u8(EMPTY_BLOCK_HEADER);
-            }
-            return Ok(());
-        }
+    /// Appends all of `input`, up to and including the [`TAIL`].
+    fn flush(&mut self, input: &[u8], out: &mut BytesMut) {
+        let start = out.len();
         let kind = self.kind;
         let context = self.context.get_or_insert_with(|| pool::take_compressor(kind));
-        sync_flush(context, input, out)?;
-        if !out.ends_with(&TAIL) {
-            return Err(Error::CompressorFailed);
+        if sync_flush(context, input, out).is_none() {
+            // No input leads here; a backend that does not flush as zlib does would. Stored blocks
+            // are always right, and an empty window after them, too.
+            self.context = None;
+            out.truncate(start);
+            store(input, out);
         }
-        if last_fragment {
-            out.truncate(out.len() - TAIL.len());
-        }
-        Ok(())
     }
 }
 
@@ -145,26 +126,35 @@ impl Drop for Deflater {
     }
 }
 
-/// Compresses all of `input` and ends with an empty stored block.
-fn sync_flush(context: &mut Compress, input: &[u8], out: &mut BytesMut) -> Result<(), Error> {
+/// Compresses all of `input` and ends with the [`TAIL`], or gives up.
+fn sync_flush(context: &mut Compress, input: &[u8], out: &mut BytesMut) -> Option<()> {
     let mut rest = input;
     let mut filled = out.len();
     loop {
-        // Zeroed room, because writing to uninitialised room takes unsafe code; it costs a few per
-        // cent of nothing.
+        // Zeroed, because writing to uninitialised room takes unsafe code. It does not show.
         let step = (rest.len() + rest.len() / 8 + SLACK).min(STEP);
         out.resize(filled + step, 0);
         let (_, room) = out.split_at_mut(filled);
         let (read, wrote) = (context.total_in(), context.total_out());
-        context.compress(rest, room, FlushCompress::Sync).map_err(|_| Error::CompressorFailed)?;
-        let read = as_len(context.total_in() - read);
+        context.compress(rest, room, FlushCompress::Sync).ok()?;
+        (_, rest) = rest.split_at(as_len(context.total_in() - read));
         let wrote = as_len(context.total_out() - wrote);
-        rest = rest.get(read..).unwrap_or_default();
         filled += wrote;
         if wrote < step {
             out.truncate(filled);
-            return if rest.is_empty() { Ok(()) } else { Err(Error::CompressorFailed) };
+            return (rest.is_empty() && out.ends_with(&TAIL)).then_some(());
         }
+    }
+}
+
+/// Appends `input` in stored blocks, and the [`TAIL`].
+fn store(input: &[u8], out: &mut BytesMut) {
+    for block in input.chunks(usize::from(u16::MAX)).chain([&[][..]]) {
+        let len = u16::try_from(block.len()).unwrap_or(u16::MAX);
+        out.put_u8(STORED_BLOCK);
+        out.put_u16_le(len);
+        out.put_u16_le(!len);
+        out.extend_from_slice(block);
     }
 }
 
@@ -176,9 +166,33 @@ pub(crate) fn as_len(moved: u64) -> usize {
 
 /// How a flush ends, and what RFC 7692 §7.2.1 cuts off the last fragment.
 pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-/// An empty stored block without its [`TAIL`].
-const EMPTY_BLOCK_HEADER: u8 = 0x00;
+/// The header of a stored block: one that is empty is this and the [`TAIL`].
+const STORED_BLOCK: u8 = 0x00;
 /// Room beyond the input's own size: block headers and the flush.
 const SLACK: usize = 48;
 /// Most room made at once.
 const STEP: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{InflateLimits, Inflater};
+
+    #[test]
+    fn what_is_stored_for_want_of_a_compressor_inflates() {
+        for len in [1, 65_534, 65_535, 65_536, 200_000] {
+            let message: Vec<u8> = (0..len).map(|n: u32| n.to_le_bytes()[1]).collect();
+            let mut out = BytesMut::new();
+            store(&message, &mut out);
+            assert!(out.ends_with(&TAIL));
+            out.truncate(out.len() - TAIL.len());
+
+            let mut inflater = Inflater::new(15, true);
+            let mut inflated = BytesMut::new();
+            let limits = InflateLimits::default();
+            inflater.inflate(&out, &mut inflated, &limits).unwrap();
+            inflater.finish(&limits).unwrap();
+            assert_eq!(inflated, message);
+        }
+    }
+}

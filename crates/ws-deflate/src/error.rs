@@ -32,11 +32,6 @@ pub enum Error {
     /// The server's answer does not fit our offer (RFC 7692 §7.1). Fail the handshake; after it,
     /// close with 1010.
     BadExtensionResponse(ResponseFault),
-    /// Our compressor did not end a message as RFC 7692 §7.2.1 wants. Close with 1011.
-    ///
-    /// Never the peer's doing. Seen when another crate of the build turned on a different flate2
-    /// backend that does not flush as zlib does.
-    CompressorFailed,
 }
 
 impl Error {
@@ -47,7 +42,6 @@ impl Error {
             Self::BadDeflate(_) => "bad_deflate",
             Self::InflateTooBig { .. } | Self::InflateRatioTooHigh { .. } => "inflate_too_big",
             Self::BadExtensionResponse(_) => "bad_extension_response",
-            Self::CompressorFailed => "compressor_failed",
         }
     }
 
@@ -58,7 +52,6 @@ impl Error {
             Self::BadDeflate(_) => 1007,
             Self::InflateTooBig { .. } | Self::InflateRatioTooHigh { .. } => 1009,
             Self::BadExtensionResponse(_) => 1010,
-            Self::CompressorFailed => 1011,
         }
     }
 }
@@ -78,7 +71,6 @@ impl fmt::Display for Error {
             Self::BadExtensionResponse(what) => {
                 write!(f, "bad answer to the permessage-deflate offer: {what}")
             }
-            Self::CompressorFailed => write!(f, "the compressor did not flush the message"),
         }
     }
 }

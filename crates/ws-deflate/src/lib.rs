@@ -22,7 +22,7 @@
 //! let limits = InflateLimits::new(1024 * 1024);
 //! for message in ["Hello", "Hello"] {
 //!     let mut payload = BytesMut::new();
-//!     deflater.compress(message.as_bytes(), true, &mut payload)?;
+//!     deflater.compress(message.as_bytes(), true, &mut payload);
 //!
 //!     let mut inflated = BytesMut::new();
 //!     for piece in payload.chunks(3) {

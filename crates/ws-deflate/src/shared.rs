@@ -3,7 +3,6 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::deflater::Deflater;
-use crate::error::Error;
 
 /// A message compressed once, with an empty window, for any number of connections.
 ///
@@ -14,12 +13,11 @@ use crate::error::Error;
 /// ```
 /// use ws_deflate::{Deflater, SharedMessage};
 ///
-/// let news = SharedMessage::compress(b"the same for everyone", 12, 6)?;
+/// let news = SharedMessage::compress(b"the same for everyone", 12, 6);
 /// let mut wide = Deflater::new(15, true, 6);
 /// let mut narrow = Deflater::new(10, true, 6);
 /// assert_eq!(wide.adopt(&news).as_ref(), Some(news.payload()));
 /// assert_eq!(narrow.adopt(&news), None); // it promised distances of at most 1 KiB
-/// # Ok::<(), ws_deflate::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct SharedMessage {
@@ -30,15 +28,12 @@ pub struct SharedMessage {
 impl SharedMessage {
     /// Compresses `message` with a window of 2^`window_bits` bytes (brought into 9 to 15) and
     /// `level` 0 to 9.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CompressorFailed`] as [`Deflater::compress`].
-    pub fn compress(message: &[u8], window_bits: u8, level: u8) -> Result<Self, Error> {
+    #[must_use]
+    pub fn compress(message: &[u8], window_bits: u8, level: u8) -> Self {
         let mut deflater = Deflater::new(window_bits, false, level);
         let mut out = BytesMut::new();
-        deflater.compress(message, true, &mut out)?;
-        Ok(Self { payload: out.freeze(), window_bits: deflater.window_bits() })
+        deflater.compress(message, true, &mut out);
+        Self { payload: out.freeze(), window_bits: deflater.window_bits() }
     }
 
     /// The payload of the single frame, or of the frames it is cut into, with RSV1 on the first.
