@@ -77,7 +77,7 @@ fn judge_server(options: &Options) -> Result<Outcome, String> {
     let runtime = options.value("runtime").unwrap_or("tokio");
     let extra: &[&str] = if runtime == "tokio" { &[] } else { &["--runtime", runtime] };
     let server = Server::echo(&authority, extra)?;
-    let url = server.url("ws").ok_or("the echo server named no ws address")?;
+    let url = server.url("ws")?;
     let mut command = suite(options);
     command.args(["--server", &url]);
     within(&mut command)

@@ -57,6 +57,7 @@ impl Server {
             // Reads on to the end, so that the server never blocks on a full pipe.
             thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    println!("{line}");
                     // Nobody listens any more once all addresses are known.
                     let _ = sender.send(line);
                 }
@@ -81,10 +82,21 @@ impl Server {
         Self::start(&mut command, 2)
     }
 
-    /// The first address with this scheme (`ws`, `wss`), where `http` counts as `ws`.
-    pub(crate) fn url(&self, scheme: &str) -> Option<String> {
-        let wanted = format!("{scheme}://");
-        self.urls.iter().map(|url| websocket(url)).find(|url| url.starts_with(&wanted))
+    /// The first address with this scheme (`ws`, `wss`).
+    pub(crate) fn url(&self, scheme: &str) -> Result<String, String> {
+        self.urls(scheme).next().ok_or_else(|| format!("the server named no {scheme} address"))
+    }
+
+    /// Every address with this scheme, where `http` counts as `ws`.
+    pub(crate) fn urls<'a>(&'a self, scheme: &'a str) -> impl Iterator<Item = String> + 'a {
+        let urls = self.urls.iter().map(|url| websocket(url));
+        urls.filter(move |url| url.split("://").next() == Some(scheme))
+    }
+
+    /// Waits for a server that ends by itself; whether it ended well, and in time.
+    pub(crate) fn finish(mut self, limit: Duration) -> Result<bool, String> {
+        let status = process::wait_within(&mut self.child, limit);
+        Ok(status.map_err(|error| error.to_string())?.is_some_and(|status| status.success()))
     }
 }
 

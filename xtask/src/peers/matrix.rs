@@ -37,6 +37,10 @@ pub(super) struct Row {
     pub(super) theirs: &'static [&'static str],
     /// More options for our echo server (peer is a client) or echo client (peer is a server).
     pub(super) ours: &'static [&'static str],
+    /// How many addresses a peer that serves prints; our client goes to each.
+    pub(super) endpoints: usize,
+    /// The peer that serves ends by itself, and its exit status counts too.
+    pub(super) judges: bool,
 }
 
 const fn client(
@@ -47,7 +51,19 @@ const fn client(
     script: &'static str,
     theirs: &'static [&'static str],
 ) -> Row {
-    Row { peer, role: Role::Client, carrier: "h1", what, scheme, needs, script, theirs, ours: &[] }
+    Row {
+        peer,
+        role: Role::Client,
+        carrier: "h1",
+        what,
+        scheme,
+        needs,
+        script,
+        theirs,
+        ours: &[],
+        endpoints: 1,
+        judges: false,
+    }
 }
 
 const fn server(
@@ -58,15 +74,29 @@ const fn server(
     theirs: &'static [&'static str],
     ours: &'static [&'static str],
 ) -> Row {
-    let role = Role::Server;
-    Row { peer, role, carrier: "h1", what, scheme: "ws", needs, script, theirs, ours }
+    Row { role: Role::Server, ours, ..client(peer, what, "ws", needs, script, theirs) }
 }
 
 impl Row {
     const fn over(self, carrier: &'static str) -> Self {
         Self { carrier, ..self }
     }
+
+    const fn secure(self) -> Self {
+        Self { scheme: "wss", ..self }
+    }
+
+    const fn endpoints(self, endpoints: usize) -> Self {
+        Self { endpoints, ..self }
+    }
+
+    const fn judges(self) -> Self {
+        Self { judges: true, ..self }
+    }
 }
+
+/// As many parameter sets as the deflate scripts go through.
+const DEFLATE_SETS: usize = 88;
 
 const PY_CLIENT: &str = "python/h1_client.py";
 const PY_SERVER: &str = "python/h1_server.py";
@@ -90,7 +120,17 @@ pub(super) const ROWS: &[Row] = &[
         PY_SERVER,
         &["--deflate"],
         &["--check", "--deflate"],
-    ),
+    )
+    .endpoints(DEFLATE_SETS),
+    server(
+        "websockets",
+        "h1 tls",
+        Need::Websockets,
+        PY_SERVER,
+        &["--tls", "--ca-out", "{ca}"],
+        &["--check", "--ca", "{ca}"],
+    )
+    .secure(),
     server(
         "websockets",
         "h1 close from us",
@@ -98,7 +138,8 @@ pub(super) const ROWS: &[Row] = &[
         PY_SERVER,
         &["--expect-close", "4001,bye"],
         &["--close", "4001,bye"],
-    ),
+    )
+    .judges(),
     server(
         "websockets",
         "h1 close from them",
@@ -106,12 +147,32 @@ pub(super) const ROWS: &[Row] = &[
         PY_SERVER,
         &["--send-close", "4001,bye"],
         &["--reflect"],
-    ),
+    )
+    .judges(),
     client("ws", "h1", "ws", Need::Ws, NODE_CLIENT, &["{url}"]),
     client("ws", "h1 tls", "wss", Need::Ws, NODE_CLIENT, &["{url}", "--ca", "{ca}"]),
     client("ws", "h1 deflate", "ws", Need::Ws, NODE_CLIENT, &["{url}", "--deflate"]),
     server("ws", "h1", Need::Ws, NODE_SERVER, &[], &["--check"]),
-    server("ws", "h1 deflate", Need::Ws, NODE_SERVER, &["--deflate"], &["--check", "--deflate"]),
+    server("ws", "h1 deflate", Need::Ws, NODE_SERVER, &["--deflate"], &["--check", "--deflate"])
+        .endpoints(DEFLATE_SETS),
+    server(
+        "ws",
+        "h1 close from us",
+        Need::Ws,
+        NODE_SERVER,
+        &["--expect-close", "4001,bye"],
+        &["--close", "4001,bye"],
+    )
+    .judges(),
+    server(
+        "ws",
+        "h1 close from them",
+        Need::Ws,
+        NODE_SERVER,
+        &["--send-close", "4001,bye"],
+        &["--reflect"],
+    )
+    .judges(),
     client("chromium", "h1", "ws", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
     client("chromium", "h1 tls", "wss", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
     client("h2", "h2", "ws", Need::PythonH2, PY_H2_CLIENT, &["{url}"]).over("h2"),

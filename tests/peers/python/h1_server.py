@@ -1,0 +1,112 @@
+"""Python `websockets` as echo server over HTTP/1.1.
+
+usage: h1_server.py [--deflate] [--tls --ca-out FILE] [--expect-close CODE,REASON | --send-close CODE,REASON]
+
+Prints `listening URL` for each endpoint. With `--deflate` there is one endpoint for each parameter
+set. With a close option it serves one connection, checks how it ends, and exits with the verdict:
+`--expect-close` waits for the client's close frame, `--send-close` sends messages, compares what a
+reflecting client returns, then closes.
+"""
+
+import argparse
+import asyncio
+
+from websockets.asyncio.server import serve
+from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+import certificate
+import deflate_sets
+import messages
+from report import Report
+
+LIMIT = 64 << 20
+
+
+async def echo(socket):
+    try:
+        async for message in socket:
+            await socket.send(message)
+    except ConnectionClosed:
+        pass
+
+
+def code_and_reason(text):
+    code, _, reason = text.partition(",")
+    return int(code), reason
+
+
+def judge_close(report, name, socket, expected):
+    received = socket.protocol.close_rcvd
+    found = (received.code, received.reason) if received else None
+    report.equal(name, found, expected)
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--deflate", action="store_true")
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--ca-out", default="authority.pem")
+    parser.add_argument("--expect-close", type=code_and_reason)
+    parser.add_argument("--send-close", type=code_and_reason)
+    options = parser.parse_args()
+    report = Report(220)
+    done = asyncio.Event()
+
+    async def expect_close(socket):
+        await echo(socket)
+        judge_close(report, "the client's close frame", socket, options.expect_close)
+        done.set()
+
+    async def send_close(socket):
+        async def conversation():
+            for number, message in enumerate(messages.assorted(60)):
+                await socket.send(message)
+                if await socket.recv() != message:
+                    report.check("reflected messages", False, f"message {number} changed")
+                    return
+            report.check("reflected messages", True)
+            await socket.close(*options.send_close)
+
+        await report.run("conversation", conversation())
+        judge_close(report, "the answer to our close frame", socket, options.send_close)
+        done.set()
+
+    handler = echo
+    if options.expect_close:
+        handler = expect_close
+    if options.send_close:
+        handler = send_close
+
+    tls = certificate.server_context(options.ca_out) if options.tls else None
+    scheme = "wss" if tls else "ws"
+    sets = list(deflate_sets.sets()) if options.deflate else [None]
+    for parameters in sets:
+        extensions = None
+        if parameters:
+            server, client, server_bits, client_bits = parameters
+            extensions = [
+                ServerPerMessageDeflateFactory(
+                    server_no_context_takeover=server,
+                    client_no_context_takeover=client,
+                    server_max_window_bits=server_bits,
+                    client_max_window_bits=client_bits,
+                )
+            ]
+        running = await serve(
+            handler,
+            "127.0.0.1",
+            0,
+            ssl=tls,
+            compression=None,
+            extensions=extensions,
+            max_size=LIMIT,
+            ping_interval=None,
+        )
+        port = running.sockets[0].getsockname()[1]
+        print(f"listening {scheme}://127.0.0.1:{port}/", flush=True)
+    await done.wait()
+    report.finish()
+
+
+asyncio.run(main())
