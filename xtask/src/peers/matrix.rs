@@ -41,6 +41,8 @@ pub(super) struct Row {
     pub(super) endpoints: usize,
     /// The peer that serves ends by itself, and its exit status counts too.
     pub(super) judges: bool,
+    /// The peer is at fault on purpose: our client must end with an error.
+    pub(super) refused: bool,
 }
 
 const fn client(
@@ -63,6 +65,7 @@ const fn client(
         ours: &[],
         endpoints: 1,
         judges: false,
+        refused: false,
     }
 }
 
@@ -88,6 +91,10 @@ impl Row {
 
     const fn endpoints(self, endpoints: usize) -> Self {
         Self { endpoints, ..self }
+    }
+
+    const fn refused(self) -> Self {
+        Self { refused: true, ..self }
     }
 
     const fn judges(self) -> Self {
@@ -179,6 +186,26 @@ pub(super) const ROWS: &[Row] = &[
     client("h2", "h2 tls", "wss", Need::PythonH2, PY_H2_CLIENT, &["{url}", "--ca", "{ca}"])
         .over("h2"),
     server("h2", "h2", Need::PythonH2, PY_H2_SERVER, &[], &["--check", "--over", "h2"]).over("h2"),
+    server(
+        "h2",
+        "h2 tls",
+        Need::PythonH2,
+        PY_H2_SERVER,
+        &["--tls", "--ca-out", "{ca}"],
+        &["--check", "--over", "h2", "--ca", "{ca}"],
+    )
+    .secure()
+    .over("h2"),
+    server(
+        "h2",
+        "h2 without the setting",
+        Need::PythonH2,
+        PY_H2_SERVER,
+        &["--no-setting"],
+        &["--check", "--over", "h2"],
+    )
+    .refused()
+    .over("h2"),
     client("http2", "h2", "ws", Need::Node, HTTP2_CLIENT, &["{url}"]).over("h2"),
     client("http2", "h2 tls", "wss", Need::Node, HTTP2_CLIENT, &["{url}", "--ca", "{ca}"])
         .over("h2"),
@@ -193,3 +220,17 @@ pub(super) const ROWS: &[Row] = &[
     )
     .over("h2"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn every_script_in_the_table_exists() {
+        for row in ROWS {
+            let path = workspace::root().join("tests/peers").join(row.script);
+            assert!(path.is_file(), "{}", row.script);
+        }
+    }
+}

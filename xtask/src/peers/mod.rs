@@ -95,7 +95,11 @@ fn attempt(row: &Row) -> Result<Outcome, String> {
             for url in server.urls(row.scheme) {
                 let mut client = Command::new(product::binary("echo_client"));
                 client.arg(&url).args(fill(row.ours, &url, &authority));
-                let outcome = within(&mut client)?;
+                let mut outcome = within(&mut client)?;
+                if row.refused {
+                    let refused = matches!(outcome, Outcome::Failed(_));
+                    outcome = Outcome::of(refused, "our client went on");
+                }
                 if outcome != Outcome::of(true, "") {
                     return Ok(outcome);
                 }

@@ -1,0 +1,61 @@
+'use strict';
+// Node's `http2` as echo server over HTTP/2 (RFC 8441).
+//
+// usage: http2_server.js [--no-setting] [--cert FILE --key FILE]
+//
+// Prints `listening URL`. With --no-setting it does not allow extended CONNECT: a client must
+// refuse to go on.
+
+const fs = require('node:fs');
+const http2 = require('node:http2');
+const { once } = require('node:events');
+
+const { parse } = require('./arguments');
+const { Decoder, OPCODES, encode, encodeClose } = require('./frames');
+
+const options = parse(['cert', 'key']);
+const masked = false;
+
+function echo(stream, headers) {
+  if (headers[':method'] !== 'CONNECT' || headers[':protocol'] !== 'websocket') {
+    stream.respond({ ':status': 501 }, { endStream: true });
+    return;
+  }
+  stream.respond({ ':status': 200 });
+  const decoder = new Decoder(true, {
+    message: (message) => stream.write(encode(message, { masked })),
+    ping: (payload) => stream.write(encode(payload, { masked, opcode: OPCODES.pong })),
+    pong: () => {},
+    close: (code, reason) => {
+      const empty = code === 1005;
+      stream.end(empty ? encode('', { masked, opcode: OPCODES.close })
+        : encodeClose(code, reason, { masked }));
+    },
+  });
+  stream.on('data', (chunk) => {
+    try {
+      decoder.push(chunk);
+    } catch (error) {
+      console.log(`FAIL frames ${error.message}`);
+      stream.close(http2.constants.NGHTTP2_PROTOCOL_ERROR);
+    }
+  });
+  stream.on('error', () => {});
+}
+
+async function main() {
+  const settings = { enableConnectProtocol: !options['no-setting'] };
+  const secure = Boolean(options.cert);
+  const server = secure
+    ? http2.createSecureServer({
+      settings, cert: fs.readFileSync(options.cert), key: fs.readFileSync(options.key),
+    })
+    : http2.createServer({ settings });
+  server.on('stream', echo);
+  server.on('sessionError', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  console.log(`listening ${secure ? 'wss' : 'ws'}://127.0.0.1:${server.address().port}/`);
+}
+
+main();
