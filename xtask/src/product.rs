@@ -20,7 +20,8 @@ pub(crate) fn build(package: &str) -> Result<bool, String> {
 /// Whether the source of a program exists yet.
 pub(crate) fn exists(package_directory: &str, program: &str) -> bool {
     let sources = workspace::root().join(package_directory).join("src");
-    let named = [format!("bin/{program}.rs"), format!("bin/{program}/main.rs")];
+    let named =
+        [format!("bin/{program}.rs"), format!("bin/{program}/main.rs"), "main.rs".to_owned()];
     named.iter().any(|file| sources.join(file).is_file())
 }
 
