@@ -7,7 +7,7 @@ use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
 
 /// Payloads up to this many bytes are copied behind their header, larger ones are chained: a copy
 /// of this size costs less than a further piece in a vectored write.
-const COPY_LIMIT: usize = 2048;
+pub(crate) const COPY_LIMIT: usize = 2048;
 
 /// Copying and masking go in blocks of this size, so that a payload walks through the cache once.
 const MASK_BLOCK: usize = 16 * 1024;

@@ -38,6 +38,12 @@ pub enum FrameError {
         /// The most bytes allowed.
         max: usize,
     },
+    /// A compressed message is denser than allowed (1009). It has the reason of
+    /// [`InflateTooBig`](Self::InflateTooBig): both make us hold more than was agreed to.
+    InflateRatioTooHigh {
+        /// The most bytes that one byte may inflate to.
+        max: u32,
+    },
 }
 
 impl FrameError {
@@ -51,7 +57,7 @@ impl FrameError {
             Self::BadCloseCode(_) => "bad_close_code",
             Self::TooManyFragments { .. } => "too_many_fragments",
             Self::BadDeflate => "bad_deflate",
-            Self::InflateTooBig { .. } => "inflate_too_big",
+            Self::InflateTooBig { .. } | Self::InflateRatioTooHigh { .. } => "inflate_too_big",
         }
     }
 
@@ -61,7 +67,9 @@ impl FrameError {
         match self {
             Self::ProtocolError(_) | Self::BadCloseCode(_) => CloseCode::PROTOCOL_ERROR,
             Self::InvalidUtf8 | Self::BadDeflate => CloseCode::INVALID_UTF8,
-            Self::MessageTooBig { .. } | Self::InflateTooBig { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::MessageTooBig { .. }
+            | Self::InflateTooBig { .. }
+            | Self::InflateRatioTooHigh { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
         }
     }
@@ -82,6 +90,9 @@ impl fmt::Display for FrameError {
             Self::BadDeflate => f.write_str("a compressed message is not valid deflate data"),
             Self::InflateTooBig { max } => {
                 write!(f, "a compressed message inflates to more than the allowed {max} bytes")
+            }
+            Self::InflateRatioTooHigh { max } => {
+                write!(f, "a compressed message inflates to more than the allowed {max} to one")
             }
         }
     }

@@ -8,6 +8,8 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::encode::COPY_LIMIT;
+
 /// Bytes in the order they go out: small frames lie together in one buffer, large payloads are
 /// kept as they are.
 ///
@@ -66,6 +68,15 @@ impl WriteQueue {
         self.freeze_tail();
         self.len += bytes.len();
         self.chunks.push_back(bytes);
+    }
+
+    /// Appends a frame that was encoded before: a small one as a copy, a large one as it is.
+    pub fn push_encoded(&mut self, frame: &Bytes) {
+        if frame.len() <= COPY_LIMIT {
+            self.extend_from_slice(frame);
+        } else {
+            self.push(frame.clone());
+        }
     }
 
     /// Gives up the memory of an empty queue, so that it can serve elsewhere; an unallocated buffer

@@ -34,5 +34,90 @@ mod absent {
     }
 }
 
+#[cfg(feature = "deflate")]
+mod present {
+    use std::sync::Arc;
+
+    use bytes::{Bytes, BytesMut};
+    use ws_deflate::{Deflater, InflateLimits, Inflater, Params, SharedMessage};
+    use ws_frame::{FrameError, Inflate};
+
+    use crate::{Compress, Config};
+
+    #[derive(Debug)]
+    pub(crate) struct Compression {
+        /// `None` when the agreed window is too small for the compressor.
+        deflater: Option<Deflater>,
+        inflater: Inflater,
+        config: Arc<Config>,
+    }
+
+    impl Compression {
+        pub(crate) fn new(params: &Params, config: Arc<Config>) -> Self {
+            Self { deflater: params.deflater(&config.deflate), inflater: params.inflater(), config }
+        }
+
+        pub(crate) fn is_wanted(&self, compress: Compress, len: usize) -> bool {
+            self.deflater.is_some()
+                && match compress {
+                    Compress::Auto => self.config.deflate.is_worthwhile(len),
+                    Compress::Always => true,
+                    Compress::Never => false,
+                }
+        }
+
+        /// The compressed payload of a message for which [`is_wanted`](Self::is_wanted) said yes.
+        pub(crate) fn deflate(&mut self, payload: &[u8], last: bool) -> Bytes {
+            let mut out = BytesMut::new();
+            if let Some(deflater) = &mut self.deflater {
+                deflater.compress(payload, last, &mut out);
+            }
+            out.freeze()
+        }
+
+        /// The window that a message shared with other sessions is to be compressed with.
+        pub(crate) fn window_bits(&self) -> Option<u8> {
+            self.deflater.as_ref().map(Deflater::window_bits)
+        }
+
+        pub(crate) fn adopt(&mut self, message: &SharedMessage) -> Option<Bytes> {
+            self.deflater.as_mut()?.adopt(message)
+        }
+
+        /// Gives up the memory that can be had again.
+        pub(crate) fn release(&mut self) {
+            self.inflater.release();
+        }
+    }
+
+    impl Inflate for Compression {
+        fn inflate(
+            &mut self,
+            piece: &[u8],
+            last: bool,
+            out: &mut BytesMut,
+            max: usize,
+        ) -> Result<(), FrameError> {
+            let limits = InflateLimits::new(max)
+                .ratio(self.config.max_inflate_ratio, self.config.inflate_ratio_floor);
+            let inflated = self
+                .inflater
+                .inflate(piece, out, &limits)
+                .and_then(|()| if last { self.inflater.finish(&limits) } else { Ok(()) });
+            inflated.map_err(|error| match error {
+                ws_deflate::Error::InflateTooBig { .. } => {
+                    FrameError::InflateTooBig { max: self.config.limits.max_message() }
+                }
+                ws_deflate::Error::InflateRatioTooHigh { max, .. } => {
+                    FrameError::InflateRatioTooHigh { max }
+                }
+                _ => FrameError::BadDeflate,
+            })
+        }
+    }
+}
+
 #[cfg(not(feature = "deflate"))]
 pub(crate) use absent::Compression;
+#[cfg(feature = "deflate")]
+pub(crate) use present::Compression;

@@ -48,6 +48,14 @@ pub struct Config {
     /// How messages are compressed once permessage-deflate was negotiated.
     #[cfg(feature = "deflate")]
     pub deflate: ws_deflate::Config,
+    /// How many bytes one compressed byte may inflate to, 200 by default: DEFLATE can do 1,032,
+    /// text and JSON stay below 50.
+    #[cfg(feature = "deflate")]
+    pub max_inflate_ratio: u32,
+    /// Up to how many inflated bytes the ratio of a message is not looked at, 16 MiB by default:
+    /// an honest message can be as dense as a bomb, and up to this size it does as little harm.
+    #[cfg(feature = "deflate")]
+    pub inflate_ratio_floor: usize,
 }
 
 impl Default for Config {
@@ -63,6 +71,10 @@ impl Default for Config {
             iana_close_codes: false,
             #[cfg(feature = "deflate")]
             deflate: ws_deflate::Config::default(),
+            #[cfg(feature = "deflate")]
+            max_inflate_ratio: 200,
+            #[cfg(feature = "deflate")]
+            inflate_ratio_floor: 16 * 1024 * 1024,
         }
     }
 }

@@ -34,6 +34,7 @@ impl Inbound {
         }
     }
 
+    #[cfg(feature = "deflate")]
     pub(crate) fn map_decoder(&mut self, map: impl FnOnce(MessageDecoder) -> MessageDecoder) {
         let placeholder = MessageDecoder::new(ws_frame::Role::Client, &ws_frame::Limits::default());
         let decoder = std::mem::replace(&mut self.decoder, placeholder);

@@ -85,7 +85,8 @@
 //!
 //! # Features
 //!
-//! - `deflate`: permessage-deflate (RFC 7692), `Session::with_deflate`.
+//! - `deflate`: permessage-deflate (RFC 7692), `Session::with_deflate`, and `ws_deflate` as
+//!   `deflate`.
 
 mod closing;
 mod compression;
@@ -94,6 +95,7 @@ mod error;
 mod event;
 mod inbound;
 mod outbound;
+mod prepared;
 mod session;
 mod timers;
 
@@ -101,7 +103,10 @@ pub use config::Config;
 pub use error::{SendError, TransportError};
 pub use event::{Cause, Event, Outcome};
 pub use outbound::Compress;
+pub use prepared::Prepared;
 pub use session::{Failure, Session};
+#[cfg(feature = "deflate")]
+pub use ws_deflate as deflate;
 pub use ws_frame::{
     CloseCode, CloseFrame, DataKind, FrameError, Limits, MaskKeys, Message, Role, Utf8Bytes,
     Violation, WriteQueue,

@@ -61,8 +61,8 @@ impl Outbound {
         match compression.filter(|c| c.is_wanted(compress, payload.len())) {
             None => self.encoder.encode(opcode, true, 0, payload, &mut self.queue),
             Some(compression) => {
-                let payload = compression.deflate(&payload, true);
-                self.encoder.encode(opcode, true, FrameHeader::RSV1, payload, &mut self.queue);
+                let deflated = compression.deflate(&payload, true);
+                self.encoder.encode(opcode, true, FrameHeader::RSV1, deflated, &mut self.queue);
             }
         }
         Ok(())
@@ -100,6 +100,15 @@ impl Outbound {
         };
         self.encoder.encode(opcode, fin, reserved, payload, &mut self.queue);
         self.sending = (!fin).then_some(sending);
+        Ok(())
+    }
+
+    /// Queues a message whose frame was encoded elsewhere.
+    pub(crate) fn send_encoded(&mut self, frame: &Bytes) -> Result<(), SendError> {
+        if self.sending.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.queue.push_encoded(frame);
         Ok(())
     }
 

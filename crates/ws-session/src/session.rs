@@ -14,7 +14,7 @@ use crate::compression::Compression;
 use crate::inbound::Inbound;
 use crate::outbound::{Outbound, data_parts};
 use crate::timers::{Activity, Due, Timers};
-use crate::{Cause, Compress, Config, Event, Outcome, SendError, TransportError};
+use crate::{Cause, Compress, Config, Event, Outcome, Prepared, SendError, TransportError};
 
 /// One WebSocket connection, from the end of its handshake to its last byte, without I/O.
 ///
@@ -28,7 +28,7 @@ pub struct Session {
     outbound: Outbound,
     closing: Closing,
     timers: Timers,
-    pub(crate) compression: Option<Box<Compression>>,
+    compression: Option<Box<Compression>>,
 }
 
 /// What fails on our side.
@@ -279,6 +279,23 @@ impl Session {
         self.outbound.send_fragment(kind, data, fin, compress, compression)
     }
 
+    /// Queues a message that was prepared once for many sessions. For a client, whose frames have a
+    /// mask each, it is the same as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if self.closing.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        if self.role == Role::Client {
+            return self.send(prepared.message().clone());
+        }
+        let frame = prepared.frame(self.compression.as_deref_mut());
+        self.outbound.send_encoded(&frame)
+    }
+
     /// Begins the closing handshake: queues a close frame, after which no data leaves. Messages are
     /// still received until the peer answers.
     ///
@@ -390,6 +407,15 @@ impl Session {
         self.timers.update(now, &activity, &self.config)
     }
 
+    /// Gives up memory that is only kept for speed; for a session that is about to wait with
+    /// nothing received and nothing queued.
+    pub fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        if let Some(compression) = &mut self.compression {
+            compression.release();
+        }
+    }
+
     // ---- ending
 
     /// Whether the session is over and its transport can be dropped.
@@ -436,11 +462,15 @@ impl Session {
         self.compression = None;
     }
 
-    /// Lets compressed messages pass.
-    #[cfg_attr(not(feature = "deflate"), expect(dead_code, reason = "nothing to pass then"))]
-    pub(crate) fn set_compression(&mut self, compression: Compression) {
+    /// Compresses and inflates messages by the parameters that the handshake agreed on
+    /// (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, params: ws_deflate::Params) -> Self {
         self.inbound.map_decoder(MessageDecoder::with_rsv1);
+        let compression = Compression::new(&params, Arc::clone(&self.config));
         self.compression = Some(Box::new(compression));
+        self
     }
 
     /// The limits and deadlines of this session.
