@@ -98,11 +98,14 @@ fn parse(
 /// Tells another version of HTTP (505) from something that is none (400).
 fn version_error(head: &[u8]) -> Error {
     let line = head.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    match version {
-        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            Error::UnsupportedHttpVersion { found: String::from_utf8_lossy(version).into_owned() }
-        }
+    let mut parts = line.split(|&byte| byte == b' ');
+    match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (
+            Some(_),
+            Some(_),
+            Some(version @ [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']),
+            None,
+        ) => Error::UnsupportedHttpVersion { found: String::from_utf8_lossy(version).into_owned() },
         _ => Error::MalformedRequest { problem: HeadProblem::StartLine },
     }
 }
