@@ -276,10 +276,13 @@ impl MessageDecoder {
         let piece = self.frames.take(src);
         let from = self.assembler.buffer.len();
         let max = self.assembler.buffer_limit();
-        inflate.inflate(&piece, last, &mut self.assembler.buffer, max)?;
+        let inflated = inflate.inflate(&piece, last, &mut self.assembler.buffer, max);
         if open.kind == DataKind::Text {
+            // Also what came out before a failure: whichever fault came first is reported, however
+            // the input was cut.
             self.assembler.check_buffered_text(from)?;
         }
+        inflated?;
         if in_chunks || open.in_chunks {
             let data = self.assembler.take_chunk();
             if last {

@@ -92,6 +92,11 @@ impl Inbound {
         }
     }
 
+    /// How many bytes are held that were not delivered.
+    pub(crate) fn held(&self) -> usize {
+        self.buffer.len() + self.decoder.buffered()
+    }
+
     /// Throws away what came and says how much that was.
     pub(crate) fn discard(&mut self) -> usize {
         let len = self.buffer.len();

@@ -407,6 +407,13 @@ impl Session {
         self.timers.update(now, &activity, &self.config)
     }
 
+    /// How many bytes are held for the peer: received and not delivered, and waiting to be written.
+    /// Contexts of compression are not counted.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inbound.held() + self.outbound.queue.len()
+    }
+
     /// Gives up memory that is only kept for speed; for a session that is about to wait with
     /// nothing received and nothing queued.
     pub fn release(&mut self) {

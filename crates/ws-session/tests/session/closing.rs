@@ -1,0 +1,296 @@
+//! The end of a session (RFC 6455 §7), from either side, in order and out of it.
+
+use std::io;
+use std::time::Duration;
+
+use crate::support::{Driven, check_every_cut, exchange};
+use ws_session::{
+    Cause, CloseCode, CloseFrame, Config, Failure, FrameError, MaskKeys, Message, SendError,
+    Session, TransportError, Violation,
+};
+
+fn client() -> Driven {
+    Driven::client(Config::default())
+}
+
+fn close(code: u16, reason: &str) -> Message {
+    Message::Close(Some(CloseFrame::new(CloseCode::new(code), reason)))
+}
+
+// RFC: WS-5.5.1-06, WS-7.1.2-01, WS-7.1.3-01, WS-7.1.4-01, WS-7.1.5-01, WS-7.1.6-01
+#[test]
+fn both_sides_agree_on_a_clean_close() {
+    let mut client = Session::client(Config::default(), MaskKeys::new(|| [1, 2, 3, 4]));
+    let mut server = Session::server(Config::default());
+    client.send(Message::text("last words")).unwrap();
+    client.close(Some(CloseFrame::new(CloseCode::new(4001), "bye"))).unwrap();
+    let (at_client, at_server) = exchange(&mut client, &mut server);
+    assert_eq!(at_server, [Message::text("last words"), close(4001, "bye")]);
+    assert_eq!(at_client, [close(4001, "")]);
+
+    let outcome = server.outcome().expect("over");
+    assert_eq!((outcome.code.get(), outcome.reason.as_str(), outcome.clean), (4001, "bye", true));
+    assert!(matches!(outcome.cause, Cause::Remote));
+    let outcome = client.outcome().expect("over");
+    assert_eq!((outcome.code.get(), outcome.clean), (4001, true));
+    assert!(matches!(outcome.cause, Cause::Normal));
+}
+
+// RFC: WS-7.1.5-01, WS-7.4.1-01
+#[test]
+fn an_empty_close_is_answered_empty_and_reads_1005() {
+    let mut client = client();
+    assert_eq!(client.receive(b"\x88\x00"), [Message::Close(None)]);
+    assert_eq!(client.written, b"\x88\x80\0\0\0\0");
+    client.end();
+    let outcome = client.session.outcome().expect("over");
+    assert_eq!((outcome.code, outcome.clean), (CloseCode::NO_STATUS, true));
+}
+
+// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09
+#[test]
+fn the_server_ends_the_transport_at_once_and_the_client_waits_for_that() {
+    let mut server = Driven::server(Config::default());
+    server.receive(b"\x88\x82\0\0\0\0\x03\xe8");
+    assert_eq!(server.written, b"\x88\x02\x03\xe8");
+    assert!(server.shut_down && !server.session.is_finished(), "it drains");
+    server.end();
+    assert!(server.session.is_finished());
+
+    let mut client = client();
+    client.receive(b"\x88\x02\x03\xe8");
+    assert!(!client.shut_down);
+    client.end();
+    assert!(client.shut_down && client.session.is_finished());
+}
+
+#[test]
+fn a_client_does_not_wait_for_ever_for_a_server_that_never_ends() {
+    let mut client = client();
+    client.receive(b"\x88\x02\x03\xe8");
+    client.pass(Duration::from_secs(3));
+    let outcome = client.session.outcome().expect("over");
+    assert!(outcome.clean, "the closing handshake was complete");
+}
+
+#[test]
+fn messages_before_a_bad_frame_are_not_dropped() {
+    let mut client = client();
+    assert_eq!(
+        client.receive(b"\x81\x01a\x82\x01b\x83\x00\x81\x01c"),
+        [Message::text("a"), Message::binary(&b"b"[..]),]
+    );
+    assert_eq!(client.written[..8], *b"\x88\x98\0\0\0\0\x03\xea");
+    client.end();
+    let outcome = client.session.outcome().expect("over");
+    let unknown = FrameError::ProtocolError(Violation::UnknownOpcode(3));
+    assert!(matches!(outcome.cause, Cause::Violation(error) if error == unknown));
+    assert_eq!((client.cause(), outcome.clean), ("normal", false));
+    let sent = outcome.sent.clone().flatten().expect("we said why");
+    assert_eq!(sent.code, CloseCode::PROTOCOL_ERROR);
+}
+
+// RFC: WS-7.1.7-01, WS-7.1.7-02, WS-7.1.7-03
+#[test]
+fn nothing_is_processed_after_a_violation_not_even_a_close() {
+    let mut client = client();
+    assert!(client.receive(b"\x83\x00").is_empty());
+    let goodbye = client.take_written();
+    assert!(client.receive(b"\x89\x00\x81\x01a\x88\x02\x0f\xa1").is_empty());
+    assert!(client.written.is_empty() && goodbye[..2] == [0x88, 0x98]);
+    client.end();
+    assert_eq!(client.session.outcome().expect("over").code, CloseCode::ABNORMAL);
+}
+
+// RFC: WS-5.5.1-05, WS-5.1-05, WS-6.1-01
+#[test]
+fn no_data_is_sent_after_the_close_frame() {
+    let mut client = client();
+    client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+    assert_eq!(client.session.send(Message::text("x")), Err(SendError::Closed));
+    assert_eq!(client.session.send(Message::Ping([][..].into())), Err(SendError::Closed));
+    assert_eq!(client.session.close(None), Err(SendError::Closed));
+    client.turn();
+    assert_eq!(client.written, b"\x88\x82\0\0\0\0\x03\xe8");
+}
+
+// RFC: WS-5.5.2-01
+#[test]
+fn a_ping_is_answered_after_our_close_and_not_after_the_peers() {
+    let mut client = client();
+    client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+    client.turn();
+    client.take_written();
+    client.receive(b"\x89\x01p\x81\x01m");
+    assert_eq!(client.take_written(), b"\x8a\x81\0\0\0\0p");
+    client.receive(b"\x88\x02\x03\xe8\x89\x01q");
+    assert!(client.written.is_empty());
+}
+
+// RFC: WS-5.5.1-10, WS-5.5.1-11
+#[test]
+fn crossing_close_frames_count_for_both_and_a_second_one_is_ignored() {
+    let mut client = client();
+    client.session.close(Some(CloseFrame::new(CloseCode::GOING_AWAY, "mine"))).unwrap();
+    client.receive(b"\x88\x02\x03\xe8\x88\x02\x03\xe9");
+    let written = client.take_written();
+    assert_eq!(written.iter().filter(|byte| **byte == 0x88).count(), 1);
+    client.end();
+    let outcome = client.session.outcome().expect("over");
+    assert_eq!((outcome.code, outcome.clean), (CloseCode::NORMAL, true));
+    assert!(matches!(outcome.cause, Cause::Normal));
+}
+
+#[test]
+fn illegal_close_codes_are_refused_to_the_caller_and_never_leave() {
+    for code in [0, 999, 1004, 1005, 1006, 1012, 1013, 1014, 1015, 1016, 2999, 5000, 65_535] {
+        let mut client = client();
+        let code = CloseCode::new(code);
+        let refused = Err(SendError::InvalidCloseCode(code));
+        assert_eq!(client.session.close(Some(code.into())), refused);
+        assert_eq!(client.session.send(Message::Close(Some(code.into()))), refused);
+        client.turn();
+        assert!(client.written.is_empty() && client.session.is_open());
+    }
+    let mut client = client();
+    let long = CloseFrame::new(CloseCode::NORMAL, "x".repeat(124));
+    assert_eq!(client.session.close(Some(long)), Err(SendError::ReasonTooLong(124)));
+    let fits = CloseFrame::new(CloseCode::NORMAL, "x".repeat(123));
+    assert_eq!(client.session.close(Some(fits)), Ok(()));
+}
+
+// RFC: UP-IANA
+#[test]
+fn codes_of_the_iana_registry_are_taken_on_request_only() {
+    let mut config = Config::default();
+    config.iana_close_codes = true;
+    let mut client = Driven::client(config);
+    assert_eq!(client.receive(b"\x88\x02\x03\xf5"), [close(1013, "")]);
+    let mut config = Config::default();
+    config.iana_close_codes = true;
+    let mut client = Driven::client(config);
+    assert_eq!(client.session.close(Some(CloseCode::SERVICE_RESTART.into())), Ok(()));
+}
+
+// RFC: WS-7.2.1-01, WS-7.1.4-01
+#[test]
+fn the_end_of_the_stream_without_a_close_frame_is_1006() {
+    let mut client = client();
+    client.session.send(Message::text("queued")).unwrap();
+    assert_eq!(client.receive(b"\x81\x01a\x81\x05b"), [Message::text("a")]);
+    client.end();
+    let outcome = client.session.outcome().expect("over");
+    assert_eq!((outcome.code, outcome.clean), (CloseCode::ABNORMAL, false));
+    assert!(matches!(outcome.cause, Cause::Transport(TransportError::Closed)));
+    assert!(client.written.starts_with(b"\x81\x86\0\0\0\0queued"));
+}
+
+#[test]
+fn what_arrived_before_the_transport_failed_is_still_delivered() {
+    let mut client = client();
+    client.session.read_buffer().extend_from_slice(b"\x81\x01a\x88\x02\x03\xe8");
+    client.session.receive_error(TransportError::Io(io::Error::other("cable")));
+    assert_eq!(client.turn(), [Message::text("a"), close(1000, "")]);
+    let outcome = client.session.outcome().expect("over");
+    assert!(!outcome.clean && matches!(outcome.cause, Cause::Transport(TransportError::Io(_))));
+}
+
+#[test]
+fn a_reset_after_the_closing_handshake_does_not_make_it_unclean() {
+    let mut client = client();
+    client.receive(b"\x88\x02\x03\xe8");
+    client.session.receive_error(TransportError::Closed);
+    client.turn();
+    let outcome = client.session.outcome().expect("over");
+    assert!(outcome.clean && matches!(outcome.cause, Cause::Remote));
+}
+
+#[test]
+fn a_failed_handler_closes_with_1011() {
+    let mut server = Driven::server(Config::default());
+    server.session.fail(Failure::HandlerFailed);
+    server.session.fail(Failure::HandlerFailed);
+    server.turn();
+    assert_eq!(server.written, b"\x88\x02\x03\xf3");
+    server.receive(b"\x88\x82\0\0\0\0\x03\xf3");
+    server.end();
+    assert_eq!(server.cause(), "handler_failed");
+}
+
+#[test]
+fn a_peer_that_keeps_sending_after_the_goodbye_is_cut() {
+    let mut config = Config::default();
+    config.limits = config.limits.with_max_message(10_000).with_max_frame(10_000);
+    let mut client = Driven::client(config);
+    client.receive(b"\x83\x00");
+    for _ in 0..10 {
+        assert!(!client.session.is_finished());
+        client.receive(&[0; 1000]);
+    }
+    assert!(client.session.is_finished());
+}
+
+#[test]
+fn the_end_is_reported_once_and_the_session_repeats_itself_politely() {
+    let mut client = client();
+    client.receive(b"\x88\x00");
+    client.end();
+    assert!(client.session.is_finished() && !client.session.wants_read());
+    assert!(client.session.poll_event().is_none());
+    assert!(client.receive(b"\x81\x01a").is_empty());
+    client.session.receive_error(TransportError::Closed);
+    client.session.handle_timeout(client.now);
+    assert!(client.session.poll_event().is_none() && client.session.transmit().is_empty());
+    assert_eq!(client.session.send(Message::text("x")), Err(SendError::Closed));
+}
+
+#[test]
+fn every_goodbye_of_ours_fits_a_close_frame() {
+    let violations = [
+        Violation::ReservedBits(7),
+        Violation::UnknownOpcode(15),
+        Violation::NonMinimalLength(u64::MAX),
+        Violation::LengthTopBit(u64::MAX),
+        Violation::ControlTooLong,
+        Violation::FragmentedControl,
+        Violation::UnmaskedFrame,
+        Violation::MaskedFrame,
+        Violation::UnexpectedContinuation,
+        Violation::InterleavedMessage,
+        Violation::ShortCloseBody,
+    ];
+    let others = [
+        FrameError::InvalidUtf8,
+        FrameError::MessageTooBig { size: u64::MAX, max: usize::MAX },
+        FrameError::BadCloseCode(CloseCode::new(65_535)),
+        FrameError::TooManyFragments { max: usize::MAX },
+        FrameError::BadDeflate,
+        FrameError::InflateTooBig { max: usize::MAX },
+        FrameError::InflateRatioTooHigh { max: u32::MAX },
+    ];
+    for error in violations.map(FrameError::from).into_iter().chain(others) {
+        let text = error.to_string();
+        assert!(text.len() <= CloseFrame::MAX_REASON && text.is_ascii(), "{text}");
+        assert!(error.close_code().is_valid_on_wire());
+    }
+}
+
+#[test]
+fn every_cut_of_every_ending_gives_the_same_events() {
+    let endings: &[&[u8]] = &[
+        b"\x81\x01a\x88\x02\x03\xe8",
+        b"\x81\x01a\x88\x00\x81\x01b",
+        b"\x01\x01a\x89\x01p\x80\x01b\x88\x05\x0f\xa1bye",
+        b"\x81\x01a\x83\x00\x81\x01b",
+        b"\x81\x02a\xff",
+        b"\x88\x01\x03",
+        b"\x88\x02\x03\xed",
+        b"\x82\x7e\x00\x01a",
+        b"\x89\x01p\x8a\x00\x89\x01q",
+        b"\x81\x05ab",
+    ];
+    for wire in endings {
+        let new = || Session::client(Config::default(), MaskKeys::new(|| [0; 4]));
+        check_every_cut(new, wire);
+    }
+}

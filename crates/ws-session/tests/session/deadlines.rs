@@ -1,0 +1,179 @@
+//! Every wait has an end, and the clock is virtual.
+
+use std::time::Duration;
+
+use crate::support::Driven;
+use ws_session::{Cause, CloseCode, Config, Message};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn client() -> Driven {
+    Driven::client(Config::default())
+}
+
+#[test]
+fn silence_is_met_with_a_ping_then_with_1001() {
+    let mut client = client();
+    client.pass(29 * SECOND);
+    assert!(client.written.is_empty());
+    client.pass(2 * SECOND);
+    assert_eq!(client.take_written(), b"\x89\x80\0\0\0\0");
+    client.pass(28 * SECOND);
+    assert!(client.written.is_empty() && client.session.is_open());
+    client.pass(2 * SECOND);
+    assert_eq!(client.take_written()[6..8], 1001_u16.to_be_bytes());
+    client.pass(6 * SECOND);
+    assert_eq!(client.cause(), "idle");
+}
+
+#[test]
+fn any_bytes_count_as_life() {
+    let mut client = client();
+    for _ in 0..20 {
+        client.pass(29 * SECOND);
+        client.receive(b"\x8a\x00");
+    }
+    assert!(client.written.is_empty() && client.session.is_open());
+    client.pass(31 * SECOND);
+    client.receive(b"\x8a\x00"); // the pong
+    client.pass(29 * SECOND);
+    assert_eq!(client.take_written(), b"\x89\x80\0\0\0\0", "one ping, no close");
+}
+
+#[test]
+fn a_session_that_was_not_polled_for_long_still_gives_the_peer_time_to_answer() {
+    let mut client = client();
+    client.turn();
+    client.now += 600 * SECOND;
+    client.session.handle_timeout(client.now);
+    client.turn();
+    assert_eq!(client.take_written(), b"\x89\x80\0\0\0\0");
+    client.pass(29 * SECOND);
+    assert!(client.session.is_open());
+    client.pass(2 * SECOND);
+    assert!(!client.session.is_open());
+}
+
+#[test]
+fn trickled_bytes_do_not_keep_a_message_open_for_ever() {
+    let mut client = client();
+    client.receive(b"\x81\x7e\x10\x00");
+    for seconds in 0..60 {
+        assert!(client.session.is_open(), "after {seconds} s");
+        client.pass(SECOND);
+        client.receive(b"x");
+    }
+    client.pass(SECOND);
+    assert_eq!(client.take_written()[6..8], 1008_u16.to_be_bytes());
+    client.end();
+    assert_eq!(client.cause(), "message_stalled");
+}
+
+#[test]
+fn empty_fragments_and_pings_do_not_keep_a_message_open_for_ever() {
+    let mut client = client();
+    client.receive(b"\x01\x00");
+    for _ in 0..62 {
+        client.pass(SECOND);
+        client.receive(b"\x00\x00\x89\x00");
+    }
+    assert!(!client.session.is_open());
+    client.end();
+    assert_eq!(client.cause(), "message_stalled");
+}
+
+#[test]
+fn half_a_header_is_a_message_that_has_begun() {
+    let mut client = client();
+    client.receive(b"\x81");
+    for _ in 0..6 {
+        client.pass(10 * SECOND);
+    }
+    client.pass(SECOND);
+    assert!(!client.session.is_open());
+}
+
+#[test]
+fn a_large_message_over_a_slow_line_is_not_cut() {
+    let mut client = client();
+    client.receive(b"\x82\x7f\x00\x00\x00\x00\x00\x10\x00\x00");
+    for _ in 0..256 {
+        client.pass(SECOND);
+        assert!(client.session.is_open());
+        client.receive(&[0; 4096]);
+    }
+    assert!(client.session.is_open());
+}
+
+#[test]
+fn many_messages_in_a_row_are_not_one_long_message() {
+    let mut client = client();
+    // The end of each read is the beginning of the next message.
+    client.receive(b"\x81");
+    for _ in 0..100 {
+        client.pass(SECOND);
+        assert_eq!(client.receive(b"\x01a\x81"), [Message::text("a")]);
+    }
+    assert!(client.session.is_open());
+}
+
+#[test]
+fn a_peer_that_never_reads_is_cut_by_the_write_deadline() {
+    let mut client = client();
+    client.session.send(Message::binary(vec![0; 1000])).unwrap();
+    let start = client.now;
+    let deadline = client.session.poll_timeout(start).expect("a deadline");
+    assert_eq!(deadline - start, 30 * SECOND);
+    // Some progress gives the full time again.
+    bytes::Buf::advance(client.session.transmit(), 1);
+    let deadline = client.session.poll_timeout(start + 20 * SECOND).expect("a deadline");
+    assert_eq!(deadline - start, 30 * SECOND, "the keep-alive ping");
+    client.session.handle_timeout(start + 30 * SECOND);
+    let deadline = client.session.poll_timeout(start + 49 * SECOND).expect("a deadline");
+    assert_eq!(deadline - start, 50 * SECOND);
+    client.session.handle_timeout(deadline);
+    while client.session.poll_event().is_some() {}
+    let outcome = client.session.outcome().expect("over");
+    assert!(matches!(outcome.cause, Cause::WriteStalled));
+    assert_eq!(outcome.code, CloseCode::ABNORMAL);
+}
+
+#[test]
+fn a_close_that_is_never_answered_ends_in_time() {
+    let mut client = client();
+    client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+    client.pass(4 * SECOND);
+    assert!(!client.session.is_finished());
+    client.receive(b"\x81\x01a"); // data does not prolong it
+    client.pass(2 * SECOND);
+    let outcome = client.session.outcome().expect("over");
+    assert!(!outcome.clean && outcome.code == CloseCode::ABNORMAL);
+    assert_eq!(client.cause(), "normal");
+}
+
+#[test]
+fn a_violation_is_reported_in_time_though_the_peer_never_ends() {
+    let mut client = client();
+    client.receive(b"\x83\x00");
+    for _ in 0..6 {
+        client.pass(SECOND);
+        client.receive(b"flood");
+    }
+    assert!(client.session.is_finished());
+}
+
+#[test]
+fn zero_does_not_switch_a_deadline_off_and_the_largest_duration_does() {
+    let mut config = Config::default();
+    config.idle_timeout = Duration::ZERO;
+    let mut client = Driven::client(config);
+    client.pass(SECOND);
+    assert!(!client.session.is_open());
+
+    let mut config = Config::default();
+    config.idle_timeout = Duration::MAX;
+    config.keep_alive = Duration::MAX;
+    let mut client = Driven::client(config);
+    client.pass(1_000_000 * SECOND);
+    assert!(client.session.is_open() && client.deadline.is_none());
+}

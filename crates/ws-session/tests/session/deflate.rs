@@ -1,0 +1,197 @@
+//! permessage-deflate inside a session (RFC 7692 §6).
+
+use crate::support::{Driven, check_every_cut, exchange, transmitted};
+use bytes::{Bytes, BytesMut};
+use ws_session::deflate::{Params, client, server};
+use ws_session::{
+    Compress, Config, DataKind, Event, FrameError, MaskKeys, Message, Prepared, Session, Violation,
+};
+
+fn params() -> (Params, Params) {
+    let config = ws_session::deflate::Config::default();
+    let (at_server, answer) =
+        server::negotiate(&config, &[client::offer(&config)]).expect("agreed");
+    (client::accept(&config, &answer).expect("agreed"), at_server)
+}
+
+fn pair(config: Config) -> (Session, Session) {
+    let (at_client, at_server) = params();
+    let client = Session::client(config.clone(), MaskKeys::new(|| [0; 4])).with_deflate(at_client);
+    (client, Session::server(config).with_deflate(at_server))
+}
+
+fn driven(config: Config) -> Driven {
+    Driven::new(pair(config).0)
+}
+
+/// The frame that carries "Hello" in the example of RFC 7692 §7.2.3.1.
+const HELLO: &[u8] = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+
+// RFC: PMD-6-01, PMD-6.1-01, PMD-6.2-01, PMD-7.2.2-02
+#[test]
+fn compressed_and_plain_messages_mix_and_the_window_lives_on() {
+    let mut client = driven(Config::default());
+    let hello = Message::text("Hello");
+    let pieces: [&[u8]; 4] = [
+        HELLO,
+        b"\x81\x05Hello",
+        b"\xc1\x05\xf2\x00\x11\x00\x00",
+        b"\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00",
+    ];
+    for wire in pieces {
+        assert_eq!(client.receive(wire), std::slice::from_ref(&hello), "{wire:02x?}");
+    }
+}
+
+// RFC: PMD-6.1-02, PMD-6.1-03
+#[test]
+fn rsv1_anywhere_but_on_the_first_frame_of_a_message_is_a_violation() {
+    for wire in
+        [&b"\xc9\x00"[..], b"\xca\x00", b"\xc8\x00", b"\x01\x00\xc0\x00", b"\x41\x00\xc0\x00"]
+    {
+        let mut client = driven(Config::default());
+        client.receive(wire);
+        client.end();
+        let cause = &client.session.outcome().expect("over").cause;
+        let expected = FrameError::ProtocolError(Violation::ReservedBits(4));
+        assert!(matches!(cause, ws_session::Cause::Violation(e) if *e == expected), "{wire:02x?}");
+    }
+}
+
+// RFC: WS-5.2-01, WS-4.1-29
+#[test]
+fn rsv1_without_negotiation_is_a_violation() {
+    let mut client = Driven::client(Config::default());
+    assert!(client.receive(HELLO).is_empty());
+    assert_eq!(client.take_written()[6..8], 1002_u16.to_be_bytes());
+}
+
+// RFC: PMD-6.1-04
+#[test]
+fn utf8_is_checked_on_what_was_inflated() {
+    let (mut a, mut b) = pair(Config::default());
+    a.send_with(Message::binary(vec![0xff; 100]), Compress::Always).unwrap();
+    let mut wire = transmitted(&mut a);
+    wire[0] = 0xc1; // says text
+    b.read_buffer().extend_from_slice(&wire);
+    assert!(b.poll_event().is_none());
+    assert_eq!(transmitted(&mut b)[2..4], 1007_u16.to_be_bytes());
+}
+
+#[test]
+fn corrupt_data_closes_with_1007() {
+    let mut client = driven(Config::default());
+    client.receive(b"\xc1\x03\xff\xff\xff");
+    assert_eq!(client.take_written()[6..8], 1007_u16.to_be_bytes());
+    client.end();
+    let cause = &client.session.outcome().expect("over").cause;
+    assert!(matches!(cause, ws_session::Cause::Violation(FrameError::BadDeflate)));
+}
+
+// RFC: PMD-EXT-01
+#[test]
+fn a_bomb_costs_no_more_than_the_limit() {
+    let mut config = Config::default();
+    config.limits = config.limits.with_max_message(1024 * 1024);
+    let (mut attacker, _) = pair(Config::default());
+    attacker.send_with(Message::binary(vec![0; 64 * 1024 * 1024]), Compress::Always).unwrap();
+    let bomb = transmitted(&mut attacker);
+    assert!(bomb.len() < 70_000);
+    let (_, mut victim) = pair(config);
+    let mut peak = 0;
+    for piece in bomb.chunks(1000) {
+        victim.read_buffer().extend_from_slice(piece);
+        assert!(victim.poll_event().is_none());
+        peak = peak.max(victim.held());
+    }
+    assert_eq!(transmitted(&mut victim)[2..4], 1009_u16.to_be_bytes());
+    assert!(peak <= 1024 * 1024 + 64 * 1024 + 4096, "{peak}");
+}
+
+#[test]
+fn a_dense_message_below_the_size_limit_closes_with_1009() {
+    let mut config = Config::default();
+    config.inflate_ratio_floor = 100_000;
+    let (mut attacker, mut victim) = pair(config);
+    attacker.send_with(Message::binary(vec![0; 1_000_000]), Compress::Always).unwrap();
+    victim.read_buffer().unsplit(transmitted(&mut attacker));
+    assert!(victim.poll_event().is_none());
+    assert_eq!(transmitted(&mut victim)[2..4], 1009_u16.to_be_bytes());
+}
+
+// RFC: PMD-8-01
+#[test]
+fn a_message_can_be_kept_out_of_the_window() {
+    let (mut a, mut b) = pair(Config::default());
+    let secret = Message::text("a secret that must not be compressed with what an attacker says");
+    a.send_with(secret.clone(), Compress::Never).unwrap();
+    let wire = transmitted(&mut a);
+    assert_eq!(wire[0], 0x81);
+    a.send_with(secret.clone(), Compress::Always).unwrap();
+    let first = transmitted(&mut a);
+    a.send_with(secret.clone(), Compress::Always).unwrap();
+    let second = transmitted(&mut a);
+    assert!(first.len() > 2 * second.len(), "the first one found nothing in the window");
+    for wire in [wire, first, second] {
+        b.read_buffer().unsplit(wire);
+        assert!(matches!(b.poll_event(), Some(Event::Message(m)) if m == secret));
+    }
+}
+
+// RFC: PMD-7.2.1-04
+#[test]
+fn fragments_are_compressed_as_one_message() {
+    let (mut a, mut b) = pair(Config::default());
+    for round in 0..3 {
+        let parts: Vec<Bytes> =
+            (0..5).map(|i| Bytes::from(format!("part {i} of {round} ").repeat(40))).collect();
+        for (i, part) in parts.iter().enumerate() {
+            a.send_fragment(DataKind::Text, part.clone(), i == 4).unwrap();
+        }
+        let (_, received) = exchange(&mut a, &mut b);
+        let whole = parts.concat();
+        assert_eq!(received, [Message::text(std::str::from_utf8(&whole).unwrap())]);
+    }
+}
+
+#[test]
+fn a_broadcast_between_other_messages_keeps_both_windows_in_step() {
+    let (mut client, mut server) = pair(Config::default());
+    let text = "the same words again and again, ".repeat(10);
+    let prepared = Prepared::new(Message::text(text.as_str())).unwrap();
+    for _ in 0..3 {
+        server.send(Message::text(text.as_str())).unwrap();
+        server.send_prepared(&prepared).unwrap();
+        server.send(Message::text(text.as_str())).unwrap();
+        let (received, _) = exchange(&mut client, &mut server);
+        assert_eq!(received, vec![Message::text(text.as_str()); 3]);
+    }
+}
+
+#[test]
+fn chunks_of_a_compressed_message_come_inflated() {
+    let (mut a, mut b) = pair(Config::default());
+    let data: Vec<u8> = (0..200_000_u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+    a.send(Message::binary(data.clone())).unwrap();
+    let wire = transmitted(&mut a);
+    let mut received = BytesMut::new();
+    let mut ended = false;
+    for piece in wire.chunks(1500) {
+        b.read_buffer().extend_from_slice(piece);
+        while let Some(event) = b.poll_chunk() {
+            let Event::Chunk { data, last, .. } = event else { panic!("{event:?}") };
+            received.extend_from_slice(&data);
+            ended = last;
+        }
+    }
+    assert!(ended && received == data);
+}
+
+#[test]
+fn every_cut_gives_the_same_events() {
+    let mut wire = HELLO.to_vec();
+    wire.extend_from_slice(b"\x41\x03\xf2\x00\x11\x89\x01p\x80\x02\x00\x00\xc2\x01\x00");
+    wire.extend_from_slice(b"\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x88\x02\x03\xe8");
+    check_every_cut(|| pair(Config::default()).0, &wire);
+    check_every_cut(|| pair(Config::default()).0, b"\xc1\x07\xf2\x48\xff\xff\xff\xff\xff");
+}

@@ -1,0 +1,164 @@
+//! What may leave, in which order, and how much of it is held.
+
+use crate::support::{Driven, check_every_cut, exchange, transmitted};
+use bytes::Bytes;
+use ws_session::{Config, DataKind, Event, MaskKeys, Message, Prepared, SendError, Session};
+
+fn client() -> Driven {
+    Driven::client(Config::default())
+}
+
+// RFC: WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-5.5.2-02
+#[test]
+fn every_ping_is_answered_in_order_with_its_payload() {
+    let mut client = client();
+    let mut wire = Vec::new();
+    for i in 0..10 {
+        wire.extend_from_slice(&[0x89, 1, i]);
+    }
+    wire.extend_from_slice(b"\x8a\x01x");
+    assert_eq!(client.receive(&wire).len(), 11);
+    let expected: Vec<u8> = (0..10).flat_map(|i| [0x8a, 0x81, 0, 0, 0, 0, i]).collect();
+    assert_eq!(client.written, expected);
+}
+
+#[test]
+fn ping_during_fragment_is_answered_before_the_message() {
+    let mut client = client();
+    let ping = Message::Ping(Bytes::from_static(b"p"));
+    assert_eq!(client.receive(b"\x01\x01a\x89\x01p"), [ping]);
+    assert_eq!(client.written, b"\x8a\x81\0\0\0\0p");
+    assert_eq!(client.receive(b"\x80\x01b"), [Message::text("ab")]);
+}
+
+// RFC: WS-5.5.3-02
+#[test]
+fn pongs_owed_to_a_peer_that_does_not_read_stay_bounded() {
+    let mut client = client();
+    let mut wire = vec![0x89, 125];
+    wire.extend_from_slice(&[7; 125]);
+    let high_water = client.session.config().high_water;
+    for i in 0..10_000_u32 {
+        wire[2..6].copy_from_slice(&i.to_be_bytes());
+        client.session.read_buffer().extend_from_slice(&wire);
+        assert!(client.session.poll_event().is_some());
+        assert!(client.session.transmit().len() < high_water + 200);
+    }
+    transmitted(&mut client.session);
+    let newest = transmitted(&mut client.session);
+    assert_eq!(newest[6..10], 9_999_u32.to_be_bytes(), "the newest ping is remembered");
+    assert!(transmitted(&mut client.session).is_empty());
+}
+
+#[test]
+fn a_session_above_high_water_says_so() {
+    let mut client = client();
+    assert!(client.session.is_writable());
+    client.session.send(Message::binary(vec![0; 128 * 1024])).unwrap();
+    assert!(!client.session.is_writable());
+    client.turn();
+    assert!(client.session.is_writable());
+}
+
+#[test]
+fn control_frames_above_125_bytes_are_refused_to_the_caller() {
+    let mut client = client();
+    let long = || Bytes::from(vec![0; 126]);
+    assert_eq!(client.session.send(Message::Ping(long())), Err(SendError::ControlTooLong(126)));
+    assert_eq!(client.session.send(Message::Pong(long())), Err(SendError::ControlTooLong(126)));
+    assert_eq!(client.session.send(Message::Ping(long().slice(..125))), Ok(()));
+}
+
+// RFC: WS-5.4-01, WS-5.4-02, WS-6.1-02
+#[test]
+fn fragments_leave_as_one_message_with_control_frames_between() {
+    let mut client = client();
+    let session = &mut client.session;
+    session.send_fragment(DataKind::Text, Bytes::from_static(b"a\xce"), false).unwrap();
+    session.send(Message::Ping(Bytes::new())).unwrap();
+    assert_eq!(session.send(Message::text("x")), Err(SendError::MessageInProgress));
+    let mismatch = session.send_fragment(DataKind::Binary, Bytes::new(), true);
+    assert_eq!(mismatch, Err(SendError::KindMismatch));
+    let bad = session.send_fragment(DataKind::Text, Bytes::from_static(b"\xff"), true);
+    assert_eq!(bad, Err(SendError::InvalidUtf8));
+    session.send_fragment(DataKind::Text, Bytes::from_static(b"\xba"), true).unwrap();
+    session.send(Message::text("x")).unwrap();
+    client.turn();
+    let expected = b"\x01\x82\0\0\0\0a\xce\x89\x80\0\0\0\0\x80\x81\0\0\0\0\xba\x81\x81\0\0\0\0x";
+    assert_eq!(client.written, expected);
+}
+
+#[test]
+fn a_text_fragment_that_ends_inside_a_code_point_is_refused() {
+    let mut client = client();
+    let half = Bytes::from_static(b"\xce");
+    let refused = client.session.send_fragment(DataKind::Text, half, true);
+    assert_eq!(refused, Err(SendError::InvalidUtf8));
+    assert_eq!(client.session.send(Message::text("fine")), Ok(()));
+}
+
+#[test]
+fn a_prepared_message_reads_like_a_sent_one() {
+    for message in [Message::text("small"), Message::binary(vec![7; 100_000])] {
+        let prepared = Prepared::new(message.clone()).unwrap();
+        let mut client = Session::client(Config::default(), MaskKeys::new(|| [9, 8, 7, 6]));
+        let mut server = Session::server(Config::default());
+        server.send_prepared(&prepared).unwrap();
+        client.send_prepared(&prepared).unwrap();
+        let (at_client, at_server) = exchange(&mut client, &mut server);
+        assert_eq!((at_client, at_server), (vec![message.clone()], vec![message]));
+    }
+    assert!(Prepared::new(Message::Ping(Bytes::new())).is_err());
+}
+
+#[test]
+fn a_message_in_chunks_is_not_held_whole() {
+    let mut client = client();
+    let session = &mut client.session;
+    session.read_buffer().extend_from_slice(b"\x82\x7f\x00\x00\x00\x00\x00\x10\x00\x00");
+    let mut received = 0;
+    for _ in 0..256 {
+        session.read_buffer().extend_from_slice(&[5; 4096]);
+        while let Some(event) = session.poll_chunk() {
+            let Event::Chunk { kind: DataKind::Binary, data, last } = event else {
+                panic!("not a chunk: {event:?}");
+            };
+            received += data.len();
+            assert_eq!(last, received == 1024 * 1024);
+        }
+        assert!(session.read_buffer().is_empty());
+    }
+    assert_eq!(received, 1024 * 1024);
+}
+
+#[test]
+fn reads_grow_for_a_fast_peer_and_for_large_messages() {
+    let mut client = client();
+    assert_eq!(client.session.read_size(), 4096);
+    for _ in 0..6 {
+        let size = client.session.read_size();
+        let mut frames = vec![0x82, 126];
+        let len = u16::try_from(size - 4).unwrap_or(u16::MAX);
+        frames.extend_from_slice(&len.to_be_bytes());
+        frames.resize(usize::from(len) + 4, 0);
+        frames.resize(size.max(frames.len()), 0x8a);
+        client.session.read_buffer().extend_from_slice(&frames);
+        while client.session.poll_event().is_some() {}
+    }
+    assert!(client.session.read_size() > 64 * 1024);
+
+    let mut client = Driven::client(Config::default());
+    client.receive(b"\x82\x7f\x00\x00\x00\x00\x00\xff\xff\xff");
+    assert!(client.session.read_size() <= 66 * 1024, "a declared length asks for no more");
+    client.receive(&vec![0; 200_000]);
+    assert!(client.session.read_size() >= 200_000, "what has arrived does");
+}
+
+#[test]
+fn every_cut_gives_the_same_messages() {
+    let wire = b"\x81\x02hi\x01\x00\x89\x03abc\x00\x02\xce\xba\x80\x01!\x82\x7e\x00\x80";
+    let mut wire = wire.to_vec();
+    wire.extend_from_slice(&[9; 128]);
+    wire.extend_from_slice(b"\x88\x04\x03\xe8ok");
+    check_every_cut(|| Session::client(Config::default(), MaskKeys::new(|| [0; 4])), &wire);
+}

@@ -1,0 +1,169 @@
+//! A session driven by raw bytes and a virtual clock.
+
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use ws_session::{Config, Event, MaskKeys, Message, Session};
+
+/// One session whose peer is the test itself, writing and reading wire bytes.
+#[derive(Debug)]
+pub(crate) struct Driven {
+    pub(crate) session: Session,
+    pub(crate) now: Instant,
+    pub(crate) deadline: Option<Instant>,
+    /// What the session wrote.
+    pub(crate) written: Vec<u8>,
+    /// Whether it ended its direction.
+    pub(crate) shut_down: bool,
+}
+
+impl Driven {
+    pub(crate) fn new(session: Session) -> Self {
+        let now = start();
+        Self { session, now, deadline: None, written: Vec::new(), shut_down: false }
+    }
+
+    /// A client: frames of the peer are not masked, which keeps the literals short. Its own keys
+    /// are zero, so that its payloads are readable.
+    pub(crate) fn client(config: Config) -> Self {
+        Self::new(Session::client(config, MaskKeys::new(|| [0; 4])))
+    }
+
+    pub(crate) fn server(config: Config) -> Self {
+        Self::new(Session::server(config))
+    }
+
+    /// Polls, writes and shuts down until nothing moves, and returns the messages.
+    pub(crate) fn turn(&mut self) -> Vec<Message> {
+        let mut messages = Vec::new();
+        loop {
+            let mut moved = false;
+            while let Some(event) = self.session.poll_event() {
+                moved = true;
+                match event {
+                    Event::Message(message) => messages.push(message),
+                    Event::Chunk { .. } => panic!("a chunk that nobody asked for"),
+                    Event::Finished => {}
+                }
+            }
+            let queue = self.session.transmit();
+            moved |= !queue.is_empty();
+            let bytes = queue.copy_to_bytes(queue.len());
+            self.written.extend_from_slice(&bytes);
+            if self.session.wants_shutdown() {
+                self.session.handle_shutdown();
+                self.shut_down = true;
+                moved = true;
+            }
+            if !moved {
+                self.deadline = self.session.poll_timeout(self.now);
+                return messages;
+            }
+        }
+    }
+
+    /// The peer sends these bytes.
+    pub(crate) fn receive(&mut self, wire: &[u8]) -> Vec<Message> {
+        self.session.read_buffer().extend_from_slice(wire);
+        self.turn()
+    }
+
+    /// The peer ends its direction.
+    pub(crate) fn end(&mut self) -> Vec<Message> {
+        self.session.receive_eof();
+        self.turn()
+    }
+
+    /// Time passes, and the session acts on every deadline on the way.
+    pub(crate) fn pass(&mut self, time: Duration) -> Vec<Message> {
+        let until = self.now + time;
+        let mut messages = self.turn();
+        while let Some(deadline) = self.deadline.filter(|at| *at <= until) {
+            self.now = self.now.max(deadline);
+            self.session.handle_timeout(self.now);
+            messages.extend(self.turn());
+        }
+        self.now = until;
+        messages.extend(self.turn());
+        messages
+    }
+
+    pub(crate) fn take_written(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// The name of the cause, once the session is over.
+    pub(crate) fn cause(&self) -> &'static str {
+        self.session.outcome().expect("the session is over").cause.reason()
+    }
+}
+
+/// Carries everything between two sessions until nothing moves; returns what each received.
+pub(crate) fn exchange(a: &mut Session, b: &mut Session) -> (Vec<Message>, Vec<Message>) {
+    let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
+    loop {
+        let moved = carry(a, b, &mut at_b) | carry(b, a, &mut at_a);
+        if !moved {
+            return (at_a, at_b);
+        }
+    }
+}
+
+fn carry(from: &mut Session, to: &mut Session, received: &mut Vec<Message>) -> bool {
+    let queue = from.transmit();
+    let bytes = queue.copy_to_bytes(queue.len());
+    let mut moved = !bytes.is_empty();
+    to.read_buffer().extend_from_slice(&bytes);
+    if from.wants_shutdown() {
+        from.handle_shutdown();
+        to.receive_eof();
+        moved = true;
+    }
+    for session in [&mut *from, to] {
+        while let Some(event) = session.poll_event() {
+            moved = true;
+            if let Event::Message(message) = event {
+                received.push(message);
+            }
+        }
+    }
+    moved
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an instant can only be had from the clock; it stays"
+)]
+fn start() -> Instant {
+    Instant::now()
+}
+
+/// The events and the bytes of a session that receives `wire` in these pieces and then EOF.
+pub(crate) fn outcome_of(session: Session, pieces: &[&[u8]]) -> (Vec<Message>, Vec<u8>, String) {
+    let mut driven = Driven::new(session);
+    let mut messages = Vec::new();
+    for piece in pieces {
+        messages.extend(driven.receive(piece));
+    }
+    messages.extend(driven.end());
+    let outcome = driven.session.outcome().expect("the session is over");
+    let outcome = format!("{} {:?} {}", outcome.code, outcome.reason, outcome.cause.reason());
+    (messages, driven.written, outcome)
+}
+
+/// Checks that every cut of the input gives the same events, the same output and the same outcome.
+pub(crate) fn check_every_cut(new: impl Fn() -> Session, wire: &[u8]) {
+    let whole = outcome_of(new(), &[wire]);
+    let bytes: Vec<&[u8]> = wire.chunks(1).collect();
+    assert_eq!(outcome_of(new(), &bytes), whole, "{wire:02x?} byte by byte");
+    for cut in 0..wire.len() {
+        let (head, tail) = wire.split_at(cut);
+        assert_eq!(outcome_of(new(), &[head, tail]), whole, "{wire:02x?} cut at {cut}");
+    }
+}
+
+/// The bytes that a session has to write.
+pub(crate) fn transmitted(session: &mut Session) -> BytesMut {
+    let queue = session.transmit();
+    BytesMut::from(&queue.copy_to_bytes(queue.len())[..])
+}
