@@ -43,8 +43,10 @@ const TRIES: usize = 3;
 pub(super) fn absent(need: Need) -> Option<String> {
     let missing = |what: &str| Some(format!("{what} is not installed (xtask peers --install)"));
     match need {
-        Need::Websockets if !imports("websockets") => missing("Python websockets"),
-        Need::PythonH2 if !imports("h2, wsproto") => missing("Python h2 with wsproto"),
+        Need::Websockets if !imports("websockets, cryptography") => missing("Python websockets"),
+        Need::PythonH2 if !imports("h2, wsproto, cryptography") => {
+            missing("Python h2 with wsproto")
+        }
         Need::Node if node().is_none() => missing("node"),
         Need::Ws if !requires("ws") => missing("node's ws"),
         Need::Chromium if !requires("playwright-core") => missing("playwright-core"),
