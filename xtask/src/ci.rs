@@ -1,11 +1,12 @@
-//! `cargo xtask ci`: installs the peers that are missing, then runs the test command.
+//! `cargo xtask ci`: installs what the test command can use, then runs it.
 
-use crate::{Verdict, peers, test};
+use crate::{Verdict, deny, peers, test};
 
-pub(crate) const ABOUT: &str = "installs the missing peers, then does what `test` does\n\
+pub(crate) const ABOUT: &str = "installs the missing peers and tools, then does what `test` does\n\
 (takes the options of `test`)";
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     peers::install();
+    deny::install();
     test::command(arguments)
 }

@@ -1,45 +1,90 @@
 //! `cargo xtask deny`: licences, sources and advisories of the dependencies, by cargo-deny.
 //!
-//! The tool is not installed from here: it takes longer to build than everything it checks. Where
-//! it is absent that is said, and tidy still refuses sources other than the default registry.
+//! Building the tool takes minutes, so it is installed on request only. Where it is absent that is
+//! said, and tidy still refuses sources other than the default registry.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use crate::options::Options;
-use crate::steps::Outcome;
-use crate::{Verdict, process};
+use crate::steps::{Outcome, Steps};
+use crate::{Verdict, process, workspace};
 
-pub(crate) const ABOUT: &str = "checks licences, sources and advisories with cargo-deny";
+pub(crate) const ABOUT: &str = "checks licences, sources and advisories with cargo-deny\n\
+--install       builds cargo-deny into target/tools first, if it is missing\n\
+--install-only  builds it and stops";
+
+/// The version that deny.toml is written for.
+const VERSION: &str = "0.20.2";
+/// Longer than it takes on two slow cores; after that the checks are not run.
+const BUILD: Duration = Duration::from_secs(15 * 60);
+const FETCH: Duration = Duration::from_secs(120);
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    Options::parse(arguments, &[], &[])?;
-    let outcome = check()?;
-    println!("deny: {outcome:?}");
-    Ok(!matches!(outcome, Outcome::Failed(_)))
+    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
+    if options.has("install") || options.has("install-only") {
+        install();
+    }
+    if options.has("install-only") {
+        return Ok(true);
+    }
+    let mut steps = Steps::default();
+    check(&mut steps);
+    Ok(steps.report())
 }
 
-/// Runs what can be run: advisories need a database from the network.
-pub(crate) fn check() -> Result<Outcome, String> {
-    if !process::has_cargo_command("deny") {
-        return Ok(Outcome::Skipped(
-            "cargo-deny is not installed (cargo install cargo-deny --locked)".to_owned(),
-        ));
+/// Builds the tool into the project when there is none, and says so when that fails.
+pub(crate) fn install() {
+    println!("\n=== installing cargo-deny ===");
+    if tool().is_some() {
+        return;
     }
-    let rules = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
-    if !process::run(&mut process::cargo(&rules))? {
-        return Ok(Outcome::Failed("bans, licences or sources".to_owned()));
+    let mut command = process::cargo(&["install", "cargo-deny", "--locked", "--version", VERSION]);
+    command.arg("--root").arg(tools()).env_remove("CARGO_TARGET_DIR");
+    match process::run_within(&mut command, BUILD) {
+        Ok(Some(status)) if status.success() => {}
+        Ok(Some(status)) => println!("!!! NOT INSTALLED: cargo-deny: {status}"),
+        Ok(None) => println!("!!! NOT INSTALLED: cargo-deny: over {} s", BUILD.as_secs()),
+        Err(why) => println!("!!! NOT INSTALLED: cargo-deny: {why}"),
     }
-    let fetched = process::run(&mut process::cargo(&["deny", "fetch", "db"]))?;
-    if !fetched {
-        return Ok(Outcome::Passed(
-            "bans, licences, sources; ADVISORIES NOT RUN: the database cannot be fetched"
-                .to_owned(),
-        ));
-    }
-    let passed = process::run(&mut process::cargo(&[
-        "deny",
-        "--all-features",
-        "check",
-        "--disable-fetch",
-        "advisories",
-    ]))?;
-    Ok(Outcome::of(passed, "advisories"))
+}
+
+/// Two steps: the rules of deny.toml, and the advisories, whose database comes from the network.
+pub(crate) fn check(steps: &mut Steps) {
+    let tool = tool();
+    steps.run("deny", || {
+        let Some(tool) = &tool else { return Ok(absent()) };
+        let rules = ["--all-features", "check", "bans", "licenses", "sources"];
+        Ok(Outcome::of(process::run(deny(tool).args(rules))?, "see above"))
+    });
+    steps.run("advisories", || {
+        let Some(tool) = &tool else { return Ok(absent()) };
+        let fetched = process::run_within(deny(tool).args(["fetch", "db"]), FETCH)?;
+        if !fetched.is_some_and(|status| status.success()) {
+            return Ok(Outcome::Skipped("the database of advisories cannot be fetched".to_owned()));
+        }
+        let offline = ["--offline", "--all-features", "check", "advisories"];
+        Ok(Outcome::of(process::run(deny(tool).args(offline))?, "see above"))
+    });
+}
+
+fn absent() -> Outcome {
+    Outcome::Skipped("cargo-deny is not installed (cargo xtask deny --install)".to_owned())
+}
+
+fn deny(tool: &PathBuf) -> Command {
+    let mut command = Command::new(tool);
+    command.current_dir(workspace::root());
+    command
+}
+
+fn tool() -> Option<PathBuf> {
+    let name = format!("cargo-deny{}", std::env::consts::EXE_SUFFIX);
+    let own = tools().join("bin").join(&name);
+    if own.is_file() { Some(own) } else { process::find(&[&name]) }
+}
+
+fn tools() -> PathBuf {
+    workspace::root().join("target").join("tools")
 }

@@ -25,7 +25,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", Step::One(tests)),
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
-    ("deny", Step::One(deny::check)),
+    ("deny", Step::Many(deny::check)),
     ("peers", Step::Many(peers::check)),
     ("conformance", Step::Many(conformance::quick)),
 ];
