@@ -26,7 +26,7 @@ const EXTRAS: &[&str] = &["", "deflate", "rustls", "deflate,rustls"];
 
 /// Features of other crates that are worth a build of their own.
 const SINGLE: &[(&str, &[&str])] = &[
-    ("ws-handshake", &["http"]),
+    ("ws-handshake", &["http", "uri"]),
     ("ws-h1-upgrade", &["http"]),
     ("ws-h2-upgrade", &["http"]),
     ("ws-h3-upgrade", &["http"]),

@@ -1,13 +1,15 @@
 //! The client's half: the request, and over a raw socket the reading of the answer.
 
 use bytes::{BufMut as _, BytesMut};
-use ws_handshake::{ClientOptions, HeaderFields, Headers, WsUri, format_extensions};
+use ws_handshake::{
+    ClientOptions, HeaderFields, Headers, Response, UnexpectedResponse, WsUri, format_extensions,
+};
 
 use crate::accept_key::ClientKey;
 use crate::body::Body;
 use crate::error::{Error, HeadProblem};
 use crate::head::{HandshakeLimits, HeadError, HeadSearch, ParsedFields, problem};
-use crate::response::{Response, ResponseHead, UnexpectedResponse, put_field, validate_response};
+use crate::response::{ResponseHead, put_field, validate_response};
 
 /// Writes the opening request for `uri`. Nothing else may be sent before the answer is in.
 ///

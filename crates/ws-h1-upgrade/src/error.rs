@@ -3,9 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use ws_handshake::{HandshakeError, Refusal};
-
-use crate::response::UnexpectedResponse;
+use ws_handshake::{HandshakeError, Refusal, UnexpectedResponse};
 
 /// Why a handshake failed; on a server [`refusal`](Self::refusal) is the answer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

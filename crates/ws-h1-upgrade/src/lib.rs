@@ -73,11 +73,9 @@ pub use head::HandshakeLimits;
 #[cfg(feature = "http")]
 pub use http_types::{http_response, validate_http_request};
 pub use request::{RequestHead, Upgrade, validate_request};
-pub use response::{
-    Response, ResponseHead, UnexpectedResponse, accept, refuse, response_headers, validate_response,
-};
+pub use response::{ResponseHead, accept, refuse, response_headers, validate_response};
 pub use server::ServerHandshake;
 pub use ws_handshake::{
     Agreement, ClientOptions, Extension, HandshakeError, HeaderFields, Headers, Offer,
-    OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri,
+    OriginPolicy, Refusal, Request, Response, SubprotocolPolicy, UnexpectedResponse, WsUri,
 };

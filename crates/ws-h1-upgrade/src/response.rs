@@ -2,8 +2,8 @@
 
 use bytes::{BufMut as _, BytesMut};
 use ws_handshake::{
-    Agreement, ClientOptions, HeaderFields, Headers, Refusal, field, format_extensions, single,
-    trim_ows,
+    Agreement, ClientOptions, HeaderFields, Headers, Refusal, Response, UnexpectedResponse, field,
+    format_extensions, single, trim_ows,
 };
 
 use crate::accept_key::ClientKey;
@@ -93,30 +93,6 @@ pub struct ResponseHead<'a, H: ?Sized> {
     pub headers: &'a H,
 }
 
-/// A positive answer as a client sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Response {
-    /// What both sides speak from here on.
-    pub agreement: Agreement,
-    /// All header fields, for cookies and the like.
-    pub headers: HeaderFields,
-}
-
-/// An answer that is no WebSocket: a redirect, a challenge, an error page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UnexpectedResponse {
-    /// The status code.
-    pub status: u16,
-    /// All header fields.
-    pub headers: HeaderFields,
-    /// The beginning of the body, up to the limit.
-    pub body: Vec<u8>,
-    /// Whether the body goes on beyond what was kept or was cut off.
-    pub is_truncated: bool,
-}
-
 /// Judges an answer to the request that carried `key` and asked for `options`.
 ///
 /// # Errors
@@ -129,12 +105,7 @@ pub fn validate_response<H: Headers + ?Sized>(
 ) -> Result<Response, Error> {
     let headers = HeaderFields::copy_of(head.headers);
     if head.status != 101 {
-        let response = UnexpectedResponse {
-            status: head.status,
-            headers,
-            body: Vec::new(),
-            is_truncated: false,
-        };
+        let response = UnexpectedResponse::new(head.status, headers);
         return Err(Error::UnexpectedStatus { response: Box::new(response) });
     }
     validate_switch(&headers, UpgradeRule::IsOnly)?;
@@ -144,7 +115,7 @@ pub fn validate_response<H: Headers + ?Sized>(
         return Err(Error::SecWebsocketAcceptMismatch);
     }
     let agreement = options.validate_answer(&headers)?;
-    Ok(Response { agreement, headers })
+    Ok(Response::new(agreement, headers))
 }
 
 /// Appends `name: value` and the line end. Both were checked.

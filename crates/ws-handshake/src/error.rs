@@ -102,6 +102,8 @@ pub enum Malformed {
     NotAHost,
     /// Contradicts another field.
     Conflict,
+    /// Well-formed, but not one of the values that may stand here.
+    NotAllowed,
 }
 
 /// Why a text is not a WebSocket URI.
@@ -222,6 +224,7 @@ impl fmt::Display for Malformed {
             Self::Repeated => "an element is listed twice",
             Self::NotAHost => "a host with an optional port was expected",
             Self::Conflict => "it contradicts another field",
+            Self::NotAllowed => "it is not one of the values allowed here",
         })
     }
 }

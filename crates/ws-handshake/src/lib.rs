@@ -45,6 +45,7 @@ pub mod list;
 mod origin;
 mod refusal;
 mod request;
+mod response;
 pub mod subprotocol;
 #[cfg(feature = "uri")]
 mod uri;
@@ -57,6 +58,7 @@ pub use headers::{HeaderFields, Headers, trim_ows};
 pub use origin::OriginPolicy;
 pub use refusal::Refusal;
 pub use request::{Agreement, Offer, Request, single, validate_version};
+pub use response::{Response, UnexpectedResponse};
 pub use subprotocol::SubprotocolPolicy;
 #[cfg(feature = "uri")]
 pub use uri::WsUri;
