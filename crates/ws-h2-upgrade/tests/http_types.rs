@@ -1,0 +1,40 @@
+//! The handshake in the types of the `http` crate.
+#![cfg(feature = "http")]
+
+use ws_h2_upgrade::{
+    ClientOptions, ConnectRequest, HeaderFields, SubprotocolPolicy, WsUri, client_request,
+    http_response, validate_request, validate_response,
+};
+
+#[test]
+fn requests_and_responses_of_the_http_crate_shake_hands() {
+    let uri = WsUri::parse("wss://a.example:8443/chat?x=1").expect("a uri");
+    let options = ClientOptions {
+        subprotocols: vec!["a".into()],
+        headers: vec![("X-Name".into(), "J\u{fc}rgen".into())],
+        ..ClientOptions::default()
+    };
+    let asked = client_request(&uri, &options, Some(1)).expect("allowed");
+    let request = asked.to_http().expect("legal");
+    assert_eq!(request.method(), http::Method::CONNECT);
+    assert_eq!(request.uri(), "https://a.example:8443/chat?x=1");
+
+    let request = ConnectRequest::from_http(&request, Some("websocket"));
+    let upgrade = validate_request(&request, &SubprotocolPolicy::optional(["a"])).expect("valid");
+    assert_eq!(upgrade.request.authority, "a.example:8443");
+    assert_eq!(upgrade.request.path, "/chat?x=1");
+    assert_eq!(upgrade.request.headers.get("x-name"), Some("J\u{fc}rgen"));
+
+    let answer = http_response(&upgrade, &HeaderFields::new()).expect("agreed");
+    let response = validate_response(answer.status().as_u16(), answer.headers(), &options);
+    assert_eq!(response.expect("accepted").agreement.subprotocol.as_deref(), Some("a"));
+}
+
+#[test]
+fn a_request_changed_to_something_illegal_is_not_made() {
+    let uri = WsUri::parse("ws://a").expect("a uri");
+    let mut asked = client_request(&uri, &ClientOptions::default(), Some(1)).expect("allowed");
+    asked.headers.push(("x".into(), "a\r\nb".into()));
+    let error = asked.to_http().map_err(|error| error.to_string());
+    assert_eq!(error.err().as_deref(), Some("header \"x\" must not be written"));
+}
