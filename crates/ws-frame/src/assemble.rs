@@ -30,7 +30,7 @@ pub(crate) struct Assembler {
     open: Option<Open>,
     pub(crate) buffer: BytesMut,
     utf8: Utf8Validator,
-    max_message: usize,
+    pub(crate) max_message: usize,
     max_fragments: usize,
 }
 

@@ -122,6 +122,16 @@ impl FrameDecoder {
         bytes
     }
 
+    /// Which end of the connection this is.
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The most payload bytes of one frame.
+    pub(crate) const fn max_frame(&self) -> usize {
+        self.max_frame
+    }
+
     /// Whether there is a frame whose header was decoded and whose payload was not all taken.
     #[must_use]
     pub const fn has_frame(&self) -> bool {

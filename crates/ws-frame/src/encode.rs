@@ -1,6 +1,6 @@
 //! From messages to frames: the header, and for a client the mask.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::mask::mask;
 use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
@@ -72,9 +72,11 @@ impl FrameEncoder {
             tail.reserve(FrameHeader::MAX_LEN + payload.len());
             header.encode(tail);
             let from = tail.len();
-            tail.put_slice(payload);
-            if let (Some(key), Some(copy)) = (header.mask, tail.get_mut(from..)) {
-                mask(key, 0, copy);
+            tail.extend_from_slice(payload);
+            if let Some(key) = header.mask {
+                if let Some(copy) = tail.get_mut(from..) {
+                    mask(key, 0, copy);
+                }
             }
         });
     }

@@ -119,41 +119,21 @@ impl FrameHeader {
     /// Appends the header, with the length in the fewest bytes.
     #[inline]
     pub fn encode(&self, dst: &mut impl BufMut) {
-        let mut bytes = [0; Self::MAX_LEN];
-        let len = self.write(&mut bytes);
-        dst.put_slice(bytes.get(..len).unwrap_or_default());
-    }
-
-    /// Writes the header to the front of `bytes` and returns its length.
-    #[expect(
-        clippy::indexing_slicing,
-        clippy::cast_possible_truncation,
-        reason = "constant indices into a fixed array; each length is cast where it was found to fit"
-    )]
-    fn write(&self, bytes: &mut [u8; Self::MAX_LEN]) -> usize {
-        bytes[0] = u8::from(self.fin) << 7 | (self.reserved & 7) << 4 | self.opcode.get();
+        let first = u8::from(self.fin) << 7 | (self.reserved & 7) << 4 | self.opcode.get();
         let mask_bit = u8::from(self.mask.is_some()) << 7;
-        let mut len = match self.payload_len {
-            0..=125 => {
-                bytes[1] = mask_bit | self.payload_len as u8;
-                2
-            }
-            126..=0xffff => {
-                bytes[1] = mask_bit | 126;
-                bytes[2..4].copy_from_slice(&(self.payload_len as u16).to_be_bytes());
-                4
-            }
-            _ => {
-                bytes[1] = mask_bit | 127;
-                bytes[2..10].copy_from_slice(&self.payload_len.to_be_bytes());
-                10
-            }
-        };
-        if let Some(key) = self.mask {
-            bytes[len..len + 4].copy_from_slice(&key);
-            len += 4;
+        // Arrays of a fixed size are stored without a call to copy them.
+        if let Ok(len @ 0..=125) = u8::try_from(self.payload_len) {
+            dst.put_slice(&[first, mask_bit | len]);
+        } else if let Ok(len) = u16::try_from(self.payload_len) {
+            let [a, b] = len.to_be_bytes();
+            dst.put_slice(&[first, mask_bit | 126, a, b]);
+        } else {
+            let [a, b, c, d, e, f, g, h] = self.payload_len.to_be_bytes();
+            dst.put_slice(&[first, mask_bit | 127, a, b, c, d, e, f, g, h]);
         }
-        len
+        if let Some(key) = self.mask {
+            dst.put_slice(&key);
+        }
     }
 }
 

@@ -3,26 +3,48 @@
 use alloc::boxed::Box;
 use core::fmt;
 
+/// How many random bytes are fetched at a time: sixteen keys, so that a generator behind a lock or
+/// a thread-local is not asked for every frame.
+const BATCH: usize = 64;
+
 /// A source of masking keys for the frames of a client.
 ///
 /// RFC 6455 §5.3 and §10.3 ask for a fresh, unpredictable key per frame: the source must be a
 /// cryptographically secure random number generator. Anything else lets a malicious script choose
 /// the bytes that intermediaries see.
 pub struct MaskKeys {
-    next: Box<dyn FnMut() -> [u8; 4] + Send + Sync>,
+    batch: Box<[u8; BATCH]>,
+    used: usize,
+    #[expect(clippy::type_complexity, reason = "a closure that can cross threads, used once")]
+    fill: Box<dyn FnMut(&mut [u8]) + Send + Sync>,
 }
 
 impl MaskKeys {
-    /// Takes keys from `source`, one call per frame.
-    ///
-    /// A closure that captures nothing costs no allocation.
-    pub fn new(source: impl FnMut() -> [u8; 4] + Send + Sync + 'static) -> Self {
-        Self { next: Box::new(source) }
+    /// Takes one key per frame from `source`, fetching a few in advance.
+    pub fn new(mut source: impl FnMut() -> [u8; 4] + Send + Sync + 'static) -> Self {
+        Self::from_fill(move |batch| {
+            for key in batch.chunks_exact_mut(4) {
+                key.copy_from_slice(&source());
+            }
+        })
+    }
+
+    /// Takes random bytes from `fill`, 64 at a time; the fastest way to use a generator.
+    pub fn from_fill(fill: impl FnMut(&mut [u8]) + Send + Sync + 'static) -> Self {
+        Self { batch: Box::new([0; BATCH]), used: BATCH, fill: Box::new(fill) }
     }
 
     /// The key for the next frame.
+    #[inline]
     pub(crate) fn next_key(&mut self) -> [u8; 4] {
-        (self.next)()
+        if self.used == BATCH {
+            (self.fill)(&mut self.batch[..]);
+            self.used = 0;
+        }
+        let key = self.batch.get(self.used..).and_then(|keys| keys.first_chunk());
+        self.used += 4;
+        // `used` is a multiple of four below the length of the batch.
+        key.copied().unwrap_or_default()
     }
 }
 

@@ -4,30 +4,32 @@
 ///
 /// Applying it twice gives the original. A payload may be masked in pieces: pass the number of
 /// payload bytes before each piece as its `offset`.
+#[inline]
 pub fn mask(key: [u8; 4], offset: usize, data: &mut [u8]) {
-    // Wide blocks of a fixed size are what the compiler turns into vector instructions; a payload
-    // of 16 bytes takes two steps of the second loop.
     let [a, b, c, d] = rotate(key, offset);
+    let pair = [a, b, c, d, a, b, c, d];
     let wide = [
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d, //
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d,
     ];
-    let mut blocks = data.chunks_exact_mut(wide.len());
-    for block in &mut blocks {
-        for (byte, key) in block.iter_mut().zip(wide) {
-            *byte ^= key;
-        }
-    }
-    let narrow = [a, b, c, d, a, b, c, d];
-    let mut blocks = blocks.into_remainder().chunks_exact_mut(narrow.len());
-    for block in &mut blocks {
-        for (byte, key) in block.iter_mut().zip(narrow) {
-            *byte ^= key;
-        }
-    }
-    for (byte, key) in blocks.into_remainder().iter_mut().zip(narrow) {
+    let rest = xor_blocks(wide, data);
+    let rest = xor_blocks(pair, rest);
+    for (byte, key) in rest.iter_mut().zip(pair) {
         *byte ^= key;
     }
+}
+
+/// XORs all whole blocks and returns the rest. Blocks of a fixed size are what the compiler turns
+/// into vector instructions.
+#[inline]
+fn xor_blocks<const N: usize>(key: [u8; N], data: &mut [u8]) -> &mut [u8] {
+    let mut blocks = data.chunks_exact_mut(N);
+    for block in &mut blocks {
+        for (byte, key) in block.iter_mut().zip(key) {
+            *byte ^= key;
+        }
+    }
+    blocks.into_remainder()
 }
 
 const fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {

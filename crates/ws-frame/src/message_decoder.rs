@@ -4,9 +4,11 @@ use bytes::{Buf, Bytes, BytesMut};
 use ws_close::{CloseCode, CloseFrame};
 
 use crate::assemble::{Assembler, Open};
+use crate::mask::mask;
 use crate::utf8::is_utf8;
 use crate::{
-    DataKind, FrameDecoder, FrameError, FrameHeader, Limits, Message, OpCode, Role, Violation,
+    DataKind, FrameDecoder, FrameError, FrameHeader, Limits, Message, OpCode, Role, Utf8Bytes,
+    Violation,
 };
 
 /// What undoes the compression of messages whose first frame has RSV1 set (RFC 7692 §6.2).
@@ -161,11 +163,59 @@ impl MessageDecoder {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        if !in_chunks {
+            if let Some(message) = self.short_message(src) {
+                return Ok(Some(Decoded::Message(message)));
+            }
+        }
         let result = self.step(src, inflate, in_chunks);
         if let Err(error) = result {
             self.failed = Some(error);
         }
         result
+    }
+
+    /// The commonest case of all, a short message in one frame that is all here and all right, in a
+    /// third of the instructions. Whatever is not like that is left to [`step`](Self::step).
+    #[inline]
+    fn short_message(&mut self, src: &mut BytesMut) -> Option<Message> {
+        let (&first, &second) = (src.first()?, src.get(1)?);
+        let len = usize::from(second & 0x7f);
+        let is_text = match first {
+            0x81 => true,
+            0x82 => false,
+            _ => return None,
+        };
+        if len > 125
+            || self.is_mid_message()
+            || len > self.frames.max_frame().min(self.assembler.max_message)
+        {
+            return None;
+        }
+        let header_len = match (self.frames.role(), second & 0x80) {
+            (Role::Server, 0x80) => 6,
+            (Role::Client, 0) => 2,
+            _ => return None,
+        };
+        let frame = src.get_mut(..header_len + len)?;
+        let (header, payload) = frame.split_at_mut_checked(header_len)?;
+        if let Some(key) = header.get(2..).and_then(|key| key.first_chunk()) {
+            mask(*key, 0, payload);
+            if is_text && !is_utf8(payload) {
+                mask(*key, 0, payload);
+                return None;
+            }
+        } else if is_text && !is_utf8(payload) {
+            return None;
+        }
+        let mut bytes = src.split_to(header_len + len);
+        bytes.advance(header_len);
+        let bytes = bytes.freeze();
+        Some(if is_text {
+            Message::Text(Utf8Bytes::from_validated(bytes))
+        } else {
+            Message::Binary(bytes)
+        })
     }
 
     fn step(
