@@ -1,1 +1,49 @@
-//! Judges any WebSocket server or client: the conformance suite.
+//! Judges any WebSocket server or client by the rules of RFC 6455 and RFC 7692.
+//!
+//! The suite plays the other side, rightly and wrongly, and says of each case whether the peer
+//! did what the RFC demands. It shares no code with the crates of this workspace: HTTP, frames,
+//! masking and compression are its own.
+//!
+//! Most users want the program (`ws-conformance --help`); this library is what it is made of.
+//!
+//! ```no_run
+//! use ws_conformance::{Effort, Selection, Settings, all_cases, judge_server};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), String> {
+//! let target = "ws://127.0.0.1:9001".parse()?;
+//! let cases = Selection::default().apply(all_cases(), true);
+//! let report = judge_server(target, cases, Settings::new(Effort::Quick), "my server").await;
+//! assert!(report.passed(false));
+//! # Ok(()) }
+//! ```
+
+#![expect(dead_code, reason = "the groups from 20 on use the rest of the codec")]
+
+mod arena;
+mod case;
+mod client_side;
+mod groups;
+mod judge;
+mod link;
+mod log;
+mod material;
+mod progress;
+mod report;
+mod run;
+mod script;
+mod select;
+mod server_side;
+mod settings;
+mod wire;
+
+pub use arena::Target;
+pub use case::{Case, CaseId, Judges, Weight};
+pub use client_side::judge_server;
+pub use groups::{all as all_cases, title as group_title};
+pub use judge::{Behavior, CloseBehavior, Verdict};
+pub use report::{coverage, html, json, junit, table};
+pub use run::{CaseResult, Report};
+pub use select::{Selection, parse_sections};
+pub use server_side::{judge_client, listen};
+pub use settings::{Effort, Settings};
+pub use wire::stream::Duplex;

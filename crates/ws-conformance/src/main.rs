@@ -1,0 +1,119 @@
+//! The program: reads the command line, runs, reports, and says by its exit code what it found.
+
+mod options;
+
+use std::fs;
+use std::io::{self, Write, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use options::{Action, Options, Peer};
+use ws_conformance::{
+    CaseResult, Report, all_cases, coverage, html, json, judge_client, judge_server, junit, listen,
+    table,
+};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Options::parse() {
+        Ok(options) => run(options).await,
+        Err(error) => Err(io::Error::other(format!("{error}\nTry --help."))),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Without a standard error stream only the exit code is left.
+            let _ = writeln!(stderr(), "ws-conformance: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Does what was asked; false when a peer did not pass.
+async fn run(options: Options) -> io::Result<bool> {
+    match options.action {
+        Action::Help => print(options::HELP).map(|()| true),
+        Action::Coverage => print(&coverage::table(&all_cases())).map(|()| true),
+        Action::List => {
+            let lines: Vec<String> = all_cases()
+                .iter()
+                .map(|case| format!("{:<10}{} {}\n", case.id, case.description, case.expectation))
+                .collect();
+            print(&lines.concat()).map(|()| true)
+        }
+        Action::SelfTest => Ok(true),
+        Action::Judge => judge(&options).await,
+    }
+}
+
+async fn judge(options: &Options) -> io::Result<bool> {
+    let mut reports = Vec::new();
+    for peer in &options.peers {
+        let is_server = matches!(peer, Peer::Server(_));
+        let cases = options.selection.apply(all_cases(), is_server);
+        let settings = options.settings.clone();
+        let name = options.agent.clone();
+        let report = match peer {
+            Peer::Server(target) => {
+                let agent = name.unwrap_or_else(|| target.to_string());
+                judge_server(target.clone(), cases, settings, &agent).await
+            }
+            Peer::Client(command) => {
+                let agent = name.unwrap_or_else(|| command.clone());
+                judge_client(command, cases, settings, &agent).await
+            }
+            Peer::Driver(address) => {
+                let mut out = stdout();
+                let listened = listen(*address, cases, settings, |bound| {
+                    writeln!(out, "listening ws://{bound}")?;
+                    out.flush()
+                });
+                reports.extend(listened.await?);
+                continue;
+            }
+        };
+        reports.push(report);
+    }
+    for report in &reports {
+        print(&table::shortcomings(report))?;
+        print(&table::summary(report))?;
+    }
+    write_files(options, &reports)?;
+    Ok(reports.iter().all(|report| report.passed(options.strict)))
+}
+
+fn write_files(options: &Options, reports: &[Report]) -> io::Result<()> {
+    let file_of = |report: &Report, result: &CaseResult| case_file(report, result);
+    if let Some(path) = &options.json {
+        fs::write(path, json::index(reports, file_of))?;
+    }
+    if let Some(path) = &options.junit {
+        fs::write(path, junit::document(reports, options.strict))?;
+    }
+    let Some(path) = &options.html else { return Ok(()) };
+    if path.extension().is_some_and(|extension| extension == "html") {
+        return fs::write(path, html::page(reports));
+    }
+    fs::create_dir_all(path)?;
+    fs::write(path.join("index.html"), html::page(reports))?;
+    fs::write(path.join("index.json"), json::index(reports, file_of))?;
+    for report in reports {
+        for result in &report.results {
+            let file = Path::new(path).join(case_file(report, result));
+            fs::write(file, json::case(report, result))?;
+        }
+    }
+    Ok(())
+}
+
+/// The file of a case's detailed report, as its agent and its number.
+fn case_file(report: &Report, result: &CaseResult) -> String {
+    let safe = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    let name: String = format!("{}_case_{}", report.agent, result.id).chars().map(safe).collect();
+    format!("{}.json", name.to_lowercase())
+}
+
+fn print(text: &str) -> io::Result<()> {
+    stdout().write_all(text.as_bytes())
+}

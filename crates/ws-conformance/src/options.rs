@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lexopt::prelude::*;
+use ws_conformance::{Effort, Selection, Settings, Target, parse_sections};
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+ws-conformance judges any WebSocket server or client
+
+  ws-conformance --server ws://127.0.0.1:9001     judge an echo server (ws or wss)
+  ws-conformance --client 'my_client {url}'       judge an echo client, started once per case
+  ws-conformance --listen 127.0.0.1:9001          wait for a driver (/getCaseCount, /runCase …)
+  ws-conformance --self-test                      judge the suite itself by seeded faults
+  ws-conformance --coverage | --list              RFC rows and their cases | all cases
+
+which cases
+  --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
+  --exclude 9,12        without these sections     --over h1        the carrier (h1 stands)
+  --quick               samples of costly cases    --full           all, with long patience
+
+how
+  --jobs N              cases at a time (4)        --agent NAME     the name in the reports
+  --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
+  --strict              NON-STRICT fails too       --silent         no progress
+
+reports
+  --json FILE           index of all cases         --junit FILE     for CI
+  --html FILE.html|DIR  a page to read; a folder also gets a JSON file for each case
+
+exit code: 0 passed, 1 a case FAILED (with --strict also NON-STRICT), 2 could not run
+";
+
+/// Whom to judge.
+#[derive(Debug)]
+pub(crate) enum Peer {
+    Server(Target),
+    Client(String),
+    Driver(SocketAddr),
+}
+
+/// What to do.
+#[derive(Debug, Default)]
+pub(crate) enum Action {
+    #[default]
+    Judge,
+    SelfTest,
+    Coverage,
+    List,
+    Help,
+}
+
+/// The command line, read.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) action: Action,
+    pub(crate) peers: Vec<Peer>,
+    pub(crate) selection: Selection,
+    pub(crate) settings: Settings,
+    pub(crate) agent: Option<String>,
+    pub(crate) strict: bool,
+    pub(crate) json: Option<PathBuf>,
+    pub(crate) junit: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads the arguments of the process.
+    pub(crate) fn parse() -> Result<Self, lexopt::Error> {
+        let mut options = Self {
+            action: Action::default(),
+            peers: Vec::new(),
+            selection: Selection::default(),
+            settings: Settings::default(),
+            agent: None,
+            strict: false,
+            json: None,
+            junit: None,
+            html: None,
+        };
+        let (mut effort, mut wait, mut patience, mut jobs) = (Effort::Normal, None, None, None);
+        let mut silent = false;
+        let mut parser = lexopt::Parser::from_env();
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("server") => {
+                    let target = parser.value()?.parse_with(str::parse::<Target>)?;
+                    options.peers.push(Peer::Server(target));
+                }
+                Long("client") => options.peers.push(Peer::Client(parser.value()?.string()?)),
+                Long("listen") => options.peers.push(Peer::Driver(parser.value()?.parse()?)),
+                Long("self-test") => options.action = Action::SelfTest,
+                Long("coverage") => options.action = Action::Coverage,
+                Long("list") => options.action = Action::List,
+                Long("help") | Short('h') => options.action = Action::Help,
+                Long("section" | "case") => {
+                    let sections = parser.value()?.parse_with(parse_sections)?;
+                    options.selection.sections.extend(sections);
+                }
+                Long("exclude") => {
+                    let sections = parser.value()?.parse_with(parse_sections)?;
+                    options.selection.excluded.extend(sections);
+                }
+                Long("over") => {
+                    let carrier = parser.value()?.string()?;
+                    if carrier != "h1" {
+                        return Err(format!("the carrier {carrier:?} is not there yet").into());
+                    }
+                }
+                Long("quick") => effort = Effort::Quick,
+                Long("full") => effort = Effort::Full,
+                Long("strict") => options.strict = true,
+                Long("silent") => silent = true,
+                Long("jobs") => jobs = Some(parser.value()?.parse()?),
+                Long("wait") => wait = Some(seconds(&mut parser)?),
+                Long("patience") => patience = Some(seconds(&mut parser)?),
+                Long("agent") => options.agent = Some(parser.value()?.string()?),
+                Long("json") => options.json = Some(parser.value()?.into()),
+                Long("junit") => options.junit = Some(parser.value()?.into()),
+                Long("html") => options.html = Some(parser.value()?.into()),
+                other => return Err(other.unexpected()),
+            }
+        }
+        let defaults = Settings::new(effort);
+        options.settings.effort = effort;
+        options.settings.wait = wait.unwrap_or(defaults.wait);
+        options.settings.patience = patience.unwrap_or(defaults.patience);
+        options.settings.jobs = jobs.unwrap_or(defaults.jobs);
+        options.settings.progress = !silent;
+        if matches!(options.action, Action::Judge) && options.peers.is_empty() {
+            return Err("nobody to judge: give --server, --client or --listen".into());
+        }
+        Ok(options)
+    }
+}
+
+fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {
+    let seconds: f64 = parser.value()?.parse()?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string().into())
+}

@@ -1,0 +1,56 @@
+//! Progress of a run, on the standard error stream.
+
+use std::io::{IsTerminal, Write, stderr};
+
+use crate::judge::Behavior;
+use crate::run::CaseResult;
+
+/// Counts cases and names those that did not pass.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    total: usize,
+    done: usize,
+    shown: bool,
+    terminal: bool,
+}
+
+impl Progress {
+    pub(crate) fn new(total: usize, shown: bool) -> Self {
+        Self { total, done: 0, shown, terminal: stderr().is_terminal() }
+    }
+
+    pub(crate) fn step(&mut self, result: &CaseResult) {
+        self.done += 1;
+        let Self { total, done, .. } = *self;
+        let verdict = &result.verdict;
+        let overall = verdict.overall();
+        if matches!(overall, Behavior::Failed | Behavior::NonStrict) {
+            let clear = if self.terminal { "\r\x1b[K" } else { "" };
+            let close = verdict.close;
+            let (id, behavior, why) = (&result.id, verdict.behavior, &verdict.why);
+            self.write(&format!("{clear}{id:<9} {behavior} (close: {close}): {why}\n"));
+        }
+        if self.terminal {
+            self.write(&format!("\r\x1b[K{done}/{total} {}", result.id));
+        }
+    }
+
+    /// Tells of a case that broke down in the suite itself.
+    pub(crate) fn fault(&mut self, what: &str) {
+        self.shown = true;
+        self.write(&format!("\na case broke down, which is a fault of this suite: {what}\n"));
+    }
+
+    pub(crate) fn end(&self) {
+        if self.terminal {
+            self.write("\r\x1b[K");
+        }
+    }
+
+    fn write(&self, text: &str) {
+        if self.shown {
+            // Without a standard error stream there is nobody to tell.
+            let _ = stderr().write_all(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! What a run leaves behind: a table for the terminal, JSON, JUnit and HTML, and the coverage of
+//! the RFC rows.
+
+pub mod coverage;
+pub mod html;
+pub mod json;
+pub mod junit;
+pub mod table;

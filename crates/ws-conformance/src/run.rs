@@ -1,0 +1,146 @@
+//! Runs many cases at once where they do not disturb each other, and collects what was judged.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use crate::arena::Arena;
+use crate::case::{Case, CaseId, Weight};
+use crate::judge::{Behavior, Verdict};
+use crate::progress::Progress;
+use crate::settings::Settings;
+
+/// What became of one case.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CaseResult {
+    /// Its number.
+    pub id: CaseId,
+    /// What was done, in one sentence.
+    pub description: String,
+    /// What was expected, in one sentence.
+    pub expectation: String,
+    /// The rows of the RFC table that the case stands for.
+    pub rows: &'static [&'static str],
+    /// What is said of it.
+    pub verdict: Verdict,
+}
+
+/// What became of all cases that one peer was judged by.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The name of the peer.
+    pub agent: String,
+    /// Whether the peer is a server.
+    pub peer_is_server: bool,
+    /// The results in the order of the numbers.
+    pub results: Vec<CaseResult>,
+    /// How long the run took.
+    pub elapsed: Duration,
+}
+
+impl Report {
+    /// How many cases have this overall judgement.
+    #[must_use]
+    pub fn count(&self, behavior: Behavior) -> usize {
+        self.results.iter().filter(|result| result.verdict.overall() == behavior).count()
+    }
+
+    /// Whether the peer passed; `strict` also holds what is non-strict against it.
+    #[must_use]
+    pub fn passed(&self, strict: bool) -> bool {
+        let failed = self.count(Behavior::Failed);
+        failed == 0 && !(strict && self.count(Behavior::NonStrict) > 0)
+    }
+}
+
+/// Plays `case` in `arena`, under a watchdog.
+pub(crate) async fn play(case: &Case, mut arena: Arena) -> Verdict {
+    let log = arena.log.clone();
+    let limit = match case.weight {
+        Weight::Heavy | Weight::Alone => Duration::from_secs(1100),
+        Weight::Light | Weight::Waiting => arena.settings.patience * 2 + Duration::from_secs(60),
+    };
+    let mut verdict = match timeout(limit, case.play.play(&mut arena)).await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(refused)) => refused.verdict(),
+        Err(_) => Verdict::plain(Behavior::Failed, "the case did not come to an end"),
+    };
+    verdict.duration = log.elapsed();
+    verdict.log = log.entries();
+    verdict
+}
+
+/// Runs every case through `judge` and gives the results in order.
+pub(crate) async fn run_all<F, V>(
+    cases: Vec<Case>,
+    settings: &Settings,
+    agent: &str,
+    peer_is_server: bool,
+    judge: F,
+) -> Report
+where
+    F: Fn(Arc<Case>) -> V + Send + Sync + 'static,
+    V: Future<Output = Verdict> + Send,
+{
+    let started = Instant::now();
+    let mut cases: Vec<Arc<Case>> = cases.into_iter().map(Arc::new).collect();
+    // Those that only wait go first, those that measure come last and alone.
+    cases.sort_by_key(|case| (case.weight != Weight::Waiting, case.weight == Weight::Alone));
+    let mut progress = Progress::new(cases.len(), settings.progress);
+    let judge = Arc::new(judge);
+    let (slots, waiting) = (settings.jobs.max(1), 48);
+    let (busy, idle) = (Arc::new(Semaphore::new(slots)), Arc::new(Semaphore::new(waiting)));
+    let mut running: JoinSet<CaseResult> = JoinSet::new();
+    let mut results = Vec::new();
+    for case in cases {
+        let alone = case.weight == Weight::Alone;
+        while alone && !running.is_empty() {
+            collect(running.join_next().await, &mut results, &mut progress);
+        }
+        let gate = if case.weight == Weight::Waiting { &idle } else { &busy };
+        let Ok(permit) = Arc::clone(gate).acquire_owned().await else { break };
+        while let Some(done) = running.try_join_next() {
+            collect(Some(done), &mut results, &mut progress);
+        }
+        let judge = Arc::clone(&judge);
+        running.spawn(async move {
+            let verdict = judge(Arc::clone(&case)).await;
+            drop(permit);
+            CaseResult {
+                id: case.id.clone(),
+                description: case.description.clone(),
+                expectation: case.expectation.clone(),
+                rows: case.rows,
+                verdict,
+            }
+        });
+    }
+    while let Some(done) = running.join_next().await {
+        collect(Some(done), &mut results, &mut progress);
+    }
+    progress.end();
+    results.sort_by(|left, right| left.id.cmp(&right.id));
+    Report { agent: agent.to_owned(), peer_is_server, results, elapsed: started.elapsed() }
+}
+
+fn collect(
+    done: Option<Result<CaseResult, tokio::task::JoinError>>,
+    results: &mut Vec<CaseResult>,
+    progress: &mut Progress,
+) {
+    // A case that panics is a fault of the suite; it must not pass in silence.
+    match done {
+        Some(Ok(result)) => {
+            progress.step(&result);
+            results.push(result);
+        }
+        Some(Err(error)) => progress.fault(&error.to_string()),
+        None => {}
+    }
+}

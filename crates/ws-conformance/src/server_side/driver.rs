@@ -1,0 +1,188 @@
+//! Clients that a driver sends, by the resource names that drivers of the field know.
+//!
+//! `/getCaseCount` answers a number, `/runCase?case=N&agent=A` (or `casetuple=1.2.3`) plays a
+//! case, `/getCaseInfo?case=N` and `/getCaseStatus?case=N&agent=A` answer JSON,
+//! `/updateReports?agent=A` marks an agent as done, `/stopServer` ends.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::receive;
+use crate::arena::{Arena, Memory, Visitor};
+use crate::case::{Case, CaseId};
+use crate::log::Log;
+use crate::progress::Progress;
+use crate::run::{CaseResult, Report, play};
+use crate::settings::Settings;
+use crate::wire::frame::Frame;
+
+/// Serves drivers at `address` until one of them asks to stop, and reports on every agent.
+///
+/// `bound` is told the address that was taken, so that port 0 can be used.
+///
+/// # Errors
+///
+/// Those of the listener, and those of `bound`.
+pub async fn listen(
+    address: SocketAddr,
+    cases: Vec<Case>,
+    settings: Settings,
+    bound: impl FnOnce(SocketAddr) -> io::Result<()>,
+) -> io::Result<Vec<Report>> {
+    let listener = TcpListener::bind(address).await?;
+    bound(listener.local_addr()?)?;
+    let desk = Arc::new(Desk {
+        cases,
+        settings: Arc::new(settings),
+        memory: Arc::default(),
+        results: Mutex::default(),
+        stop: Notify::new(),
+        started: Instant::now(),
+    });
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (stream, _) = accepted?;
+                let desk = Arc::clone(&desk);
+                tokio::spawn(async move {
+                    // A caller without a request has no case to be judged by.
+                    if let Ok(visitor) = receive(stream).await {
+                        desk.serve(visitor).await;
+                    }
+                });
+            }
+            () = desk.stop.notified() => return Ok(desk.reports()),
+        }
+    }
+}
+
+/// What a driver is served from.
+struct Desk {
+    cases: Vec<Case>,
+    settings: Arc<Settings>,
+    memory: Arc<Memory>,
+    results: Mutex<BTreeMap<String, BTreeMap<CaseId, CaseResult>>>,
+    stop: Notify,
+    started: Instant,
+}
+
+impl Desk {
+    async fn serve(&self, visitor: Visitor) {
+        let target = visitor.request.target().to_owned();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let agent = parameter(query, "agent").unwrap_or_else(|| "unknown".into());
+        match path {
+            "/runCase" => match self.find(query) {
+                Some(case) => self.judge(case, visitor, agent).await,
+                None => self.tell(visitor, "there is no such case").await,
+            },
+            "/getCaseCount" => self.tell(visitor, &self.cases.len().to_string()).await,
+            "/getCaseInfo" => {
+                let info = self.find(query).map(
+                    |case| json!({"id": case.id.to_string(), "description": case.description}),
+                );
+                self.tell(visitor, &info.unwrap_or_default().to_string()).await;
+            }
+            "/getCaseStatus" => {
+                let status = self.find(query).map(|case| self.status(case, &agent));
+                self.tell(visitor, &status.unwrap_or_default()).await;
+            }
+            "/stopServer" => {
+                self.tell(visitor, "").await;
+                self.stop.notify_one();
+            }
+            // `/updateReports` and whatever else a driver sends: accepted, and closed.
+            _ => self.tell(visitor, "").await,
+        }
+    }
+
+    fn find(&self, query: &str) -> Option<&Case> {
+        if let Some(tuple) = parameter(query, "casetuple") {
+            let id: CaseId = tuple.parse().ok()?;
+            return self.cases.iter().find(|case| case.id == id);
+        }
+        let number: usize = parameter(query, "case")?.parse().ok()?;
+        self.cases.get(number.checked_sub(1)?)
+    }
+
+    async fn judge(&self, case: &Case, visitor: Visitor, agent: String) {
+        let (settings, memory) = (Arc::clone(&self.settings), Arc::clone(&self.memory));
+        let verdict = play(case, Arena::against_client(visitor, settings, memory)).await;
+        let result = CaseResult {
+            id: case.id.clone(),
+            description: case.description.clone(),
+            expectation: case.expectation.clone(),
+            rows: case.rows,
+            verdict,
+        };
+        Progress::new(self.cases.len(), self.settings.progress).step(&result);
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.entry(agent).or_default().insert(case.id.clone(), result);
+    }
+
+    /// Sends `text`, unless it is empty, and closes.
+    async fn tell(&self, visitor: Visitor, text: &str) {
+        let arena = Arena::against_client(visitor, Arc::clone(&self.settings), Arc::default());
+        let mut arena = arena;
+        arena.log = Log::new();
+        let Ok(mut link) = arena.open().await else { return };
+        if !text.is_empty() {
+            link.send(&[Frame::text(text)], Default::default()).await;
+        }
+        link.close(1000, Duration::from_secs(2)).await;
+    }
+
+    fn status(&self, case: &Case, agent: &str) -> String {
+        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = results.get(agent).and_then(|cases| cases.get(&case.id));
+        let behavior = result.map_or("UNKNOWN", |result| result.verdict.behavior.name());
+        json!({"behavior": behavior}).to_string()
+    }
+
+    fn reports(&self) -> Vec<Report> {
+        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = |(agent, cases): (&String, &BTreeMap<CaseId, CaseResult>)| Report {
+            agent: agent.clone(),
+            peer_is_server: false,
+            results: cases.values().cloned().collect(),
+            elapsed: self.started.elapsed(),
+        };
+        results.iter().map(report).collect()
+    }
+}
+
+/// The value of a parameter of the query, with `+` and `%xx` decoded.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let value = pairs.into_iter().find(|(key, _)| *key == name)?.1.replace('+', " ");
+    let mut octets = Vec::new();
+    let mut rest = value.bytes();
+    while let Some(octet) = rest.next() {
+        let digits: Vec<u8> = if octet == b'%' { rest.by_ref().take(2).collect() } else { vec![] };
+        let decoded =
+            std::str::from_utf8(&digits).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        octets.push(decoded.unwrap_or(octet));
+    }
+    Some(String::from_utf8_lossy(&octets).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let query = "case=12&agent=My%20agent%2F1+x&casetuple=1.2.3";
+        assert_eq!(parameter(query, "case").as_deref(), Some("12"));
+        assert_eq!(parameter(query, "agent").as_deref(), Some("My agent/1 x"));
+        assert_eq!(parameter(query, "none"), None);
+    }
+}

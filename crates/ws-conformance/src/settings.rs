@@ -1,0 +1,58 @@
+//! What holds for a whole run.
+
+use std::time::Duration;
+
+/// How much of the costly cases is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effort {
+    /// Samples of the costly cases; under two minutes.
+    Quick,
+    /// Every case as it is written.
+    #[default]
+    Normal,
+    /// Every case, and patience for peers with long deadlines.
+    Full,
+}
+
+/// Settings of a run.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How much of the costly cases is run.
+    pub effort: Effort,
+    /// How long a peer may take to react. Default: 2 s.
+    pub wait: Duration,
+    /// How long a peer may take to end what a hostile peer leaves hanging. Default: 20 s, with
+    /// [`Effort::Full`] 90 s.
+    pub patience: Duration,
+    /// Cases at the same time. Default: 4.
+    pub jobs: usize,
+    /// Whether progress is shown on the standard error stream.
+    pub progress: bool,
+}
+
+impl Settings {
+    /// The defaults for `effort`.
+    #[must_use]
+    pub fn new(effort: Effort) -> Self {
+        let patience = match effort {
+            Effort::Quick => 8,
+            Effort::Normal => 20,
+            Effort::Full => 90,
+        };
+        let (wait, patience) = (Duration::from_secs(2), Duration::from_secs(patience));
+        Self { effort, wait, patience, jobs: 4, progress: false }
+    }
+
+    /// `count`, or about a twentieth of it in a quick run.
+    pub(crate) fn repetitions(&self, count: usize) -> usize {
+        if self.effort == Effort::Quick { count.div_ceil(20) } else { count }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new(Effort::Normal)
+    }
+}

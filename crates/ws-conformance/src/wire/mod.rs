@@ -1,0 +1,14 @@
+//! The suite's own bytes: HTTP/1.1 text, frames, masking, deflate and the streams beneath them.
+//!
+//! Nothing here is shared with the crates that this suite judges. It is written to be read beside
+//! the RFCs, and it can produce what no honest endpoint would send.
+
+pub(crate) mod blocks;
+pub(crate) mod deflate;
+pub(crate) mod extension;
+pub(crate) mod frame;
+pub(crate) mod http;
+pub(crate) mod mask;
+pub(crate) mod negotiation;
+pub(crate) mod stream;
+pub(crate) mod tls;
