@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::options::Options;
-use crate::product::{self, Server};
+use crate::product::{self, Programs, Server};
 use crate::steps::{Outcome, Steps};
 use crate::{Verdict, process};
 
@@ -12,6 +12,8 @@ pub(crate) const ABOUT: &str = "runs the conformance suite against our echo serv
 --role server|client|both  --over h1|h2|h3  --runtime tokio|async-std|smol\n\
 --section LIST  --quick  --full  --json FILE  --junit FILE  --html DIRECTORY";
 
+/// The package and its program.
+const SUITE: &str = "ws-conformance";
 /// What is passed on to the suite as it is.
 const PASSED_ON: &[&str] = &["section", "json", "junit", "html"];
 /// The longest run is all cases with the large messages of section 9.
@@ -42,55 +44,46 @@ fn run(steps: &mut Steps, options: &Options) -> Result<(), String> {
         "client" => &["client"],
         _ => return Err(format!("--role is server, client or both, not {role:?}")),
     };
-    let ready = prepare();
+    let programs = Programs::on(options.value("runtime").unwrap_or("tokio"))?;
+    let ready = prepare(programs);
     for role in roles {
         steps.run(&format!("conformance {role}"), || match &ready {
             Err(why) => Err(why.clone()),
             Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
-            Ok(None) if *role == "server" => judge_server(options),
-            Ok(None) => judge_client(options),
+            Ok(None) if *role == "server" => judge_server(options, programs),
+            Ok(None) => judge_client(options, programs),
         });
     }
     Ok(())
 }
 
-/// Builds both sides; `Some` says what does not exist.
-fn prepare() -> Result<Option<String>, String> {
-    let programs = [
-        ("examples", "echo_server"),
-        ("examples", "echo_client"),
-        ("crates/ws-conformance", "ws-conformance"),
-    ];
-    for (directory, program) in programs {
-        if !product::exists(directory, program) {
-            return Ok(Some(format!("there is no {program} yet")));
-        }
+/// Builds both sides; `Some` says what is not in this tree.
+fn prepare(programs: Programs) -> Result<Option<String>, String> {
+    if !product::exists("crates/ws-conformance", SUITE) {
+        return Ok(Some(format!("there is no {SUITE} program")));
     }
-    if product::build("ws-examples")? && product::build("ws-conformance")? {
-        return Ok(None);
+    if let Some(why) = programs.prepare()? {
+        return Ok(Some(why));
     }
-    Err("the programs do not build".to_owned())
+    if product::build(SUITE)? { Ok(None) } else { Err("the suite does not build".to_owned()) }
 }
 
-fn judge_server(options: &Options) -> Result<Outcome, String> {
+fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String> {
     let authority = product::scratch()?.join("conformance-ca.pem");
-    let runtime = options.value("runtime").unwrap_or("tokio");
-    let extra: &[&str] = if runtime == "tokio" { &[] } else { &["--runtime", runtime] };
-    let server = Server::echo(&authority, extra)?;
+    let server = Server::echo(programs.server, &authority, &[])?;
     let url = server.url("ws")?;
     let mut command = suite(options);
     command.args(["--server", &url]);
     within(&mut command)
 }
 
-fn judge_client(options: &Options) -> Result<Outcome, String> {
-    let mut client = format!("{} --reflect --deflate", product::binary("echo_client").display());
-    for name in ["runtime", "over"] {
-        if let Some(value) = options.value(name) {
-            client.push_str(&format!(" --{name} {value}"));
-        }
-    }
-    client.push_str(" {url}");
+fn judge_client(options: &Options, programs: Programs) -> Result<Outcome, String> {
+    let client = match programs.client() {
+        Ok(client) => product::binary(client),
+        Err(skipped) => return Ok(skipped),
+    };
+    let over = options.value("over").map(|over| format!(" --over {over}")).unwrap_or_default();
+    let client = format!("{} --reflect --deflate{over} {{url}}", client.display());
     let mut command = suite(options);
     command.args(["--client", &client]);
     within(&mut command)
@@ -98,7 +91,7 @@ fn judge_client(options: &Options) -> Result<Outcome, String> {
 
 /// The suite with the options that are the same for both roles.
 fn suite(options: &Options) -> Command {
-    let mut command = Command::new(product::binary("ws-conformance"));
+    let mut command = Command::new(product::binary(SUITE));
     for flag in ["quick", "full"] {
         if options.has(flag) {
             command.arg(format!("--{flag}"));

@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::steps::Outcome;
 use crate::{process, workspace};
 
 /// How long a server may take until it listens.
@@ -17,7 +18,43 @@ pub(crate) fn build(package: &str) -> Result<bool, String> {
     process::run(&mut process::cargo(&["build", "--release", "--package", package, "--bins"]))
 }
 
-/// Whether the source of a program exists yet.
+/// Our echo programs on one runtime.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Programs {
+    pub(crate) server: &'static str,
+    /// `None` where the command-line client does not run on this runtime.
+    pub(crate) client: Option<&'static str>,
+}
+
+impl Programs {
+    /// The programs on `tokio`, `async-std` or `smol`.
+    pub(crate) fn on(runtime: &str) -> Result<Self, String> {
+        match runtime {
+            "tokio" => Ok(Self { server: "echo_server", client: Some("echo_client") }),
+            "async-std" => Ok(Self { server: "async_std_echo", client: None }),
+            "smol" => Ok(Self { server: "smol_echo", client: None }),
+            _ => Err(format!("--runtime is tokio, async-std or smol, not {runtime:?}")),
+        }
+    }
+
+    /// The client, or why there is none.
+    pub(crate) fn client(&self) -> Result<&'static str, Outcome> {
+        let why = || Outcome::Skipped("there is no echo client on this runtime".to_owned());
+        self.client.ok_or_else(why)
+    }
+
+    /// Builds both; `Some` says what does not exist in this tree.
+    pub(crate) fn prepare(&self) -> Result<Option<String>, String> {
+        for program in [Some(self.server), self.client].into_iter().flatten() {
+            if !exists("examples", program) {
+                return Ok(Some(format!("there is no {program} in the examples")));
+            }
+        }
+        if build("ws-examples")? { Ok(None) } else { Err("the examples do not build".to_owned()) }
+    }
+}
+
+/// Whether the source of a program is in this tree.
 pub(crate) fn exists(package_directory: &str, program: &str) -> bool {
     let sources = workspace::root().join(package_directory).join("src");
     let named =
@@ -76,8 +113,8 @@ impl Server {
     }
 
     /// Our echo server on port 0, plain and with TLS; its authority goes to `authority`.
-    pub(crate) fn echo(authority: &Path, extra: &[&str]) -> Result<Self, String> {
-        let mut command = Command::new(binary("echo_server"));
+    pub(crate) fn echo(program: &str, authority: &Path, extra: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(binary(program));
         command.args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]);
         command.arg("--ca-out").arg(authority).args(["--deflate", "--origin", "any"]).args(extra);
         Self::start(&mut command, 2)

@@ -43,13 +43,14 @@ impl Steps {
     /// Prints the table and the closing line; true when no step failed.
     pub(crate) fn report(&self) -> bool {
         println!("\n=== steps ===");
+        let width = self.rows.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
         for (name, outcome, took) in &self.rows {
             let (word, detail) = match outcome {
                 Outcome::Passed(detail) => ("passed", detail),
                 Outcome::Failed(detail) => ("FAILED", detail),
                 Outcome::Skipped(detail) => ("NOT RUN", detail),
             };
-            let line = format!("{name:<14} {word:<8} {:>7.1} s  {detail}", took.as_secs_f64());
+            let line = format!("{name:<width$}  {word:<8} {:>7.1} s  {detail}", took.as_secs_f64());
             println!("{}", line.trim_end());
         }
         let (passed, failed, skipped) = self.count();

@@ -14,22 +14,27 @@ pub(crate) use install::install;
 use matrix::{ROWS, Role, Row};
 
 use crate::options::Options;
-use crate::product::{self, Server};
+use crate::product::{self, Programs, Server};
 use crate::steps::{Outcome, Steps};
 use crate::{Verdict, process, workspace};
 
 pub(crate) const ABOUT: &str = "runs real peers against our echo server and client\n\
 --install       installs what is missing first (Debian, PyPI and npm packages by name)\n\
 --install-only  installs and stops\n\
---over h1|h2|h3 the carriers to run (default h1)   --peer NAME";
+--over h1|h2|h3 the carriers to run (default h1)   --peer NAME\n\
+--runtime tokio|async-std|smol";
 
 /// One peer script may take this long; each has a shorter limit of its own.
 const LIMIT: Duration = Duration::from_secs(240);
 /// How long a peer that judges may take to end after our client has.
 const GOODBYE: Duration = Duration::from_secs(10);
+const SUCCESS: i32 = 0;
+/// How our client ends when the peer is at fault; a mistaken command line ends with 2.
+const FAILURE: i32 = 1;
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let options = Options::parse(arguments, &["over", "peer"], &["install", "install-only"])?;
+    let options =
+        Options::parse(arguments, &["over", "peer", "runtime"], &["install", "install-only"])?;
     if options.has("install") || options.has("install-only") {
         install();
     }
@@ -41,8 +46,9 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
         carriers.push("h1");
     }
     let peers = options.all("peer");
+    let programs = Programs::on(options.value("runtime").unwrap_or("tokio"))?;
     let mut steps = Steps::default();
-    run(&mut steps, |row| {
+    run(&mut steps, programs, |row| {
         carriers.contains(&row.carrier) && (peers.is_empty() || peers.contains(&row.peer))
     });
     Ok(steps.report())
@@ -50,12 +56,15 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
 
 /// The peers of HTTP/1.1, as steps of the test command.
 pub(crate) fn check(steps: &mut Steps) {
-    run(steps, |row| row.carrier == "h1");
+    match Programs::on("tokio") {
+        Ok(programs) => run(steps, programs, |row| row.carrier == "h1"),
+        Err(why) => steps.run("peers", || Err(why)),
+    }
 }
 
-fn run(steps: &mut Steps, wanted: impl Fn(&Row) -> bool) {
+fn run(steps: &mut Steps, programs: Programs, wanted: impl Fn(&Row) -> bool) {
     let rows: Vec<&Row> = ROWS.iter().filter(|row| wanted(row)).collect();
-    let ready = prepare();
+    let ready = programs.prepare();
     for row in rows {
         let name = format!("{} {} {}", row.peer, row.role.name(), row.what);
         steps.run(&name, || match &ready {
@@ -63,44 +72,33 @@ fn run(steps: &mut Steps, wanted: impl Fn(&Row) -> bool) {
             Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
             Ok(None) => match install::absent(row.needs) {
                 Some(why) => Ok(Outcome::Skipped(why)),
-                None => attempt(row),
+                None => attempt(row, programs),
             },
         });
     }
 }
 
-/// Builds our side once; `Some` says why there is nothing to run the peers against.
-fn prepare() -> Result<Option<String>, String> {
-    for program in ["echo_server", "echo_client"] {
-        if !product::exists("examples", program) {
-            return Ok(Some(format!("there is no {program} yet")));
-        }
-    }
-    if product::build("ws-examples")? {
-        return Ok(None);
-    }
-    Err("the examples do not build".to_owned())
-}
-
-fn attempt(row: &Row) -> Result<Outcome, String> {
+fn attempt(row: &Row, programs: Programs) -> Result<Outcome, String> {
     let authority = product::scratch()?.join("peers-ca.pem");
     match row.role {
         Role::Client => {
-            let server = Server::echo(&authority, row.ours)?;
-            within(&mut script(row, &server.url(row.scheme)?, &authority)?)
+            let server = Server::echo(programs.server, &authority, row.ours)?;
+            let mut peer = script(row, &server.url(row.scheme)?, &authority)?;
+            judge(&mut peer, SUCCESS)
         }
         Role::Server => {
+            let client = match programs.client() {
+                Ok(client) => client,
+                Err(skipped) => return Ok(skipped),
+            };
             let mut command = script(row, "", &authority)?;
             let server = Server::start(&mut command, row.endpoints)?;
+            let wanted = if row.refused { FAILURE } else { SUCCESS };
             for url in server.urls(row.scheme) {
-                let mut client = Command::new(product::binary("echo_client"));
+                let mut client = Command::new(product::binary(client));
                 client.arg(&url).args(fill(row.ours, &url, &authority));
-                let mut outcome = within(&mut client)?;
-                if row.refused {
-                    let refused = matches!(outcome, Outcome::Failed(_));
-                    outcome = Outcome::of(refused, "our client went on");
-                }
-                if outcome != Outcome::of(true, "") {
+                let outcome = judge(&mut client, wanted)?;
+                if matches!(outcome, Outcome::Failed(_)) {
                     return Ok(outcome);
                 }
             }
@@ -110,9 +108,10 @@ fn attempt(row: &Row) -> Result<Outcome, String> {
     }
 }
 
-fn within(command: &mut Command) -> Result<Outcome, String> {
+/// Runs one side to its end, which must come in time and with the status `wanted`.
+fn judge(command: &mut Command, wanted: i32) -> Result<Outcome, String> {
     Ok(match process::run_within(command, LIMIT)? {
-        Some(status) => Outcome::of(status.success(), "see above"),
+        Some(status) => Outcome::of(status.code() == Some(wanted), &format!("ended with {status}")),
         None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
     })
 }
