@@ -1,0 +1,260 @@
+//! The client's side of a connection: many WebSockets on one QUIC connection.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use h3::client::{RequestStream, SendRequest};
+use http::{Method, StatusCode};
+use tokio::sync::mpsc;
+use ws_io::Runtime;
+
+use crate::error::Error;
+use crate::link::{Guard, Limits, Link, Parting, Peer};
+use crate::quic::frames::{self, FrameEvent};
+use crate::quic::{BidiStream, Connection, Inbound, OpenStreams};
+use crate::request::has_connection_field;
+use crate::transport::H3Stream;
+
+/// What a client accepts of its server.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// Bytes of a response's header section, encoded as well as decoded (with 32 bytes for each
+    /// field: RFC 9114 §4.2.2). Default: 64 KiB.
+    pub max_header_size: u32,
+    /// Header fields of a response. Default: 100.
+    pub max_headers: usize,
+    /// How long the server may take for its SETTINGS and its answer, together. Default: 15 seconds.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            max_header_size: 64 * 1024,
+            max_headers: 100,
+            handshake_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A connection to a server, for any number of WebSockets.
+///
+/// Clones share the connection. It is closed, with `H3_NO_ERROR`, when the last clone and the last
+/// stream are gone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    handle: Arc<Handle>,
+}
+
+/// Keeps the connection open: `h3` closes it when the last sender is gone.
+struct Handle {
+    sender: SendRequest<OpenStreams, Bytes>,
+    link: Arc<Link>,
+    timeout: Duration,
+}
+
+impl Client {
+    /// Begins HTTP/3 on a QUIC connection, with a task on `runtime` that lasts as long as it does.
+    ///
+    /// # Errors
+    ///
+    /// The connection failed, or the server did not let us send SETTINGS in time.
+    pub async fn new<R: Runtime>(
+        connection: quinn::Connection,
+        runtime: R,
+        config: &ClientConfig,
+    ) -> Result<Self, Error> {
+        let limits =
+            Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
+        let timeout = config.handshake_timeout;
+        let (link, partings) = Link::new(connection, runtime, limits);
+        let mut builder = h3::client::builder();
+        builder.max_field_section_size(limits.section).send_grease(false);
+        let (h3, sender) = link
+            .within(timeout, builder.build(Connection::new(&link)))
+            .await?
+            .map_err(|error| link.connection_error(error))?;
+        link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), partings)));
+        Ok(Self { handle: Arc::new(Handle { sender, link, timeout }) })
+    }
+
+    /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for the
+    /// server's SETTINGS, then for a 2xx status.
+    ///
+    /// The URI needs scheme (`https`), authority and path; the method does not matter. Nothing is sent
+    /// before the SETTINGS came, so never in early data (RFC 9114 §10.9). Dropping the future cancels
+    /// the request.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PeerDoesNotAllowConnectProtocol`], [`Error::GoingAway`] (nothing was sent),
+    /// [`Error::RequestRejected`] (it may be sent again), [`Error::UnexpectedStatus`],
+    /// [`Error::Timeout`], or the request, the answer, the stream or the connection is bad.
+    pub async fn connect(
+        &self,
+        request: http::Request<()>,
+    ) -> Result<(http::Response<()>, H3Stream), Error> {
+        self.handle.link.within(self.handle.timeout, self.open(request)).await?
+    }
+
+    /// Whether the server allows WebSockets; `None` until its SETTINGS came.
+    #[must_use]
+    pub fn allows_websockets(&self) -> Option<bool> {
+        self.handle.link.peer.borrow().connect_protocol
+    }
+
+    /// Whether new WebSockets can be opened: neither closed nor going away.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let peer = *self.handle.link.peer.borrow();
+        !peer.closed && peer.goaway.is_none() && self.close_reason().is_none()
+    }
+
+    /// Why the connection has ended; `None` while it has not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<Error> {
+        self.handle.link.close_reason()
+    }
+
+    /// The QUIC connection.
+    #[must_use]
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.handle.link.connection
+    }
+
+    async fn open(
+        &self,
+        mut request: http::Request<()>,
+    ) -> Result<(http::Response<()>, H3Stream), Error> {
+        let link = &self.handle.link;
+        let uri = request.uri();
+        if uri.scheme().is_none() || uri.authority().is_none() {
+            return Err(Error::InvalidRequest("the uri needs a scheme and an authority"));
+        }
+        if has_connection_field(request.headers()) {
+            return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
+        }
+        let peer =
+            self.peer(|peer| peer.connect_protocol.is_some() || peer.goaway.is_some()).await?;
+        if peer.goaway.is_some() {
+            return Err(Error::GoingAway);
+        }
+        if peer.connect_protocol != Some(true) {
+            return Err(Error::PeerDoesNotAllowConnectProtocol);
+        }
+
+        *request.method_mut() = Method::CONNECT;
+        // The only token `h3` writes that stands for no other protocol of ours; it is replaced by
+        // `websocket` on the way out.
+        request.extensions_mut().insert(h3::ext::Protocol::CONNECT_UDP);
+        let mut sender = self.handle.sender.clone();
+        let sent = sender.send_request(request).await;
+        let mut stream = sent.map_err(|error| link.stream_error(error))?;
+        let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
+        let response = self.response(&mut stream, exchange.id()).await?;
+        let (outbound, mut inbound) = exchange.take().ok_or(Error::GoingAway)?;
+        if !response.status().is_success() {
+            let body = read_body(&mut inbound).await;
+            return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body))));
+        }
+        let guard = Guard::new((stream, Arc::clone(&self.handle)));
+        Ok((response, H3Stream::new((outbound, inbound), Arc::clone(link), guard)))
+    }
+
+    /// The final response on the stream `id`, unless the server goes away before that.
+    async fn response(
+        &self,
+        stream: &mut RequestStream<BidiStream, Bytes>,
+        id: u64,
+    ) -> Result<http::Response<()>, Error> {
+        let link = &self.handle.link;
+        let response = async {
+            for _ in 0..INTERIM_MAX {
+                let response = stream.recv_response().await;
+                let response = response.map_err(|error| link.stream_error(error))?;
+                if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                    return Err(Error::MalformedMessage("status 101 does not exist in HTTP/3"));
+                }
+                if has_connection_field(response.headers()) {
+                    return Err(Error::MalformedMessage("a connection-specific field"));
+                }
+                if !response.status().is_informational() {
+                    return Ok(response);
+                }
+            }
+            Err(Error::MalformedMessage("too many interim responses"))
+        };
+        let (mut response, mut unprocessed) = (
+            pin!(response),
+            pin!(self.peer(|peer| peer.goaway.is_some_and(|goaway| goaway <= id))),
+        );
+        poll_fn(|cx| match response.as_mut().poll(cx) {
+            Poll::Pending => unprocessed
+                .as_mut()
+                .poll(cx)
+                .map(|peer| Err(peer.err().unwrap_or(Error::RequestRejected))),
+            ready => ready,
+        })
+        .await
+    }
+
+    /// Waits until what the server announced meets `wanted`.
+    async fn peer(&self, wanted: impl Fn(&Peer) -> bool) -> Result<Peer, Error> {
+        let link = &self.handle.link;
+        let mut peer = link.peer.subscribe();
+        let seen = peer.wait_for(|peer| peer.closed || wanted(peer)).await.map(|peer| *peer);
+        match seen {
+            Ok(peer) if !peer.closed => Ok(peer),
+            _ => Err(link.close_reason().unwrap_or(Error::GoingAway)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+/// Polls the connection for life.
+async fn drive(
+    mut h3: h3::client::Connection<Connection, Bytes>,
+    link: Arc<Link>,
+    mut partings: mpsc::UnboundedReceiver<Parting>,
+) {
+    let ended = poll_fn(|cx| {
+        while let Poll::Ready(Some(parting)) = partings.poll_recv(cx) {
+            link.linger(parting);
+        }
+        h3.poll_close(cx)
+    });
+    let reason = ended.await;
+    tracing::debug!(%reason, "the connection has ended");
+    link.peer.send_modify(|peer| peer.closed = true);
+}
+
+/// What comes of a refusal's body, at most [`BODY_MAX`] bytes.
+async fn read_body(inbound: &mut Inbound) -> Bytes {
+    let mut body = BytesMut::new();
+    while body.len() < BODY_MAX {
+        let left = BODY_MAX - body.len();
+        match poll_fn(|cx| inbound.poll_event(cx, left)).await {
+            Ok(Some(FrameEvent::Payload { kind: frames::DATA, bytes, .. })) => {
+                body.extend_from_slice(&bytes);
+            }
+            // Trailers end the body.
+            Ok(None | Some(FrameEvent::Start { kind: frames::HEADERS, .. })) | Err(_) => break,
+            Ok(Some(_)) => {}
+        }
+    }
+    body.freeze()
+}
+
+const BODY_MAX: usize = 16 * 1024;
+/// Interim (1xx) responses before the final one.
+const INTERIM_MAX: usize = 8;

@@ -1,0 +1,242 @@
+//! What all streams of one connection share: the QUIC connection, its tasks, what the peer announced.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Poll;
+use std::time::Duration;
+
+use h3::error::{Code, ConnectionError, StreamError};
+use tokio::sync::{mpsc, watch};
+use ws_io::{Runtime, Timer};
+
+use crate::error::Error;
+use crate::quic::{Exchange, to_varint};
+
+/// The shared state of one connection.
+pub(crate) struct Link {
+    pub(crate) connection: quinn::Connection,
+    pub(crate) tasks: Box<dyn Tasks>,
+    pub(crate) limits: Limits,
+    /// What the peer announced on its control stream.
+    pub(crate) peer: watch::Sender<Peer>,
+    /// The first breach of the protocol for which we closed the connection.
+    violation: OnceLock<(Code, &'static str)>,
+    /// Request streams that `h3` still holds, by stream id.
+    exchanges: Mutex<HashMap<u64, Weak<Exchange>>>,
+    partings: mpsc::UnboundedSender<Parting>,
+    /// Requests without an answer, less those with one.
+    wasted: AtomicU32,
+}
+
+/// What is accepted of a peer's header section.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Bytes, encoded as well as decoded.
+    pub(crate) section: u64,
+    /// Fields that are not pseudo-headers.
+    pub(crate) fields: usize,
+}
+
+/// What the peer announced so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Peer {
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL`; `None` until SETTINGS came.
+    pub(crate) connect_protocol: Option<bool>,
+    /// The id of its last GOAWAY.
+    pub(crate) goaway: Option<u64>,
+    /// The connection has ended.
+    pub(crate) closed: bool,
+}
+
+/// A finished stream whose last bytes the peer has not acknowledged yet, and what keeps the
+/// connection open for it.
+pub(crate) struct Parting {
+    pub(crate) send: quinn::SendStream,
+    pub(crate) guard: Guard,
+}
+
+/// Held, never looked at: as long as it lives, so does the connection.
+pub(crate) struct Guard(
+    #[expect(dead_code, reason = "held for its Drop")] Box<dyn Any + Send + Sync>,
+);
+
+impl Guard {
+    pub(crate) fn new(held: impl Any + Send + Sync) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+impl Link {
+    pub(crate) fn new(
+        connection: quinn::Connection,
+        runtime: impl Runtime,
+        limits: Limits,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Parting>) {
+        let (partings, parted) = mpsc::unbounded_channel();
+        let link = Self {
+            connection,
+            tasks: Box::new(runtime),
+            limits,
+            peer: watch::Sender::default(),
+            violation: OnceLock::new(),
+            exchanges: Mutex::default(),
+            partings,
+            wasted: AtomicU32::new(0),
+        };
+        (Arc::new(link), parted)
+    }
+
+    /// Closes the connection because the peer broke the protocol.
+    pub(crate) fn violate(&self, code: Code, what: &'static str) -> Error {
+        if self.violation.set((code, what)).is_ok() {
+            tracing::debug!(%code, what, "closing the connection");
+            self.close(code, what.as_bytes());
+        }
+        Error::ProtocolError { code: code.value(), what }
+    }
+
+    /// Closes the connection, unless it is closed: the first reason stands.
+    pub(crate) fn close(&self, code: Code, reason: &[u8]) {
+        if self.connection.close_reason().is_none() {
+            self.connection.close(to_varint(code), reason);
+        }
+    }
+
+    /// Keeps the balance of requests that came to an answer and those that did not, and ends a
+    /// connection that only opens and cancels (RFC 9114 §10.5).
+    pub(crate) fn count_request(&self, answered: bool) {
+        let count = |wasted: u32| {
+            Some(if answered { wasted.saturating_sub(1) } else { wasted.saturating_add(1) })
+        };
+        let before = self.wasted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
+        if !answered && before.is_ok_and(|wasted| wasted >= WASTED_MAX) {
+            self.violate(Code::H3_EXCESSIVE_LOAD, "too many requests were cancelled or malformed");
+        }
+    }
+
+    /// Why the connection has ended, if it has.
+    pub(crate) fn close_reason(&self) -> Option<Error> {
+        match self.violation.get() {
+            Some(&(code, what)) => Some(Error::ProtocolError { code: code.value(), what }),
+            None => self.connection.close_reason().map(Error::Connection),
+        }
+    }
+
+    /// Whether we opened the connection.
+    pub(crate) fn is_client(&self) -> bool {
+        self.connection.side().is_client()
+    }
+
+    /// Translates what `h3` says about a stream.
+    pub(crate) fn stream_error(&self, error: StreamError) -> Error {
+        match error {
+            StreamError::RemoteTerminate { code, .. } => Error::from_stream_code(code.value()),
+            StreamError::RemoteClosing { .. } => Error::GoingAway,
+            StreamError::HeaderTooBig { max_size, .. } => {
+                Error::HandshakeResponseTooBig { max: max_size }
+            }
+            StreamError::StreamError { code, .. } if code == Code::H3_MESSAGE_ERROR => {
+                Error::MalformedMessage("the header section does not make a valid message")
+            }
+            StreamError::Undefined { 0: error, .. } => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(other) => Error::Http3(other),
+            },
+            other => self.close_reason().unwrap_or_else(|| Error::Http3(other.into())),
+        }
+    }
+
+    /// Translates what `h3` says about the connection.
+    pub(crate) fn connection_error(&self, error: ConnectionError) -> Error {
+        self.close_reason().unwrap_or_else(|| Error::Http3(error.into()))
+    }
+
+    /// Runs `task` for at most `time`.
+    pub(crate) async fn within<T>(
+        &self,
+        time: Duration,
+        task: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        let mut deadline = self.tasks.sleep(time);
+        let mut task = pin!(task);
+        poll_fn(|cx| match task.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Ok(value)),
+            Poll::Pending => deadline.as_mut().poll(cx).map(|()| Err(Error::Timeout)),
+        })
+        .await
+    }
+
+    /// Lets the connection's task wait for the last bytes of a stream.
+    pub(crate) fn part(&self, parting: Parting) {
+        // Without that task the connection is closed, and there is nothing to wait for.
+        drop(self.partings.send(parting));
+    }
+
+    /// Starts the wait for a parting stream: until all is acknowledged, for at most [`LINGER`].
+    pub(crate) fn linger(self: &Arc<Self>, parting: Parting) {
+        let link = Arc::clone(self);
+        self.tasks.spawn(Box::pin(async move {
+            let Parting { mut send, guard } = parting;
+            if link.within(LINGER, send.stopped()).await.is_err() {
+                // The peer keeps the connection but does not take what is left.
+                drop(send.reset(to_varint(Code::H3_REQUEST_CANCELLED)));
+            }
+            drop(guard);
+        }));
+    }
+
+    pub(crate) fn exchange(&self, id: u64) -> Option<Arc<Exchange>> {
+        self.exchanges().get(&id).and_then(Weak::upgrade)
+    }
+
+    pub(crate) fn remember(&self, id: u64, exchange: &Arc<Exchange>) {
+        self.exchanges().insert(id, Arc::downgrade(exchange));
+    }
+
+    pub(crate) fn forget(&self, id: u64) {
+        self.exchanges().remove(&id);
+    }
+
+    fn exchanges(&self) -> MutexGuard<'_, HashMap<u64, Weak<Exchange>>> {
+        self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("connection", &self.connection.stable_id())
+            .field("peer", &*self.peer.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A [`Runtime`] behind a pointer, so that streams need not name it.
+pub(crate) trait Tasks: Send + Sync {
+    fn spawn(&self, task: Task);
+    fn sleep(&self, time: Duration) -> Task;
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl<R: Runtime> Tasks for R {
+    fn spawn(&self, task: Task) {
+        Runtime::spawn(self, task);
+    }
+
+    fn sleep(&self, time: Duration) -> Task {
+        let mut timer = self.timer(self.now() + time);
+        Box::pin(poll_fn(move |cx| timer.poll_expired(cx)))
+    }
+}
+
+/// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
+/// connection open.
+const LINGER: Duration = Duration::from_secs(5);
+/// Rapid resets are forgiven this often.
+const WASTED_MAX: u32 = 1000;

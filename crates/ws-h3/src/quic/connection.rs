@@ -1,0 +1,168 @@
+//! The `h3::quic` connection traits over quinn.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h3::error::Code;
+use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
+
+use super::stream::{BidiStream, RecvStream, SendStream, connection_error};
+use crate::link::Link;
+
+/// A QUIC connection as `h3` sees it.
+pub(crate) struct Connection {
+    opener: OpenStreams,
+    accept_bi: Repeat<(quinn::SendStream, quinn::RecvStream)>,
+    accept_uni: Repeat<quinn::RecvStream>,
+}
+
+/// Opens streams for `h3`.
+pub(crate) struct OpenStreams {
+    link: Arc<Link>,
+    open_bi: Repeat<(quinn::SendStream, quinn::RecvStream)>,
+    open_uni: Repeat<quinn::SendStream>,
+}
+
+impl Connection {
+    pub(crate) fn new(link: &Arc<Link>) -> Self {
+        Self {
+            opener: OpenStreams::new(link),
+            accept_bi: Repeat::new(|connection| {
+                Box::pin(async move { connection.accept_bi().await })
+            }),
+            accept_uni: Repeat::new(|connection| {
+                Box::pin(async move { connection.accept_uni().await })
+            }),
+        }
+    }
+}
+
+impl OpenStreams {
+    fn new(link: &Arc<Link>) -> Self {
+        Self {
+            link: Arc::clone(link),
+            open_bi: Repeat::new(|connection| Box::pin(async move { connection.open_bi().await })),
+            open_uni: Repeat::new(|connection| {
+                Box::pin(async move { connection.open_uni().await })
+            }),
+        }
+    }
+}
+
+impl Clone for OpenStreams {
+    fn clone(&self) -> Self {
+        Self::new(&self.link)
+    }
+}
+
+impl quic::Connection<Bytes> for Connection {
+    type RecvStream = RecvStream;
+    type OpenStreams = OpenStreams;
+
+    fn poll_accept_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<RecvStream, ConnectionErrorIncoming>> {
+        let link = &self.opener.link;
+        self.accept_uni
+            .poll(cx, &link.connection)
+            .map_ok(|stream| RecvStream::new(link, stream))
+            .map_err(connection_error)
+    }
+
+    fn poll_accept_bidi(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<BidiStream, ConnectionErrorIncoming>> {
+        let link = &self.opener.link;
+        self.accept_bi
+            .poll(cx, &link.connection)
+            .map_ok(|streams| BidiStream::new(link, streams))
+            .map_err(connection_error)
+    }
+
+    fn opener(&self) -> OpenStreams {
+        self.opener.clone()
+    }
+}
+
+impl quic::OpenStreams<Bytes> for Connection {
+    type BidiStream = BidiStream;
+    type SendStream = SendStream;
+
+    fn poll_open_bidi(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<BidiStream, StreamErrorIncoming>> {
+        self.opener.poll_open_bidi(cx)
+    }
+
+    fn poll_open_send(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<SendStream, StreamErrorIncoming>> {
+        self.opener.poll_open_send(cx)
+    }
+
+    fn close(&mut self, code: Code, reason: &[u8]) {
+        quic::OpenStreams::<Bytes>::close(&mut self.opener, code, reason);
+    }
+}
+
+impl quic::OpenStreams<Bytes> for OpenStreams {
+    type BidiStream = BidiStream;
+    type SendStream = SendStream;
+
+    fn poll_open_bidi(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<BidiStream, StreamErrorIncoming>> {
+        self.open_bi
+            .poll(cx, &self.link.connection)
+            .map_ok(|streams| BidiStream::new(&self.link, streams))
+            .map_err(lost)
+    }
+
+    fn poll_open_send(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<SendStream, StreamErrorIncoming>> {
+        self.open_uni.poll(cx, &self.link.connection).map_ok(SendStream::new).map_err(lost)
+    }
+
+    fn close(&mut self, code: Code, reason: &[u8]) {
+        self.link.close(code, reason);
+    }
+}
+
+fn lost(error: quinn::ConnectionError) -> StreamErrorIncoming {
+    StreamErrorIncoming::ConnectionErrorIncoming { connection_error: connection_error(error) }
+}
+
+/// An operation on the connection that is started anew each time it has finished.
+struct Repeat<T> {
+    start: fn(quinn::Connection) -> Operation<T>,
+    running: Option<Operation<T>>,
+}
+
+type Operation<T> = Pin<Box<dyn Future<Output = Result<T, quinn::ConnectionError>> + Send + Sync>>;
+
+impl<T> Repeat<T> {
+    fn new(start: fn(quinn::Connection) -> Operation<T>) -> Self {
+        Self { start, running: None }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        connection: &quinn::Connection,
+    ) -> Poll<Result<T, quinn::ConnectionError>> {
+        let running = self.running.get_or_insert_with(|| (self.start)(connection.clone()));
+        let result = ready!(running.as_mut().poll(cx));
+        self.running = None;
+        Poll::Ready(result)
+    }
+}

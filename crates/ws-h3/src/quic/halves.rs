@@ -1,0 +1,239 @@
+//! The two directions of a QUIC stream, with the manners of RFC 9114 §4.1.1: what is dropped before
+//! its end is cancelled, never quietly finished.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h3::error::Code;
+use quinn::{ReadError, VarInt, WriteError};
+
+use super::frames::{FrameEvent, FrameReader};
+
+/// The sending direction: takes owned bytes and passes them to QUIC without a copy.
+///
+/// Dropping it before [`finish`](Self::finish) resets the stream with `H3_REQUEST_CANCELLED`.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    /// Taken by [`into_parting`](Self::into_parting) only.
+    stream: Option<quinn::SendStream>,
+    /// What QUIC has not taken yet; the first `done` pieces are empty.
+    queue: Vec<Bytes>,
+    done: usize,
+    /// Finished or reset.
+    closed: bool,
+}
+
+impl Outbound {
+    pub(crate) fn new(stream: quinn::SendStream) -> Self {
+        Self { stream: Some(stream), queue: Vec::new(), done: 0, closed: false }
+    }
+
+    /// Queues `bytes` behind what is queued.
+    pub(crate) fn push(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.queue.push(bytes);
+        }
+    }
+
+    /// Gives all that is queued to QUIC, as far as flow control and memory allow.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        while !self.is_flushed() {
+            let stream = self.stream.as_mut().ok_or(WriteError::ClosedStream)?;
+            let rest = self.queue.get_mut(self.done..).unwrap_or_default();
+            let written = ready!(pin!(stream.write_chunks(rest)).poll(cx));
+            match written {
+                Ok(written) => self.done += written.chunks,
+                Err(error) => {
+                    self.clear();
+                    return Poll::Ready(Err(error));
+                }
+            }
+        }
+        self.clear();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Flushes, then ends this direction in an orderly way. A peer that no longer reads is no error.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
+        if !self.closed {
+            match ready!(self.poll_flush(cx)) {
+                Ok(()) | Err(WriteError::Stopped(_)) => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+            self.closed = true;
+            // A stream that is already closed needs no end.
+            self.stream.as_mut().map(quinn::SendStream::finish);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ends this direction at once; queued data is dropped.
+    pub(crate) fn reset(&mut self, code: Code) {
+        self.clear();
+        if !self.closed {
+            self.closed = true;
+            self.stream.as_mut().map(|stream| stream.reset(to_varint(code)));
+        }
+    }
+
+    pub(crate) fn is_flushed(&self) -> bool {
+        self.done == self.queue.len()
+    }
+
+    /// Whether this direction was finished or reset.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The stream, when it is finished but its last bytes have yet to be acknowledged.
+    pub(crate) fn into_parting(mut self) -> Option<quinn::SendStream> {
+        if !self.closed {
+            return None;
+        }
+        let stream = self.stream.take()?;
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let pending = pin!(stream.stopped()).poll(&mut cx).is_pending();
+        pending.then_some(stream)
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.done = 0;
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        self.reset(Code::H3_REQUEST_CANCELLED);
+    }
+}
+
+/// The receiving direction, cut into HTTP/3 frames.
+///
+/// Dropping it before its end tells the peer to stop, with `H3_REQUEST_CANCELLED`.
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    stream: quinn::RecvStream,
+    frames: FrameReader,
+    /// What was taken from QUIC and is not yet parsed: at most one batch.
+    current: Bytes,
+    waiting: VecDeque<Bytes>,
+    /// Ended, reset by the peer or stopped by us.
+    closed: bool,
+}
+
+impl Inbound {
+    pub(crate) fn new(stream: quinn::RecvStream) -> Self {
+        Self {
+            stream,
+            frames: FrameReader::new(),
+            current: Bytes::new(),
+            waiting: VecDeque::new(),
+            closed: false,
+        }
+    }
+
+    /// The next event with at most `max` bytes of payload (`max` must not be 0); `None` at the
+    /// stream's end.
+    pub(crate) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        max: usize,
+    ) -> Poll<Result<Option<FrameEvent>, ReadError>> {
+        loop {
+            if let Some(event) = self.buffered_event(max) {
+                return Poll::Ready(Ok(Some(event)));
+            }
+            if !ready!(self.poll_fill(cx))? {
+                return Poll::Ready(Ok(None));
+            }
+        }
+    }
+
+    /// The next event that needs no reading.
+    pub(crate) fn buffered_event(&mut self, max: usize) -> Option<FrameEvent> {
+        loop {
+            if let Some(event) = self.frames.next(&mut self.current, max) {
+                return Some(event);
+            }
+            if max == 0 {
+                return None;
+            }
+            self.current = self.waiting.pop_front()?;
+        }
+    }
+
+    /// Reads a batch from QUIC once all that was read is parsed; false at the stream's end.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ReadError>> {
+        if self.closed {
+            return Poll::Ready(Ok(false));
+        }
+        // An empty buffer may still hold on to the packet it was cut from.
+        self.current = Bytes::new();
+        let mut batch = [const { Bytes::new() }; BATCH];
+        let read = match pin!(self.stream.read_chunks(&mut batch)).poll(cx) {
+            Poll::Ready(read) => read,
+            Poll::Pending => {
+                self.waiting = VecDeque::new();
+                return Poll::Pending;
+            }
+        };
+        match read {
+            Ok(Some(count)) => {
+                let mut chunks = batch.into_iter().take(count);
+                self.current = chunks.next().unwrap_or_default();
+                self.waiting.extend(chunks);
+                Poll::Ready(Ok(true))
+            }
+            Ok(None) => {
+                self.closed = true;
+                Poll::Ready(Ok(false))
+            }
+            Err(error) => {
+                self.closed = true;
+                Poll::Ready(Err(error))
+            }
+        }
+    }
+
+    /// Whether the end of the stream lies between two frames.
+    pub(crate) fn is_at_boundary(&self) -> bool {
+        self.frames.is_at_boundary()
+    }
+
+    /// Tells the peer that no more is wanted, and drops what came.
+    pub(crate) fn stop(&mut self, code: Code) {
+        self.current = Bytes::new();
+        self.waiting = VecDeque::new();
+        if !self.closed {
+            self.closed = true;
+            // A stream that has ended needs no stop.
+            drop(self.stream.stop(to_varint(code)));
+        }
+    }
+
+    /// Whether this stream was opened before the handshake was complete.
+    pub(crate) fn is_early(&self) -> bool {
+        self.stream.is_0rtt()
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        u64::from(VarInt::from(self.stream.id()))
+    }
+}
+
+impl Drop for Inbound {
+    fn drop(&mut self) {
+        self.stop(Code::H3_REQUEST_CANCELLED);
+    }
+}
+
+pub(crate) fn to_varint(code: Code) -> VarInt {
+    VarInt::from_u64(code.value()).unwrap_or(VarInt::MAX)
+}
+
+/// Pieces taken from QUIC under one lock. A piece is what came in one packet.
+const BATCH: usize = 16;

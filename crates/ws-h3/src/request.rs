@@ -1,0 +1,273 @@
+//! Requests as a server sees them, and the answers it can give.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h3::error::Code;
+use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, StatusCode};
+
+use crate::error::Error;
+use crate::link::{Guard, Link, Parting};
+use crate::quic::fields::{PseudoHeader, PseudoHeaders};
+use crate::quic::{BidiStream, Exchange, private_name};
+use crate::server::Alive;
+use crate::transport::H3Stream;
+
+/// A request that arrived on a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// An extended CONNECT for `websocket` (RFC 9220).
+    WebSocket(WebSocketRequest),
+    /// Any other request.
+    Http(HttpRequest),
+}
+
+/// A client's wish for a WebSocket, to be [accepted](Self::accept) or [refused](Self::refuse).
+///
+/// The carrier has checked the form of the message (pseudo-headers, connection-specific fields,
+/// sizes, `:protocol`); version, origin and subprotocols are the caller's to judge. Dropped without
+/// an answer, the stream is cancelled.
+#[derive(Debug)]
+pub struct WebSocketRequest {
+    open: Open,
+}
+
+/// An ordinary request, to be [answered](Self::respond). Its body is not read.
+#[derive(Debug)]
+pub struct HttpRequest {
+    open: Open,
+}
+
+impl WebSocketRequest {
+    /// Method, URI (with scheme, authority and path) and headers.
+    #[must_use]
+    pub fn head(&self) -> &http::Request<()> {
+        &self.open.head
+    }
+
+    /// The address the request came from.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.open.link.connection.remote_address()
+    }
+
+    /// Opens the WebSocket's stream with `response`, whose status must be 2xx (RFC 8441 §5.1).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for another status or for a field HTTP/3 forbids; otherwise the
+    /// client or the connection is gone.
+    pub async fn accept(self, response: http::Response<()>) -> Result<H3Stream, Error> {
+        if !response.status().is_success() {
+            return Err(Error::InvalidRequest("a WebSocket is accepted with a 2xx status"));
+        }
+        self.open.accept(response).await
+    }
+
+    /// Answers with `response` and ends the stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a 2xx status, which would accept, or for a field HTTP/3 forbids;
+    /// otherwise the client or the connection is gone.
+    pub async fn refuse(self, response: http::Response<Bytes>) -> Result<(), Error> {
+        if response.status().is_success() {
+            return Err(Error::InvalidRequest("a 2xx status would accept the WebSocket"));
+        }
+        self.open.respond(response).await
+    }
+}
+
+impl HttpRequest {
+    /// Method, URI and headers.
+    #[must_use]
+    pub fn head(&self) -> &http::Request<()> {
+        &self.open.head
+    }
+
+    /// The address the request came from.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.open.link.connection.remote_address()
+    }
+
+    /// Answers with `response` and ends the stream; a body still on its way is refused.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a field HTTP/3 forbids; otherwise the client or the connection
+    /// is gone.
+    pub async fn respond(self, response: http::Response<Bytes>) -> Result<(), Error> {
+        self.open.respond(response).await
+    }
+}
+
+/// A request whose stream is open for an answer.
+pub(crate) struct Open {
+    head: http::Request<()>,
+    stream: h3::server::RequestStream<BidiStream, Bytes>,
+    exchange: Arc<Exchange>,
+    link: Arc<Link>,
+    alive: Alive,
+    timeout: Duration,
+}
+
+impl Open {
+    pub(crate) fn new(
+        (head, stream): (http::Request<()>, h3::server::RequestStream<BidiStream, Bytes>),
+        exchange: Arc<Exchange>,
+        link: Arc<Link>,
+        alive: Alive,
+        timeout: Duration,
+    ) -> Self {
+        Self { head, stream, exchange, link, alive, timeout }
+    }
+
+    /// Judges the form of the message; `None` when that was the end of it.
+    pub(crate) async fn judge(mut self, websockets: bool) -> Option<Request> {
+        let verdict = judge(
+            &mut self.head,
+            self.exchange.pseudo_headers(),
+            websockets,
+            self.exchange.is_early(),
+        );
+        let status = match verdict {
+            Ok(true) => return Some(Request::WebSocket(WebSocketRequest { open: self })),
+            Ok(false) => return Some(Request::Http(HttpRequest { open: self })),
+            Err(Refusal::Malformed(what)) => {
+                tracing::debug!(what, "malformed request");
+                self.link.count_request(false);
+                self.exchange.abandon(Code::H3_MESSAGE_ERROR, Error::MalformedMessage(what));
+                return None;
+            }
+            Err(Refusal::Status(status)) => status,
+        };
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = status;
+        if let Err(error) = self.respond(response).await {
+            tracing::debug!(%error, %status, "could not refuse a request");
+        }
+        None
+    }
+
+    async fn accept(mut self, response: http::Response<()>) -> Result<H3Stream, Error> {
+        self.send_head(response).await?;
+        let halves = self.exchange.take().ok_or(Error::Timeout)?;
+        // The driver counts the stream as open as long as `h3` has its request.
+        let guard = Guard::new((self.stream, self.alive));
+        Ok(H3Stream::new(halves, self.link, guard))
+    }
+
+    async fn respond(mut self, response: http::Response<Bytes>) -> Result<(), Error> {
+        let (head, body) = response.into_parts();
+        self.send_head(http::Response::from_parts(head, ())).await?;
+        let rest = async {
+            if !body.is_empty() {
+                self.stream.send_data(body).await?;
+            }
+            self.stream.finish().await
+        };
+        self.link
+            .within(self.timeout, rest)
+            .await?
+            .map_err(|error| self.link.stream_error(error))?;
+        self.stream.stop_sending(Code::H3_NO_ERROR);
+        if let Some((outbound, _)) = self.exchange.take() {
+            if let Some(send) = outbound.into_parting() {
+                let guard = Guard::new((self.stream, self.alive));
+                self.link.part(Parting { send, guard });
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_head(&mut self, response: http::Response<()>) -> Result<(), Error> {
+        if has_connection_field(response.headers()) {
+            return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
+        }
+        let sent = self.link.within(self.timeout, self.stream.send_response(response)).await;
+        let sent = sent.and_then(|sent| sent.map_err(|error| self.link.stream_error(error)));
+        self.link.count_request(sent.is_ok());
+        sent
+    }
+}
+
+impl fmt::Debug for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open")
+            .field("head", &self.head)
+            .field("stream", &self.exchange)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a request is not for the caller.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Status(StatusCode),
+    /// RFC 9114 §4.1.2: a stream error.
+    Malformed(&'static str),
+}
+
+/// Says whether the request is for a WebSocket, having taken the carrier's own field out of it.
+fn judge(
+    head: &mut http::Request<()>,
+    pseudo: PseudoHeaders,
+    websockets: bool,
+    early: bool,
+) -> Result<bool, Refusal> {
+    let malformed = |what| Err(Refusal::Malformed(what));
+    let mut protocols = head.headers().get_all(private_name()).iter();
+    let (protocol, another) = (protocols.next().cloned(), protocols.next().is_some());
+    head.headers_mut().remove(private_name());
+    if another || head.extensions_mut().remove::<h3::ext::Protocol>().is_some() {
+        return malformed("`:protocol` in a forged spelling");
+    }
+    if has_connection_field(head.headers()) {
+        return malformed("a connection-specific field");
+    }
+    let Some(protocol) = protocol else {
+        if head.method() != Method::CONNECT {
+            return Ok(false);
+        }
+        if pseudo.has(PseudoHeader::Scheme) || pseudo.has(PseudoHeader::Path) {
+            return malformed("a plain CONNECT with `:scheme` or `:path`");
+        }
+        return Err(Refusal::Status(StatusCode::NOT_IMPLEMENTED));
+    };
+    if head.method() != Method::CONNECT {
+        return malformed("`:protocol` with a method other than CONNECT");
+    }
+    if !websockets {
+        return malformed("`:protocol` where SETTINGS did not allow it");
+    }
+    let required = [PseudoHeader::Scheme, PseudoHeader::Authority, PseudoHeader::Path];
+    if !required.into_iter().all(|name| pseudo.has(name)) {
+        return malformed("an extended CONNECT without `:scheme`, `:authority` or `:path`");
+    }
+    if !protocol.as_bytes().eq_ignore_ascii_case(b"websocket") {
+        return Err(Refusal::Status(StatusCode::NOT_IMPLEMENTED));
+    }
+    if early {
+        return Err(Refusal::Status(StatusCode::TOO_EARLY));
+    }
+    Ok(true)
+}
+
+/// RFC 9114 §4.2: fields that belong to a connection of HTTP/1.1.
+pub(crate) fn has_connection_field(headers: &HeaderMap) -> bool {
+    const NAMES: [HeaderName; 5] = [
+        header::CONNECTION,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+        HeaderName::from_static("keep-alive"),
+        HeaderName::from_static("proxy-connection"),
+    ];
+    NAMES.iter().any(|name| headers.contains_key(name))
+        || headers.get_all(header::TE).iter().any(|te| te != "trailers")
+}

@@ -1,0 +1,268 @@
+//! The server's side of a connection: requests come out, WebSockets live on.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use h3::error::{Code, StreamError};
+use h3::server::RequestResolver;
+use tokio::sync::{mpsc, watch};
+use ws_io::Runtime;
+
+use crate::error::Error;
+use crate::link::{Limits, Link, Parting};
+use crate::quic::Connection;
+use crate::request::{Open, Request};
+
+/// What a server accepts of its clients.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Whether SETTINGS allow extended CONNECT; browsers take it as "WebSocket works here". Default:
+    /// true.
+    pub websockets: bool,
+    /// Bytes of a request's header section, encoded as well as decoded (with 32 bytes for each
+    /// field: RFC 9114 §4.2.2); above, the answer is 431. Default: 64 KiB.
+    pub max_header_size: u32,
+    /// Header fields of a request, pseudo-headers not counted; above, the answer is 431. Default:
+    /// 100.
+    pub max_headers: usize,
+    /// How long a request's header section may take to arrive, and how long an answer to be taken.
+    /// Default: 15 seconds.
+    pub handshake_timeout: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            websockets: true,
+            max_header_size: 64 * 1024,
+            max_headers: 100,
+            handshake_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// The requests of one connection.
+///
+/// Dropping it drains the connection: live WebSockets run to their end.
+#[derive(Debug)]
+pub struct Server {
+    requests: mpsc::Receiver<Request>,
+    handle: ServerHandle,
+}
+
+/// Ends a connection from elsewhere.
+#[derive(Debug, Clone)]
+pub struct ServerHandle {
+    drain: Arc<watch::Sender<bool>>,
+    link: Arc<Link>,
+}
+
+impl Server {
+    /// Begins HTTP/3 on a QUIC connection whose handshake is complete. Tasks run on `runtime`: one
+    /// for the connection and, for a moment, one for each request.
+    ///
+    /// # Errors
+    ///
+    /// The connection failed, or the client did not let us send SETTINGS in time.
+    pub async fn accept<R: Runtime>(
+        connection: quinn::Connection,
+        runtime: R,
+        config: &ServerConfig,
+    ) -> Result<Self, Error> {
+        let limits =
+            Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
+        let (link, partings) = Link::new(connection, runtime, limits);
+        let mut builder = h3::server::builder();
+        builder
+            .max_field_section_size(limits.section)
+            .enable_extended_connect(config.websockets)
+            .send_grease(false);
+        let h3 = link
+            .within(config.handshake_timeout, builder.build(Connection::new(&link)))
+            .await?
+            .map_err(|error| link.connection_error(error))?;
+
+        let (sender, requests) = mpsc::channel(REQUESTS);
+        let (drain, draining) = watch::channel(false);
+        let job = Job { link: Arc::clone(&link), config: config.clone(), requests: sender };
+        link.tasks.spawn(Box::pin(drive(h3, job, draining, partings)));
+        Ok(Self { requests, handle: ServerHandle { drain: Arc::new(drain), link } })
+    }
+
+    /// The next request, in the order in which their headers became complete; `None` when the
+    /// connection has ended or is drained.
+    ///
+    /// Cancel-safe. Requests that are not fetched wait, and hold their place among the
+    /// [`max_requests`](crate::QuicOptions::max_requests) a client may have open.
+    pub async fn next(&mut self) -> Option<Request> {
+        self.requests.recv().await
+    }
+
+    /// A handle for ending the connection.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+}
+
+impl ServerHandle {
+    /// Sends GOAWAY: no further requests are accepted, live WebSockets run to their end, then the
+    /// connection is closed with `H3_NO_ERROR`.
+    pub fn drain(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Closes the connection at once, with `H3_NO_ERROR`.
+    pub fn close(&self) {
+        self.link.close(Code::H3_NO_ERROR, b"");
+    }
+
+    /// Why the connection has ended; `None` while it has not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<Error> {
+        self.link.close_reason()
+    }
+
+    /// The QUIC connection.
+    #[must_use]
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.link.connection
+    }
+}
+
+/// Held by everything a drained connection has to wait for.
+#[derive(Clone)]
+pub(crate) struct Alive(
+    #[expect(dead_code, reason = "held for its Drop")] mpsc::Sender<Infallible>,
+);
+
+impl fmt::Debug for Alive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Alive")
+    }
+}
+
+/// What a request needs on its way to the caller.
+#[derive(Clone)]
+struct Job {
+    link: Arc<Link>,
+    config: ServerConfig,
+    requests: mpsc::Sender<Request>,
+}
+
+/// What woke the driver.
+enum Step {
+    Accepted(Option<RequestResolver<Connection, Bytes>>),
+    Drain,
+    Ended,
+}
+
+/// Polls the connection for life; `h3` closes it when this returns.
+async fn drive(
+    mut h3: h3::server::Connection<Connection, Bytes>,
+    job: Job,
+    mut draining: watch::Receiver<bool>,
+    mut partings: mpsc::UnboundedReceiver<Parting>,
+) {
+    let (alive, mut dead) = mpsc::channel(1);
+    let mut alive = Some(Alive(alive));
+    loop {
+        let step = {
+            let mut accept = pin!(h3.accept());
+            let mut drain = pin!(draining.wait_for(|drain| *drain));
+            let mut abandoned = pin!(job.requests.closed());
+            poll_fn(|cx| {
+                while let Poll::Ready(Some(parting)) = partings.poll_recv(cx) {
+                    job.link.linger(parting);
+                }
+                if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
+                    return Poll::Ready(accepted.map_or(Step::Ended, Step::Accepted));
+                }
+                if alive.is_none() {
+                    return dead.poll_recv(cx).map(|_| Step::Ended);
+                }
+                let drain = drain.as_mut().poll(cx).is_ready();
+                if drain || abandoned.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Step::Drain);
+                }
+                Poll::Pending
+            })
+            .await
+        };
+        match (step, &alive) {
+            (Step::Accepted(Some(resolver)), Some(alive)) => {
+                job.link.tasks.spawn(Box::pin(resolve(resolver, job.clone(), alive.clone())));
+            }
+            (Step::Accepted(Some(resolver)), None) => {
+                job.link.tasks.spawn(Box::pin(reject(resolver, Arc::clone(&job.link))));
+            }
+            (Step::Drain, _) => {
+                alive = None;
+                // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
+                let goaway = job.link.within(job.config.handshake_timeout, h3.shutdown(1)).await;
+                if !matches!(goaway, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            (Step::Accepted(None) | Step::Ended, _) => break,
+        }
+    }
+    job.link.peer.send_modify(|peer| peer.closed = true);
+}
+
+/// Brings a request to the caller.
+async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: Alive) {
+    let Job { link, config, requests } = job;
+    let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) else { return };
+    let mut resolving = pin!(resolver.resolve_request());
+    let resolved = match link.within(config.handshake_timeout, resolving.as_mut()).await {
+        Ok(resolved) => resolved,
+        Err(error) => {
+            exchange.abandon(Code::H3_REQUEST_REJECTED, error);
+            resolving.await
+        }
+    };
+    let resolved = match (resolved, exchange.take_failure()) {
+        (Ok(resolved), None) => resolved,
+        (Ok(_), Some(error)) => {
+            tracing::debug!(%error, "a request could not be read");
+            return link.count_request(false);
+        }
+        (Err(error), _) => {
+            if let (StreamError::HeaderTooBig { .. }, Some((mut outbound, mut inbound))) =
+                (&error, exchange.take())
+            {
+                // `h3` has answered 431 and left the stream open.
+                let finish = poll_fn(|cx| outbound.poll_finish(cx));
+                drop(link.within(config.handshake_timeout, finish).await);
+                inbound.stop(Code::H3_NO_ERROR);
+            }
+            tracing::debug!(error = %link.stream_error(error), "a request could not be read");
+            return link.count_request(false);
+        }
+    };
+    let open = Open::new(resolved, exchange, Arc::clone(&link), alive, config.handshake_timeout);
+    if let Some(request) = open.judge(config.websockets).await {
+        // When the caller is gone the request is dropped, and so cancelled.
+        drop(requests.send(request).await);
+    }
+}
+
+/// Rejects a request that came after GOAWAY.
+async fn reject(resolver: RequestResolver<Connection, Bytes>, link: Arc<Link>) {
+    if let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) {
+        exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
+    }
+    // `h3` forgets a stream when it has seen the request on it.
+    drop(resolver.resolve_request().await);
+}
+
+/// Requests that wait for the caller outside their tasks.
+const REQUESTS: usize = 16;

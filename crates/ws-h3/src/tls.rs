@@ -1,0 +1,115 @@
+//! QUIC configurations for HTTP/3: ALPN, TLS 1.3, no early data, and bounds on what a peer may make
+//! us hold.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::{IdleTimeout, TransportConfig, VarInt};
+
+use crate::error::Error;
+
+/// The bounds and timers of a QUIC connection.
+///
+/// What a peer can make a connection hold is at most `connection_window` of unread data, however
+/// many streams it opens; the window of a stream is what one reader that stopped may take of it. A
+/// connection stalls as a whole when its stopped readers have taken all, so for `n` readers that may
+/// stop at once let `connection_window` be above `n * stream_window`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct QuicOptions {
+    /// Unread bytes of one stream. Default: 256 KiB.
+    pub stream_window: u32,
+    /// Unread bytes of all streams together. Default: 4 MiB.
+    pub connection_window: u32,
+    /// Bytes of all streams that are sent and not acknowledged. Default: 4 MiB.
+    pub send_window: u64,
+    /// Requests the peer may have open at once. Default: 256.
+    pub max_requests: u32,
+    /// A ping is sent after this time without traffic, so that a quiet WebSocket lives on. Default:
+    /// 10 seconds. Zero turns it off.
+    pub keep_alive: Duration,
+    /// The connection is dead after this time without a sign of the peer. Default: 30 seconds.
+    pub idle_timeout: Duration,
+}
+
+impl Default for QuicOptions {
+    fn default() -> Self {
+        Self {
+            stream_window: 256 * 1024,
+            connection_window: 4 * 1024 * 1024,
+            send_window: 4 * 1024 * 1024,
+            max_requests: 256,
+            keep_alive: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl QuicOptions {
+    /// The same as quinn takes it. Datagrams are off; a peer may open eight unidirectional streams
+    /// (three are used). An idle timeout of more than 2^62 milliseconds, or of zero, becomes the
+    /// default.
+    #[must_use]
+    pub fn transport_config(&self) -> TransportConfig {
+        let idle = Some(self.idle_timeout).filter(|time| !time.is_zero());
+        let idle = idle.and_then(|time| IdleTimeout::try_from(time).ok());
+        let mut config = TransportConfig::default();
+        config
+            .stream_receive_window(VarInt::from_u32(self.stream_window))
+            .receive_window(VarInt::from_u32(self.connection_window))
+            .send_window(self.send_window)
+            .max_concurrent_bidi_streams(VarInt::from_u32(self.max_requests))
+            .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
+            .keep_alive_interval(Some(self.keep_alive).filter(|time| !time.is_zero()))
+            .datagram_receive_buffer_size(None);
+        if let Some(idle) = idle {
+            config.max_idle_timeout(Some(idle));
+        }
+        config
+    }
+}
+
+/// A quinn server configuration that speaks HTTP/3 with the certificate and rules of `tls`: its ALPN
+/// becomes `h3`, early data is off (a replayed CONNECT must not open a WebSocket: RFC 9114 §10.9).
+///
+/// # Errors
+///
+/// [`Error::InvalidTlsConfig`] when `tls` does not allow TLS 1.3 with AES-128-GCM, which QUIC needs.
+pub fn server_config(
+    mut tls: rustls::ServerConfig,
+    options: &QuicOptions,
+) -> Result<quinn::ServerConfig, Error> {
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.max_early_data_size = 0;
+    let tls = QuicServerConfig::try_from(tls).map_err(Error::InvalidTlsConfig)?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    config.transport_config(Arc::new(options.transport_config()));
+    Ok(config)
+}
+
+/// A quinn client configuration that speaks HTTP/3 with the trust of `tls`: its ALPN becomes `h3`,
+/// early data is off, and the server may open no requests.
+///
+/// # Errors
+///
+/// [`Error::InvalidTlsConfig`] when `tls` does not allow TLS 1.3 with AES-128-GCM, which QUIC needs.
+pub fn client_config(
+    mut tls: rustls::ClientConfig,
+    options: &QuicOptions,
+) -> Result<quinn::ClientConfig, Error> {
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    tls.enable_early_data = false;
+    let tls = QuicClientConfig::try_from(tls).map_err(Error::InvalidTlsConfig)?;
+    let mut transport = options.transport_config();
+    transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
+    let mut config = quinn::ClientConfig::new(Arc::new(tls));
+    config.transport_config(Arc::new(transport));
+    Ok(config)
+}
+
+/// The ALPN token of HTTP/3 (RFC 9114 §3.1).
+pub const ALPN: &[u8] = b"h3";
+
+/// Control, QPACK encoder, QPACK decoder, and room for extensions a peer greases with.
+const UNI_STREAMS: u32 = 8;

@@ -1,0 +1,228 @@
+//! The tunnel that a CONNECT leaves behind, as a byte stream: DATA frames and nothing else
+//! (RFC 9114 §4.4, RFC 9220 §3).
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use h3::error::Code;
+use ws_io::Transport;
+use ws_session::TransportError;
+
+use crate::error::Error;
+use crate::link::{Guard, Link, Parting};
+use crate::quic::frames::{self, FrameEvent, frame_header, is_known};
+use crate::quic::{Inbound, Outbound};
+
+/// One WebSocket's stream on an HTTP/3 connection.
+///
+/// - **Reading** takes from QUIC only what is asked for, so a reader that stops makes its own peer
+///   stop, and no other stream.
+/// - **Writing** takes at most 64 KiB at a time and more only when QUIC has taken those.
+/// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it is cancelled in
+///   both directions with `H3_REQUEST_CANCELLED`, and so is a peer's: it arrives as
+///   [`io::ErrorKind::ConnectionReset`].
+/// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
+pub struct H3Stream {
+    /// `None` only while dropping.
+    send: Option<Outbound>,
+    recv: Inbound,
+    link: Arc<Link>,
+    guard: Option<Guard>,
+    /// Frames in a row that carried nothing.
+    idle_frames: u32,
+    /// A breach that came behind good data, to be reported by the next read.
+    breach: Option<Box<Error>>,
+}
+
+impl H3Stream {
+    pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
+        Self { send: Some(send), recv, link, guard: Some(guard), idle_frames: 0, breach: None }
+    }
+
+    /// The QUIC connection this stream is on.
+    #[must_use]
+    pub fn connection(&self) -> &quinn::Connection {
+        &self.link.connection
+    }
+
+    /// The id of the QUIC stream (RFC 9000 §2.1).
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.recv.id()
+    }
+
+    fn send(&mut self) -> io::Result<&mut Outbound> {
+        self.send.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+
+    /// Judges one event; payload goes to `buf`.
+    fn take_event(&mut self, event: FrameEvent, buf: &mut BytesMut) -> Result<(), Error> {
+        match event {
+            FrameEvent::Payload { kind: frames::DATA, bytes, .. } => {
+                self.idle_frames = 0;
+                buf.extend_from_slice(&bytes);
+            }
+            FrameEvent::Start { kind, .. } if kind != frames::DATA && is_known(kind) => {
+                let what = "a frame other than DATA after the CONNECT";
+                return Err(self.link.violate(Code::H3_FRAME_UNEXPECTED, what));
+            }
+            FrameEvent::Start { .. } => {
+                self.idle_frames += 1;
+                if self.idle_frames > IDLE_FRAMES_MAX {
+                    let what = "too many frames without data";
+                    return Err(self.link.violate(Code::H3_EXCESSIVE_LOAD, what));
+                }
+            }
+            FrameEvent::Payload { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+impl Transport for H3Stream {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        if let Some(breach) = self.breach.take() {
+            return Poll::Ready(Err((*breach).into()));
+        }
+        let before = buf.len();
+        loop {
+            while let Some(event) = self.recv.buffered_event(max - (buf.len() - before)) {
+                if let Err(error) = self.take_event(event, buf) {
+                    self.recv.stop(Code::H3_REQUEST_CANCELLED);
+                    if buf.len() == before {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                    self.breach = Some(Box::new(error));
+                    break;
+                }
+            }
+            if buf.len() > before || max == 0 {
+                return Poll::Ready(Ok(buf.len() - before));
+            }
+            match ready!(self.recv.poll_fill(cx)) {
+                Ok(true) => {}
+                Ok(false) if self.recv.is_at_boundary() => return Poll::Ready(Ok(0)),
+                Ok(false) => {
+                    let what = "the stream ended inside a frame";
+                    let error = self.link.violate(Code::H3_FRAME_ERROR, what);
+                    return Poll::Ready(Err(error.into()));
+                }
+                Err(error) => return Poll::Ready(Err(self.lost(error.into()))),
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let send = self.send()?;
+        if let Err(error) = ready!(send.poll_flush(cx)) {
+            return Poll::Ready(Err(self.lost(error.into())));
+        }
+        let len = buf.remaining().min(FRAME_MAX);
+        push_frame(send, buf, len);
+        // What QUIC does not take now is taken by the next write or flush.
+        match send.poll_flush(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.lost(error.into()))),
+            _ => Poll::Ready(Ok(len)),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = ready!(self.send()?.poll_flush(cx));
+        Poll::Ready(flushed.map_err(|error| self.lost(error.into())))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let finished = ready!(self.send()?.poll_finish(cx));
+        Poll::Ready(finished.map_err(|error| self.lost(error.into())))
+    }
+
+    fn name(&self) -> &'static str {
+        "h3"
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        Some(self.link.connection.remote_address())
+    }
+
+    fn classify(&self, error: io::Error) -> TransportError {
+        let ours = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        match ours.and_then(Error::tls_alert) {
+            Some(alert) => TransportError::TlsAlert(alert),
+            None => TransportError::from(error),
+        }
+    }
+}
+
+impl H3Stream {
+    /// The cause of a failure: what we closed the connection for comes first.
+    fn lost(&self, error: Error) -> io::Error {
+        match error {
+            Error::Connection(_) => self.link.close_reason().unwrap_or(error).into(),
+            other => other.into(),
+        }
+    }
+}
+
+impl Drop for H3Stream {
+    fn drop(&mut self) {
+        let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return };
+        if send.is_closed() {
+            // An orderly end on our side; there is no more to say about what the peer still sends.
+            self.recv.stop(Code::H3_NO_ERROR);
+        }
+        if let Some(send) = send.into_parting() {
+            self.link.part(Parting { send, guard });
+        }
+    }
+}
+
+impl fmt::Debug for H3Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("H3Stream").field("id", &self.id()).field("link", &self.link).finish()
+    }
+}
+
+/// Queues one DATA frame with the first `len` bytes of `buf`: small pieces are gathered behind the
+/// frame header, large ones are passed on as they are.
+fn push_frame(send: &mut Outbound, buf: &mut dyn Buf, len: usize) {
+    let (header, header_len) = frame_header(frames::DATA, len);
+    let header = header.get(..header_len).unwrap_or_default();
+    let mut left = len;
+    let mut gathered = BytesMut::new();
+    gathered
+        .reserve(header_len + if buf.chunk().len() < COPY_MAX { left.min(COPY_MAX) } else { 0 });
+    gathered.put_slice(header);
+    while left > 0 {
+        let piece = buf.chunk().len().min(left);
+        if piece < COPY_MAX {
+            gathered.put_slice(buf.chunk().get(..piece).unwrap_or_default());
+            buf.advance(piece);
+        } else {
+            send.push(gathered.split().freeze());
+            send.push(take(buf, piece));
+        }
+        left -= piece;
+    }
+    send.push(gathered.freeze());
+}
+
+/// Takes bytes that lie in one piece, without a copy where `buf` owns them.
+fn take(buf: &mut dyn Buf, len: usize) -> Bytes {
+    buf.copy_to_bytes(len)
+}
+
+/// Bytes in one DATA frame, and so the most that waits for QUIC in one stream.
+const FRAME_MAX: usize = 64 * 1024;
+/// Bytes; a smaller piece is cheaper to copy than to pass on.
+const COPY_MAX: usize = 2048;
+/// Empty DATA frames and frames of unknown types in a row (RFC 9114 §10.5).
+const IDLE_FRAMES_MAX: u32 = 1024;

@@ -1,0 +1,274 @@
+//! Client and server over loopback: echo, many streams, refusals, ends.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use crate::support::{
+    Host, Setup, is_healthy, open, read, read_exact, request, shutdown, soon, write_all,
+};
+use bytes::{Buf, Bytes, BytesMut};
+use ws_h3::Error;
+use ws_io::Transport;
+
+fn host() -> Host {
+    Host::new(Setup::default())
+}
+
+// RFC: H3WS-3-01, H2WS-5-01, H2WS-5-07, H2WS-5-08, H3-4.1-03
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_size_comes_back_as_it_was_sent() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    for len in [0, 1, 2, 125, 126, 2047, 2048, 65_535, 65_536, 65_537, 300_000, 1 << 20] {
+        let mut stream = soon(open(&client, "/echo")).await.unwrap();
+        let message: Vec<u8> = (0..len).map(|i: usize| (i % 251) as u8).collect();
+        let mut left = Bytes::from(message.clone());
+        let mut back = BytesMut::new();
+        // Write and read by turns: neither side buffers a whole message.
+        soon(std::future::poll_fn(|cx| {
+            loop {
+                let mut moved = false;
+                if left.has_remaining() && stream.poll_write(cx, &mut left)?.is_ready() {
+                    moved = true;
+                } else if stream.poll_flush(cx)?.is_pending() {
+                    moved = false;
+                }
+                if stream.poll_read(cx, &mut back, 16 * 1024)?.is_ready() {
+                    moved = true;
+                }
+                if back.len() >= len {
+                    return std::task::Poll::Ready(std::io::Result::Ok(()));
+                }
+                if !moved {
+                    return std::task::Poll::Pending;
+                }
+            }
+        }))
+        .await
+        .unwrap();
+        assert!(back == message, "{len} bytes");
+        soon(shutdown(&mut stream)).await.unwrap();
+        assert_eq!(soon(read(&mut stream, &mut back)).await.unwrap(), 0, "FIN answers FIN");
+    }
+}
+
+#[tokio::test]
+async fn gathered_pieces_arrive_in_order() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    let mut pieces = Bytes::from_static(b"small ")
+        .chain(Bytes::from(vec![b'x'; 5000]))
+        .chain(Bytes::from_static(b" and small again"))
+        .chain(Bytes::from(vec![b'y'; 70_000]));
+    let len = pieces.remaining();
+    soon(write_all(&mut stream, &mut pieces)).await.unwrap();
+    let back = soon(read_exact(&mut stream, len)).await.unwrap();
+    assert!(back.starts_with(b"small xxx") && back.ends_with(b"yyy"));
+    assert_eq!(&back[5000..5030], b"xxxxxx and small againyyyyyyyy");
+}
+
+// RFC: H2WS-3-02, H3WS-5-01
+#[tokio::test]
+async fn without_the_setting_nothing_is_sent() {
+    let mut setup = Setup::default();
+    setup.server.websockets = false;
+    let host = Host::new(setup);
+    let (client, server) = soon(host.pair()).await;
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert_eq!(error.reason(), "peer_does_not_allow_connect_protocol");
+    assert_eq!(client.allows_websockets(), Some(false));
+    assert_eq!(server.connection().stats().frame_rx.stream, 3, "three stream headers, no request");
+}
+
+#[tokio::test]
+async fn the_client_waits_for_settings_with_a_deadline() {
+    let mut setup = Setup::default();
+    setup.client.handshake_timeout = Duration::from_millis(200);
+    let host = Host::new(setup);
+    let (client, _mute) = soon(async { tokio::join!(host.client(), host.accept_quic()) }).await;
+    assert_eq!(client.allows_websockets(), None);
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert_eq!(error.reason(), "timeout");
+}
+
+#[tokio::test]
+async fn a_refusal_brings_status_headers_and_body() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let error = soon(client.connect(request("/refuse"))).await.unwrap_err();
+    let Error::UnexpectedStatus(response) = error else { panic!("{error}") };
+    assert_eq!(response.status(), 403);
+    assert_eq!(response.headers()["x-why"], "test");
+    assert_eq!(response.body(), "not today");
+    assert!(soon(is_healthy(&client)).await);
+}
+
+// RFC: H3-4.1.1-01
+#[tokio::test]
+async fn a_request_dropped_by_the_server_is_cancelled() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let error = soon(client.connect(request("/drop"))).await.unwrap_err();
+    assert!(matches!(error, Error::StreamReset { code: 0x10c }), "{error}");
+    assert!(soon(is_healthy(&client)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_streams_live_beside_one_that_is_stuck() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let mut stuck = soon(open(&client, "/stuck")).await.unwrap();
+    let mut flood = Bytes::from(vec![0; 4 << 20]);
+    let blocked =
+        tokio::time::timeout(Duration::from_millis(300), write_all(&mut stuck, &mut flood));
+    assert!(blocked.await.is_err(), "flow control stops the writer");
+    assert!(flood.remaining() > 3 << 20, "little was taken: {} left", flood.remaining());
+
+    let mut streams = tokio::task::JoinSet::new();
+    for number in 0..200_u32 {
+        let client = client.clone();
+        streams.spawn(async move {
+            let mut stream = open(&client, "/echo").await.unwrap();
+            for _ in 0..5 {
+                let message = number.to_be_bytes().repeat(100);
+                write_all(&mut stream, &mut &message[..]).await.unwrap();
+                assert!(read_exact(&mut stream, 400).await.unwrap() == message);
+            }
+            shutdown(&mut stream).await.unwrap();
+            assert_eq!(read(&mut stream, &mut BytesMut::new()).await.unwrap(), 0);
+        });
+    }
+    let mut done = 0;
+    while let Some(result) = soon(streams.join_next()).await {
+        result.unwrap();
+        done += 1;
+    }
+    assert_eq!(done, 200);
+}
+
+// RFC: H3WS-3-03, H2WS-5-09, H3-4.4-03
+#[tokio::test]
+async fn a_dropped_stream_arrives_as_a_reset_in_both_directions() {
+    let host = host();
+    let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
+    let (ours, theirs) = soon(async {
+        tokio::join!(open(&client, "/"), async {
+            let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
+            request.accept(http::Response::new(())).await.unwrap()
+        })
+    })
+    .await;
+    let mut theirs = theirs;
+    drop(ours.unwrap());
+    let error = soon(read(&mut theirs, &mut BytesMut::new())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    assert!(matches!(inner, Some(Error::StreamReset { code: 0x10c })));
+    // STOP_SENDING came in the same packet.
+    let error = soon(async {
+        loop {
+            if let Err(error) = write_all(&mut theirs, &mut &b"hello"[..]).await {
+                return error;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
+async fn the_last_handle_closes_the_connection_without_error() {
+    let host = host();
+    let (client, server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    drop(client);
+    // The stream alone keeps the connection.
+    soon(write_all(&mut stream, &mut &b"still here"[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, 10)).await.unwrap(), "still here");
+    // Finished but not yet acknowledged: the connection waits for that, then closes.
+    soon(shutdown(&mut stream)).await.unwrap();
+    drop(stream);
+    let reason = soon(server.connection().closed()).await;
+    let quinn::ConnectionError::ApplicationClosed(close) = reason else {
+        panic!("{reason:?} {:?}", server.close_reason())
+    };
+    assert_eq!(close.error_code.into_inner(), 0x100);
+}
+
+#[tokio::test]
+async fn bytes_written_before_the_last_drop_arrive() {
+    let host = host();
+    for _ in 0..20 {
+        let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
+        let reading = tokio::spawn(async move {
+            let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
+            let mut stream = request.accept(http::Response::new(())).await.unwrap();
+            let mut buf = BytesMut::new();
+            while read(&mut stream, &mut buf).await.unwrap() > 0 {}
+            buf.len()
+        });
+        let mut stream = soon(open(&client, "/")).await.unwrap();
+        soon(write_all(&mut stream, &mut Bytes::from(vec![7; 200_000]))).await.unwrap();
+        soon(shutdown(&mut stream)).await.unwrap();
+        drop((stream, client));
+        assert_eq!(soon(reading).await.unwrap(), 200_000);
+    }
+}
+
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn a_drained_connection_lets_streams_finish_and_takes_no_more() {
+    let host = host();
+    let (client, server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    server.drain();
+    soon(async {
+        while client.is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert!(matches!(error, Error::GoingAway), "{error}");
+    assert!(error.is_retryable());
+
+    soon(write_all(&mut stream, &mut &b"to the end"[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, 10)).await.unwrap(), "to the end");
+    soon(shutdown(&mut stream)).await.unwrap();
+    assert_eq!(soon(read(&mut stream, &mut BytesMut::new())).await.unwrap(), 0);
+    drop(stream);
+    let reason = soon(client.connection().closed()).await;
+    let quinn::ConnectionError::ApplicationClosed(close) = reason else {
+        panic!("{reason:?} {:?}", server.close_reason())
+    };
+    assert_eq!(close.error_code.into_inner(), 0x100);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_an_aborted_stream() {
+    let host = host();
+    let (client, server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    server.close();
+    let error = soon(read(&mut stream, &mut BytesMut::new())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+    assert_eq!(stream.classify(error).reason(), "closed");
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert_eq!(error.reason(), "closed");
+}
+
+#[tokio::test]
+async fn a_failed_certificate_is_a_tls_alert() {
+    let (host, stranger) = (host(), host());
+    let mut endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    endpoint.set_default_client_config(stranger.client_config());
+    let accept = async { host.endpoint.accept().await.unwrap().accept().unwrap().await };
+    let connect = async { endpoint.connect(host.address, "localhost").unwrap().await };
+    let (ours, theirs) = soon(async { tokio::join!(connect, accept) }).await;
+    for error in [ours.unwrap_err(), theirs.unwrap_err()] {
+        let error = Error::from(error);
+        assert_eq!((error.reason(), error.tls_alert()), ("tls_alert", Some(51)), "decrypt_error");
+    }
+}

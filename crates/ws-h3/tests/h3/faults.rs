@@ -1,0 +1,128 @@
+//! The faults of the stock pair `h3` and `h3-quinn` that our backend mends, and the day on which it
+//! need not.
+
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use ws_io::Transport;
+
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
+use crate::support::{Host, Setup, is_healthy, open, read_exact, soon, write_all};
+
+/// When this fails, `h3` has learnt the token: the edit of the field section can go.
+#[test]
+fn stock_h3_still_refuses_the_token_websocket() {
+    assert!("websocket".parse::<h3::ext::Protocol>().is_err());
+    assert!("connect-udp".parse::<h3::ext::Protocol>().is_ok(), "the stand-in on the way out");
+}
+
+#[tokio::test]
+async fn a_stream_may_be_dropped_while_a_read_is_pending() {
+    let host = Host::new(Setup::default());
+    let (client, _server) = soon(host.pair()).await;
+    for _ in 0..10 {
+        let mut stream = soon(open(&client, "/echo")).await.unwrap();
+        let read = poll_fn(|cx| Poll::Ready(stream.poll_read(cx, &mut BytesMut::new(), 10))).await;
+        assert!(read.is_pending());
+        drop(stream);
+    }
+    assert!(soon(is_healthy(&client)).await);
+}
+
+#[tokio::test]
+async fn a_write_may_be_given_up_while_it_is_blocked() {
+    let mut setup = Setup::default();
+    setup.client_quic.stream_window = 10_000;
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    // The echo is blocked by our window of 10,000 bytes until we read, and so, in the end, are we.
+    let message = vec![b'm'; 2 << 20];
+    let mut left = &message[..];
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(300), write_all(&mut stream, &mut left));
+    assert!(given_up.await.is_err());
+    let written = message.len() - left.len();
+    assert!(written > 0 && written < message.len());
+    // All that was taken arrives, once; another write goes on behind it.
+    let back = soon(async {
+        let mut back = BytesMut::new();
+        poll_fn(|cx| {
+            // What was taken but not yet written goes out with a flush.
+            let flushed = stream.poll_flush(cx)?.is_ready();
+            while back.len() < written && stream.poll_read(cx, &mut back, 65_536)?.is_ready() {}
+            if flushed && back.len() == written {
+                return Poll::Ready(std::io::Result::Ok(()));
+            }
+            Poll::Pending
+        })
+        .await
+        .unwrap();
+        write_all(&mut stream, &mut &b"and on"[..]).await.unwrap();
+        back.unsplit(read_exact(&mut stream, 6).await.unwrap());
+        back
+    })
+    .await;
+    assert!(back[..written] == message[..written] && &back[written..] == b"and on");
+    assert!(soon(is_healthy(&client)).await);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_ends_its_stream_alone() {
+    let mut setup = Setup::default();
+    setup.server.handshake_timeout = Duration::from_millis(300);
+    let host = Host::new(setup);
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
+    let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+    let page = http::Response::new(Bytes::from(vec![b'p'; 1 << 20]));
+    let error = soon(request.respond(page)).await.unwrap_err();
+    assert_eq!(error.reason(), "timeout");
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    assert_eq!(soon(end(&mut recv)).await, Err(quinn::ReadError::Reset(0x10c_u32.into())));
+    let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
+    let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+    soon(request.respond(http::Response::new(Bytes::new()))).await.unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+}
+
+#[tokio::test]
+async fn an_empty_data_frame_is_no_end() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    tokio::spawn(crate::support::serve(server));
+    let peer = RawPeer::new(quic, &[]).await;
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    for bytes in [frame(0, b""), frame(0, b"after")] {
+        send.write_all(&bytes).await.unwrap();
+    }
+    let mut echo = [0; 7];
+    soon(recv.read_exact(&mut echo)).await.unwrap();
+    assert_eq!(&echo, b"\x00\x05after");
+}
+
+#[tokio::test]
+async fn a_server_stream_dropped_without_an_end_is_reset_not_finished() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    soon(write_all(&mut stream, &mut &b"half a mes"[..])).await.unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    drop(stream);
+    assert_eq!(soon(end(&mut recv)).await, Err(quinn::ReadError::Reset(0x10c_u32.into())));
+    let stopped = soon(send.stopped()).await.unwrap();
+    assert_eq!(stopped, Some(0x10c_u32.into()));
+}
+
+/// Reads to the end, or to what comes in its place.
+async fn end(recv: &mut quinn::RecvStream) -> Result<(), quinn::ReadError> {
+    while recv.read_chunk(4096, true).await?.is_some() {}
+    Ok(())
+}

@@ -1,0 +1,424 @@
+//! Peers that write HTTP/3 by hand: what breaks a request, what breaks a connection, and that the
+//! neighbours live on.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use ws_h3::{Client, Error, Request};
+use ws_io::Transport;
+
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame, varint};
+use crate::support::{Host, Setup, Tokio, is_healthy, read, request, serve, soon, write_all};
+
+const FRAME_UNEXPECTED: u64 = 0x105;
+const FRAME_ERROR: u64 = 0x106;
+const EXCESSIVE_LOAD: u64 = 0x107;
+const SETTINGS_ERROR: u64 = 0x109;
+const REQUEST_REJECTED: u64 = 0x10b;
+const REQUEST_CANCELLED: u64 = 0x10c;
+const REQUEST_INCOMPLETE: u64 = 0x10d;
+const MESSAGE_ERROR: u64 = 0x10e;
+const DECOMPRESSION_FAILED: u64 = 0x200;
+
+/// A raw client, and a good client on another connection of the same host.
+async fn raw(host: &Host) -> RawPeer {
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    tokio::spawn(serve(server));
+    RawPeer::new(quic, &[]).await
+}
+
+fn status(status: &str) -> Answer {
+    Answer::Status(status.into())
+}
+
+// RFC: H3-4.1.2-01, H3-4.2-01, H3-4.3-01, H3-4.4-01, H3WS-3-02, H2WS-X-01, H2WS-5-03, H2WS-4-02
+#[tokio::test]
+async fn a_malformed_request_ends_alone() {
+    let host = Host::new(Setup::default());
+    let peer = raw(&host).await;
+    let long = "v".repeat(500);
+    let many = (0..101).fold(Section::websocket(), |all, i| all.line(&format!("f{i}"), ""));
+    let large = (0..99).fold(Section::websocket(), |all, i| all.line(&format!("f{i}"), &long));
+    let cases: Vec<(&str, Section, Answer)> = vec![
+        ("good", Section::websocket(), status("200")),
+        ("two protocols", Section::websocket().line(":protocol", "websocket"), reset()),
+        ("GET with protocol", Section::request("GET").line(":protocol", "websocket"), reset()),
+        ("late pseudo", Section::request("CONNECT").line("a", "b").line(":protocol", "x"), reset()),
+        ("connection", Section::websocket().line("connection", "upgrade"), reset()),
+        ("upgrade", Section::websocket().line("upgrade", "websocket"), reset()),
+        ("transfer-encoding", Section::websocket().line("transfer-encoding", "chunked"), reset()),
+        ("te", Section::websocket().line("te", "gzip"), reset()),
+        ("te trailers", Section::websocket().line("te", "trailers"), status("200")),
+        ("upper case", Section::websocket().line("Origin", "x"), reset()),
+        // The same name in Huffman code, which only `h3` can read: `A` is 100001, padded.
+        ("huffman upper case", Section::websocket().raw(&[0x29, 0x87, 0x00]), reset()),
+        ("unknown pseudo", Section::websocket().line(":foo", "x"), reset()),
+        ("status", Section::websocket().line(":status", "200"), reset()),
+        ("line feed", Section::websocket().line("a", "b\nc"), reset()),
+        ("unknown protocol", Section::request("CONNECT").line(":protocol", "chat"), status("501")),
+        (
+            "a protocol h3 knows",
+            Section::request("CONNECT").line(":protocol", "webtransport"),
+            status("501"),
+        ),
+        ("upper case token", Section::request("CONNECT").line(":protocol", "WebSocket"), {
+            status("200")
+        }),
+        ("connect with path", Section::request("CONNECT"), reset()),
+        (
+            "plain connect",
+            Section::new().line(":method", "CONNECT").line(":authority", "example.org:443"),
+            status("501"),
+        ),
+        (
+            "no authority",
+            Section::new()
+                .line(":method", "CONNECT")
+                .line(":protocol", "websocket")
+                .line(":scheme", "https")
+                .line(":path", "/"),
+            reset(),
+        ),
+        (
+            "no path",
+            Section::new()
+                .line(":method", "CONNECT")
+                .line(":protocol", "websocket")
+                .line(":scheme", "https")
+                .line(":authority", "localhost"),
+            reset(),
+        ),
+        ("contradicting host", Section::websocket().line("host", "elsewhere"), reset()),
+        ("too many fields", many, status("431")),
+        ("too large, decoded", large.clone(), status("200")),
+        ("GET", Section::request("GET"), status("200")),
+    ];
+    for (name, section, expected) in cases {
+        let (_send, mut recv) = peer.open(&section.frame()).await;
+        assert_eq!(soon(answer(&mut recv)).await, expected, "{name}");
+    }
+    // The Huffman spelling of `:protocol` with that of `websocket`.
+    let huffman = Section::request("CONNECT").raw(&[
+        0x2f, 0x00, 0xb9, 0x5d, 0x87, 0x49, 0xc8, 0x7a, 0x3f, 0x87, 0xf0, 0x58, 0xd0, 0x72, 0x75,
+        0x2a, 0x7f,
+    ]);
+    let (_send, mut recv) = peer.open(&huffman.frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+}
+
+fn reset() -> Answer {
+    Answer::Reset(MESSAGE_ERROR)
+}
+
+// RFC: H3-4.2.2-01, H3-10.5-01
+#[tokio::test]
+async fn a_header_section_over_the_bound_is_refused_before_it_is_buffered() {
+    let mut setup = Setup::default();
+    setup.server.max_header_size = 1000;
+    let host = Host::new(setup);
+    let peer = raw(&host).await;
+    // Encoded: the frame header alone is enough.
+    let head = [varint(1), varint(1 << 40)].concat();
+    let (_send, mut recv) = peer.open(&head).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("431"));
+    // Decoded: small on the wire, 32 bytes for each field.
+    let fields = (0..30).fold(Section::websocket(), |all, i| all.line(&format!("f{i}"), ""));
+    let (_send, mut recv) = peer.open(&fields.frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("431"));
+    // A frame of an unknown type is skipped, up to the same bound.
+    let skipped = [frame(0x21, &[0; 300]), Section::websocket().frame().to_vec()].concat();
+    let (_send, mut recv) = peer.open(&skipped).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    let (_send, mut recv) = peer.open(&[varint(0x21), varint(1 << 60)].concat()).await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(EXCESSIVE_LOAD));
+}
+
+// RFC: H3-7.1-01, H3-7.2.1-01, H3-10.8-01, H3-4.1-01
+#[tokio::test]
+async fn what_breaks_a_connection_breaks_no_other() {
+    let host = Host::new(Setup::default());
+    let (client, _server) = soon(host.pair()).await;
+    let good = Section::websocket().frame().to_vec();
+    let integer = Section::websocket().raw(&[0xff; 12]);
+    let dynamic = Section::websocket().raw(&[0x80]);
+    let truncated = Section(Section::websocket().0[..20].to_vec());
+    let cases: Vec<(&str, Vec<u8>, u64)> = vec![
+        ("malformed integer", integer.frame().to_vec(), DECOMPRESSION_FAILED),
+        ("dynamic reference", dynamic.frame().to_vec(), DECOMPRESSION_FAILED),
+        ("truncated block", truncated.frame().to_vec(), DECOMPRESSION_FAILED),
+        ("empty block", frame(1, &[]), DECOMPRESSION_FAILED),
+        ("DATA first", frame(0, b"x"), FRAME_UNEXPECTED),
+        ("SETTINGS first", frame(4, &[]), FRAME_UNEXPECTED),
+        ("trailers", [&good[..], &frame(1, &[0, 0])].concat(), FRAME_UNEXPECTED),
+        ("SETTINGS in the tunnel", [&good[..], &frame(4, &[])].concat(), FRAME_UNEXPECTED),
+        ("GOAWAY in the tunnel", [&good[..], &frame(7, &[0])].concat(), FRAME_UNEXPECTED),
+        ("PUSH_PROMISE in the tunnel", [&good[..], &frame(5, &[0])].concat(), FRAME_UNEXPECTED),
+        ("an HTTP/2 frame in the tunnel", [&good[..], &frame(6, &[0])].concat(), FRAME_UNEXPECTED),
+        ("empty DATA frames", [&good[..], &[0, 0].repeat(1100)].concat(), EXCESSIVE_LOAD),
+    ];
+    for (name, bytes, expected) in cases {
+        let peer = raw(&host).await;
+        let (_send, _recv) = peer.open(&bytes).await;
+        assert_eq!(soon(peer.closed_with()).await, expected, "{name}");
+        assert!(soon(is_healthy(&client)).await, "{name}");
+    }
+    for (name, bytes) in [
+        ("in a frame header", [&good[..], &[0]].concat()),
+        ("in a payload", [&good[..], &[0, 5, 1, 2]].concat()),
+        ("in the header section", good[..9].to_vec()),
+    ] {
+        let peer = raw(&host).await;
+        let (mut send, _recv) = peer.open(&bytes).await;
+        send.finish().unwrap();
+        assert_eq!(soon(peer.closed_with()).await, FRAME_ERROR, "{name}");
+    }
+}
+
+// RFC: H2WS-3-01, H3-7.2.4-01, H3-6.2.1-01, H3-9-01
+#[tokio::test]
+async fn the_control_stream_is_held_to_its_rules() {
+    let host = Host::new(Setup::default());
+    let cases: Vec<(&str, Vec<u8>, u64)> = vec![
+        ("setting of 2", [&[0][..], &frame(4, &[8, 2])].concat(), SETTINGS_ERROR),
+        ("SETTINGS twice", [&[0][..], &frame(4, &[]), &frame(4, &[])].concat(), FRAME_UNEXPECTED),
+        ("no SETTINGS", [&[0][..], &frame(7, &[0])].concat(), 0x10a),
+        ("endless SETTINGS", [&[0, 4][..], &varint(1 << 50)].concat(), EXCESSIVE_LOAD),
+        ("DATA", [&[0][..], &frame(4, &[]), &frame(0, &[1])].concat(), FRAME_UNEXPECTED),
+    ];
+    for (name, bytes, expected) in cases {
+        let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+        tokio::spawn(serve(server));
+        let mut control = quic.open_uni().await.unwrap();
+        control.write_all(&bytes).await.unwrap();
+        let peer = RawPeer { quic, control };
+        assert_eq!(soon(peer.closed_with()).await, expected, "{name}");
+    }
+    // Unknown frames and streams are of no consequence.
+    let mut peer = raw(&host).await;
+    peer.control.write_all(&frame(0x21, &[0; 5000])).await.unwrap();
+    peer.quic.open_uni().await.unwrap().write_all(&[0x21, 1, 2, 3]).await.unwrap();
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    // Closing the control stream is not.
+    peer.control.finish().unwrap();
+    assert_eq!(soon(peer.closed_with()).await, 0x104);
+}
+
+// RFC: H3-4.1.1-01, H3WS-3-03
+#[tokio::test]
+async fn a_reset_at_any_point_harms_no_neighbour() {
+    let host = Host::new(Setup::default());
+    let peer = raw(&host).await;
+    let (mut neighbour, mut answers) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut answers)).await, status("200"));
+    let whole = [&Section::websocket().frame()[..], &[0, 5], b"hello"].concat();
+    for cut in 1..=whole.len() {
+        let (mut send, mut recv) = peer.open(&whole[..cut]).await;
+        send.reset(quinn::VarInt::from_u32(0x10c)).unwrap();
+        recv.stop(quinn::VarInt::from_u32(0x10c)).unwrap();
+    }
+    for cut in [1, 10] {
+        let (mut send, mut recv) = peer.open(&whole[..cut]).await;
+        send.reset(quinn::VarInt::from_u32(0x10c)).unwrap();
+        assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(REQUEST_CANCELLED));
+    }
+    // The end of the stream before a request.
+    let (mut send, mut recv) = peer.open(&frame(0x21, &[])).await;
+    send.finish().unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(REQUEST_INCOMPLETE));
+
+    neighbour.write_all(&frame(0, b"alive")).await.unwrap();
+    let mut echo = [0; 7];
+    soon(answers.read_exact(&mut echo)).await.unwrap();
+    assert_eq!(&echo, b"\x00\x05alive");
+}
+
+// RFC: H3-10.5-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn opening_and_cancelling_without_end_is_cut_off() {
+    let host = Host::new(Setup::default());
+    let peer = raw(&host).await;
+    let flood = async {
+        for _ in 0..20_000 {
+            let Ok((mut send, mut recv)) = peer.quic.open_bi().await else { return };
+            let _ = send.write_all(&Section::websocket().frame()[..20]).await;
+            let _ = (send.reset(0x10c_u32.into()), recv.stop(0x10c_u32.into()));
+        }
+    };
+    soon(flood).await;
+    assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
+}
+
+#[tokio::test]
+async fn a_request_that_never_becomes_whole_is_rejected() {
+    let mut setup = Setup::default();
+    setup.server.handshake_timeout = Duration::from_millis(200);
+    let host = Host::new(setup);
+    let peer = raw(&host).await;
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()[..20]).await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(REQUEST_REJECTED));
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+}
+
+#[tokio::test]
+async fn a_slow_request_stops_no_other() {
+    let host = Host::new(Setup::default());
+    let peer = raw(&host).await;
+    let whole = Section::websocket().frame();
+    let (mut slow, mut slow_answer) = peer.open(&whole[..20]).await;
+    let (_send, mut recv) = peer.open(&whole).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    for byte in &whole[20..] {
+        slow.write_all(&[*byte]).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(soon(answer(&mut slow_answer)).await, status("200"));
+}
+
+#[tokio::test]
+async fn data_before_a_breach_is_delivered() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let bytes = [&Section::websocket().frame()[..], &frame(0, b"last words"), &frame(4, &[])];
+    let (_send, _recv) = peer.open(&bytes.concat()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    let mut buf = BytesMut::new();
+    assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
+    assert_eq!(buf, "last words");
+    let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData);
+    let write = soon(write_all(&mut stream, &mut &b"x"[..])).await.unwrap_err();
+    assert_eq!(write.kind(), std::io::ErrorKind::InvalidData);
+    let Some(Error::ProtocolError { code, .. }) = server.handle().close_reason() else { panic!() };
+    assert_eq!(code, FRAME_UNEXPECTED);
+}
+
+#[tokio::test]
+async fn a_dripped_tunnel_reads_the_same() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let tunnel =
+        [frame(0, b"one "), frame(0, b""), frame(0x40, b"skip"), frame(0, b"two")].concat();
+    let (mut send, _recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    let drip = async {
+        for byte in tunnel {
+            send.write_all(&[byte]).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        send.finish().unwrap();
+    };
+    let collect = async {
+        let mut buf = BytesMut::new();
+        while std::future::poll_fn(|cx| stream.poll_read(cx, &mut buf, 2)).await.unwrap() > 0 {}
+        buf
+    };
+    let ((), buf) = soon(async { tokio::join!(drip, collect) }).await;
+    assert_eq!(buf, "one two");
+}
+
+/// A raw server: accepts the control stream's settings and answers the first request with `bytes`.
+async fn answered_with(host: &Host, bytes: Vec<u8>, fin: bool) -> (Client, Result<(), Error>) {
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            // All of the peer: its control stream must stay open.
+            let peer = peer;
+            let mut kept = Vec::new();
+            while let Ok((mut send, recv)) = peer.quic.accept_bi().await {
+                send.write_all(&bytes).await.unwrap();
+                if fin {
+                    send.finish().unwrap();
+                }
+                kept.push((send, recv));
+            }
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let result = soon(client.connect(request("/"))).await.map(drop);
+    (client, result)
+}
+
+// RFC: H3-4.1.2-01, H3-4.5-01
+#[tokio::test]
+async fn a_client_takes_no_malformed_answer() {
+    let host = Host::new(Setup::default());
+    let ok = || Section::new().line(":status", "200");
+    let cases: Vec<(&str, Section, Option<&str>)> = vec![
+        ("good", ok(), None),
+        ("two statuses", ok().line(":status", "200"), Some("malformed_header")),
+        ("a request's pseudo-header", ok().line(":path", "/"), Some("malformed_header")),
+        ("upper case", ok().line("Server", "x"), Some("malformed_header")),
+        ("connection", ok().line("connection", "x"), Some("malformed_message")),
+        ("no status", Section::new().line("server", "x"), Some("malformed_message")),
+        ("101", Section::new().line(":status", "101"), Some("malformed_message")),
+        ("too large", ok().line("x", &"y".repeat(70_000)), Some("handshake_response_too_big")),
+        (
+            "too many",
+            (0..101).fold(ok(), |all, i| all.line(&format!("f{i}"), "")),
+            Some("too_many_headers"),
+        ),
+        ("refused", Section::new().line(":status", "404"), Some("unexpected_status")),
+    ];
+    for (name, section, expected) in cases {
+        let (client, result) = answered_with(&host, section.frame().to_vec(), true).await;
+        assert_eq!(result.as_ref().err().map(Error::reason), expected, "{name}: {result:?}");
+        assert!(client.is_open(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
+    let host = Host::new(Setup::default());
+    let early = Section::new().line(":status", "103").frame();
+    let ok = Section::new().line(":status", "200").frame();
+    let (_client, result) = answered_with(&host, [&early[..], &early, &ok].concat(), false).await;
+    assert!(result.is_ok(), "{result:?}");
+    let (_client, result) = answered_with(&host, early.repeat(9), false).await;
+    assert_eq!(result.unwrap_err().reason(), "malformed_message");
+    let (client, result) = answered_with(&host, Vec::new(), true).await;
+    assert_eq!(result.unwrap_err().reason(), "malformed_message");
+    assert!(client.is_open(), "one stream without an answer does not end the connection");
+}
+
+// RFC: H3-5.2-01, H3-5.4-01
+#[tokio::test]
+async fn a_goaway_below_a_request_says_that_it_was_not_processed() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let mut peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let _request = peer.quic.accept_bi().await.unwrap();
+            peer.control.write_all(&frame(7, &[0])).await.unwrap();
+            peer.quic.closed().await;
+        });
+    };
+    let (quic, ()) = soon(async { tokio::join!(host.dial(), serve) }).await;
+    let client = Client::new(quic, Tokio, &host.setup.client).await.unwrap();
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(matches!(error, Error::RequestRejected), "{error}");
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(matches!(error, Error::GoingAway), "{error}");
+}
+
+#[tokio::test]
+async fn a_rejected_request_may_be_sent_again() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let peer = peer;
+            let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
+            send.reset(quinn::VarInt::from_u32(0x10b)).unwrap();
+            peer.quic.closed().await;
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+}

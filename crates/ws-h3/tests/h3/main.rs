@@ -1,0 +1,13 @@
+//! The HTTP/3 carrier over loopback: both ends ours, then peers that do it wrong.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test may panic"
+)]
+
+mod carrier;
+mod faults;
+mod hostile;
+mod support;
