@@ -12,9 +12,25 @@ pub fn mask(key: [u8; 4], offset: usize, data: &mut [u8]) {
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d, //
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d,
     ];
-    let rest = xor_blocks(wide, data);
-    let rest = xor_blocks(pair, rest);
-    for (byte, key) in rest.iter_mut().zip(pair) {
+    xor_short(pair, xor_blocks(wide, data));
+}
+
+/// As [`mask`] from the beginning of a payload, for one that is too short to gain from wide blocks.
+#[inline]
+pub(crate) fn mask_short([a, b, c, d]: [u8; 4], data: &mut [u8]) {
+    xor_short([a, b, c, d, a, b, c, d], data);
+}
+
+#[inline]
+fn xor_short(pair: [u8; 8], data: &mut [u8]) {
+    let wide = u64::from_ne_bytes(pair);
+    let mut blocks = data.chunks_exact_mut(8);
+    for block in &mut blocks {
+        if let Some(bytes) = block.first_chunk_mut() {
+            *bytes = (u64::from_ne_bytes(*bytes) ^ wide).to_ne_bytes();
+        }
+    }
+    for (byte, key) in blocks.into_remainder().iter_mut().zip(pair) {
         *byte ^= key;
     }
 }

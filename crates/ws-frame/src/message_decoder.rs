@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use ws_close::{CloseCode, CloseFrame};
 
 use crate::assemble::{Assembler, Open};
-use crate::mask::mask;
+use crate::mask::mask_short;
 use crate::utf8::is_utf8;
 use crate::{
     DataKind, FrameDecoder, FrameError, FrameHeader, Limits, Message, OpCode, Role, Utf8Bytes,
@@ -116,6 +116,9 @@ impl MessageDecoder {
         src: &mut BytesMut,
         inflate: Option<&mut dyn Inflate>,
     ) -> Result<Option<Message>, FrameError> {
+        if let Some(message) = self.short_message(src) {
+            return Ok(Some(message));
+        }
         Ok(match self.decode_any(src, inflate, false)? {
             Some(Decoded::Message(message)) => Some(message),
             Some(Decoded::Chunk { .. }) | None => None,
@@ -163,11 +166,6 @@ impl MessageDecoder {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if !in_chunks {
-            if let Some(message) = self.short_message(src) {
-                return Ok(Some(Decoded::Message(message)));
-            }
-        }
         let result = self.step(src, inflate, in_chunks);
         if let Err(error) = result {
             self.failed = Some(error);
@@ -200,17 +198,16 @@ impl MessageDecoder {
         let frame = src.get_mut(..header_len + len)?;
         let (header, payload) = frame.split_at_mut_checked(header_len)?;
         if let Some(key) = header.get(2..).and_then(|key| key.first_chunk()) {
-            mask(*key, 0, payload);
+            mask_short(*key, payload);
             if is_text && !is_utf8(payload) {
-                mask(*key, 0, payload);
+                mask_short(*key, payload);
                 return None;
             }
         } else if is_text && !is_utf8(payload) {
             return None;
         }
-        let mut bytes = src.split_to(header_len + len);
+        let mut bytes = src.split_to(header_len + len).freeze();
         bytes.advance(header_len);
-        let bytes = bytes.freeze();
         Some(if is_text {
             Message::Text(Utf8Bytes::from_validated(bytes))
         } else {

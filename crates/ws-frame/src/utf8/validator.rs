@@ -92,7 +92,12 @@ impl Utf8Validator {
 }
 
 /// Whether these bytes are valid UTF-8 by themselves.
+#[inline]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    // Wide registers pay from about here on.
+    if bytes.len() < 64 {
+        return core::str::from_utf8(bytes).is_ok();
+    }
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
