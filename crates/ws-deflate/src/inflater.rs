@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::deflater::as_len;
+use crate::deflater::{TAIL, as_len};
 use crate::error::{Corruption, Error};
 use crate::history::History;
 use crate::limits::InflateLimits;
@@ -135,10 +135,7 @@ impl Inflater {
         let mut room = Room::new(out);
         let fed = self.feed_into(input, &mut room, limits);
         room.tell(&mut self.history);
-        if self.message.produced > before {
-            self.message.quiet = 0;
-        }
-        self.message.quiet += input.len();
+        self.message.note(input.len(), self.message.produced > before);
         fed
     }
 
@@ -193,12 +190,13 @@ impl Inflater {
     /// Whether the stream stands at the end of a message.
     ///
     /// zlib does not say where it stands, so it is asked by example. The four bytes that were cut
-    /// off, with no room for output, leave a whole message at a block boundary. There a further
-    /// empty block changes nothing; anywhere else these bytes are taken for something that wants
-    /// output, or that is an error. The one place where they could pass unnoticed is the header of
-    /// a dynamic block, which is long and silent: so unless the last four bytes bore fruit (in a
-    /// whole message they hold the end of its last symbol), or when the context is to be
-    /// reset anyway, the further block is a final one, and the stream has to end with it.
+    /// off, with no room for output, leave a whole message at a block boundary. There, further
+    /// empty blocks change nothing; anywhere else they are sooner or later taken for something
+    /// that wants output, or that is an error. Later only in the header of a dynamic block, which
+    /// is long and silent, so [`PROBE`] is long enough for all that can begin in the last
+    /// [`END`] bytes. Unless those bore fruit the header may have begun before them; then, and
+    /// when the context is to be reset anyway, the last empty block is final, and the stream has
+    /// to end with it.
     fn check_end(&mut self) -> Result<(), Error> {
         let Some(context) = &mut self.context else {
             return Ok(());
@@ -206,15 +204,17 @@ impl Inflater {
         if context.ended || self.message.consumed == 0 {
             return Ok(());
         }
-        let exact = self.message.quiet > END || !self.context_takeover;
+        let fruitful = self.message.quiet.is_some_and(|quiet| quiet <= END);
+        let exact = !fruitful || !self.context_takeover;
         let probe: &[u8] = if exact { &PROBE_FINAL } else { &PROBE };
         let moved =
             context.step(probe, &mut []).map_err(|_| Error::BadDeflate(Corruption::Truncated))?;
-        if moved.consumed == probe.len() && context.ended == exact {
-            Ok(())
-        } else {
-            Err(Error::BadDeflate(Corruption::Truncated))
-        }
+        let whole = match context.ended {
+            // The empty block that lost its tail may itself be a final one.
+            true => moved.consumed == TAIL.len() || (exact && moved.consumed == probe.len()),
+            false => !exact && moved.consumed == probe.len(),
+        };
+        if whole { Ok(()) } else { Err(Error::BadDeflate(Corruption::Truncated)) }
     }
 
     fn fail(&mut self, error: &Error) {
@@ -285,11 +285,23 @@ struct Moved {
     produced: usize,
 }
 
-/// How much of the end of a piece is fed by itself: the end of the last symbol of a whole message
-/// is in it, for after that come at most 15 bits that close its block, 3 that open the empty one,
-/// and 7 of padding.
-const END: usize = 4;
-/// The [`TAIL`](crate::deflater::TAIL), an empty fixed block, and an empty stored one.
-const PROBE: [u8; 10] = [0x00, 0x00, 0xff, 0xff, 0x02, 0x00, 0x00, 0x00, 0xff, 0xff];
-/// The [`TAIL`](crate::deflater::TAIL), and an empty stored block that is final.
+/// How much of the end of a piece is fed by itself. In a whole message, after the last symbol that
+/// yields anything come at most 15 bits that end its block, 3 that open the empty one, and 7 of
+/// padding; hardly ever more than 24 in all.
+const END: usize = 3;
+/// The [`TAIL`], an empty fixed block, and empty stored ones: more bits than
+/// a dynamic block has code lengths, for a code without symbols spends one bit on each.
+#[rustfmt::skip]
+const PROBE: [u8; 45] = [
+    0x00, 0x00, 0xff, 0xff, 0x02,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+    0x00, 0x00, 0x00, 0xff, 0xff,
+];
+/// The [`TAIL`], and an empty stored block that is final.
 const PROBE_FINAL: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x01, 0x00, 0x00, 0xff, 0xff];

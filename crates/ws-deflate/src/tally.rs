@@ -13,13 +13,19 @@ pub(crate) struct Tally {
     pub(crate) consumed: u64,
     /// Bytes of output.
     pub(crate) produced: u64,
-    /// At least as many bytes of input as were used up since the last output.
-    pub(crate) quiet: usize,
+    /// At least as many bytes of input as were used up since the last output, if there was any.
+    pub(crate) quiet: Option<usize>,
     /// Times a stream ended and another one followed.
     restarts: u64,
 }
 
 impl Tally {
+    /// Takes note that `input` bytes were used up, and whether they yielded anything.
+    pub(crate) fn note(&mut self, input: usize, fruit: bool) {
+        let quiet = if fruit { Some(0) } else { self.quiet };
+        self.quiet = quiet.map(|quiet| quiet.saturating_add(input));
+    }
+
     /// How much of `wanted` bytes of output may be made room for before the next check.
     pub(crate) fn output_step(&self, wanted: usize) -> usize {
         wanted.min(to_next_step(self.produced))

@@ -112,6 +112,19 @@ fn only_the_last_fragment_loses_its_tail() {
     assert_eq!(out[whole..], [0x00]);
 }
 
+// RFC: PMD-7.2.1-02
+#[test]
+fn the_empty_block_that_ends_a_message_may_be_final() {
+    for takeover in [true, false] {
+        let mut inflater = Inflater::new(15, takeover);
+        for _ in 0..3 {
+            let payload = [&HELLO[..6], &[0x04]].concat();
+            assert_eq!(inflate(&mut inflater, &payload).unwrap(), b"Hello");
+            assert_eq!(inflate(&mut inflater, &[0x01]).unwrap(), b"");
+        }
+    }
+}
+
 #[test]
 fn a_message_that_stops_inside_a_block_is_truncated() {
     for form in [&HELLO[..], &HELLO_STORED, &HELLO_FINAL, &HELLO_TWO_BLOCKS] {
