@@ -10,18 +10,23 @@ use crate::{Verdict, process};
 
 pub(crate) const ABOUT: &str = "runs the conformance suite against our echo server and client\n\
 --role server|client|both  --over h1|h2|h3  --runtime tokio|async-std|smol\n\
---section LIST  --quick  --full  --json FILE  --junit FILE  --html DIRECTORY";
+--section LIST  --case LIST  --exclude LIST  --quick  --full  --strict\n\
+--jobs N  --wait SECONDS  --patience SECONDS\n\
+--json FILE  --junit FILE  --html DIRECTORY (with both roles: one for each, named by it)";
 
 /// The package and its program.
 const SUITE: &str = "ws-conformance";
 /// What is passed on to the suite as it is.
-const PASSED_ON: &[&str] = &["section", "json", "junit", "html"];
+const PASSED_ON: &[&str] = &["section", "case", "exclude", "jobs", "wait", "patience"];
+const FLAGS: &[&str] = &["quick", "full", "strict"];
+/// Where the suite writes; a run of both roles writes twice.
+const REPORTS: &[&str] = &["json", "junit", "html"];
 /// The longest run is all cases with the large messages of section 9.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let valued = [&["role", "over", "runtime"], PASSED_ON].concat();
-    let options = Options::parse(arguments, &valued, &["quick", "full"])?;
+    let valued = [&["role", "over", "runtime"], PASSED_ON, REPORTS].concat();
+    let options = Options::parse(arguments, &valued, FLAGS)?;
     let mut steps = Steps::default();
     run(&mut steps, &options)?;
     Ok(steps.report())
@@ -29,8 +34,8 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
 
 /// The short run, as steps of the test command.
 pub(crate) fn quick(steps: &mut Steps) {
-    let outcome = Options::parse(vec!["--quick".to_owned()], &[], &["quick"])
-        .and_then(|options| run(steps, &options));
+    let arguments = ["--quick", "--strict"].map(String::from).to_vec();
+    let outcome = Options::parse(arguments, &[], FLAGS).and_then(|options| run(steps, &options));
     if let Err(why) = outcome {
         steps.run("conformance", || Err(why));
     }
@@ -71,8 +76,10 @@ fn prepare(programs: Programs) -> Result<Option<String>, String> {
 fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String> {
     let authority = product::scratch()?.join("conformance-ca.pem");
     let server = Server::echo(programs.server, &authority, &[])?;
-    let url = server.url("ws")?;
-    let mut command = suite(options);
+    // QUIC is always encrypted.
+    let scheme = if options.value("over") == Some("h3") { "wss" } else { "ws" };
+    let url = server.url(scheme)?;
+    let mut command = suite(options, "server");
     command.args(["--server", &url]);
     within(&mut command)
 }
@@ -84,18 +91,17 @@ fn judge_client(options: &Options, programs: Programs) -> Result<Outcome, String
     };
     let over = options.value("over").map(|over| format!(" --over {over}")).unwrap_or_default();
     let client = format!("{} --reflect --deflate{over} {{url}}", client.display());
-    let mut command = suite(options);
+    let mut command = suite(options, "client");
     command.args(["--client", &client]);
     within(&mut command)
 }
 
 /// The suite with the options that are the same for both roles.
-fn suite(options: &Options) -> Command {
+fn suite(options: &Options, role: &str) -> Command {
     let mut command = Command::new(product::binary(SUITE));
-    for flag in ["quick", "full"] {
-        if options.has(flag) {
-            command.arg(format!("--{flag}"));
-        }
+    command.arg("--agent").arg(format!("ws-stack {role}"));
+    for flag in FLAGS.iter().filter(|flag| options.has(flag)) {
+        command.arg(format!("--{flag}"));
     }
     if let Some(over) = options.value("over") {
         command.args(["--over", over]);
@@ -105,7 +111,24 @@ fn suite(options: &Options) -> Command {
             command.arg(format!("--{name}")).arg(value);
         }
     }
+    let alone = options.value("role").is_some_and(|role| role != "both");
+    for name in REPORTS {
+        if let Some(path) = options.value(name) {
+            let path = if alone { path.to_owned() } else { named_by(role, path) };
+            command.arg(format!("--{name}")).arg(path);
+        }
+    }
     command
+}
+
+/// `report.json` becomes `report-server.json`.
+fn named_by(role: &str, path: &str) -> String {
+    let (directory, file) = path.rsplit_once('/').map_or(("", path), |(d, f)| (d, f));
+    let slash = if directory.is_empty() { "" } else { "/" };
+    match file.split_once('.') {
+        Some((stem, extension)) => format!("{directory}{slash}{stem}-{role}.{extension}"),
+        None => format!("{path}-{role}"),
+    }
 }
 
 fn within(command: &mut Command) -> Result<Outcome, String> {
@@ -113,4 +136,21 @@ fn within(command: &mut Command) -> Result<Outcome, String> {
         Some(status) => Outcome::of(status.success(), "see the table above"),
         None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reports_of_two_roles_do_not_overwrite_each_other() {
+        let rows = [
+            ("report.json", "report-server.json"),
+            ("a.b/report.html", "a.b/report-server.html"),
+            ("a.b/report", "a.b/report-server"),
+        ];
+        for (given, named) in rows {
+            assert_eq!(named_by("server", given), named);
+        }
+    }
 }
