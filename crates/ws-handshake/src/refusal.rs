@@ -42,7 +42,8 @@ impl Refusal {
         Ok(Self { status, headers: Vec::new(), body })
     }
 
-    /// The refusal a validator answers `error` with, given the HTTP version's own choices.
+    /// A refusal made of constants, as validators answer with. A status outside 300 to 599 becomes
+    /// 500, and a field that must not be written is left out.
     #[must_use]
     pub fn fixed(status: u16, headers: &[(&'static str, &'static str)]) -> Self {
         let status = if (300..=599).contains(&status) { status } else { 500 };

@@ -306,6 +306,19 @@ mod tests {
     }
 
     #[test]
+    fn line_breaks_in_a_url_never_leave() {
+        for text in ["ws://a/\r\nX: y", "ws://a\r\nX: y", "ws://a/?\n", "ws://a:80\r\n/"] {
+            assert!(WsUri::parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_query_without_a_path_does_not_lose_its_slash_nor_ipv6_its_brackets() {
+        let uri = WsUri::parse("WSS://[::1]?q").expect("a uri");
+        assert_eq!((uri.resource(), uri.host_header(), uri.host()), ("/?q", "[::1]", "::1"));
+    }
+
+    #[test]
     fn the_normal_form_reads_back_as_the_same_uri() {
         for text in ["WS://A", "wss://[::1]:1/x?y", "ws://b\u{fc}cher.example/\u{e9}"] {
             let uri = WsUri::parse(text).expect(text);

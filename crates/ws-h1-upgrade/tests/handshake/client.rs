@@ -18,6 +18,7 @@ fn accepted(text: &str) -> Response {
 
 // RFC: WS-4.1-12, WS-4.1-13, WS-4.1-14, WS-4.1-15, WS-4.1-16, WS-4.1-17, WS-4.1-18
 // RFC: WS-4.1-19, WS-4.1-20, WS-4.1-21, WS-4.1-22, WS-4.1-23, SEM-7.2-01, SEM-7.8-03, SEM-5.6.1-01
+// RFC: SEM-5.3-01, WS-9.1-06
 #[test]
 fn the_request_is_what_the_rfc_asks_for() {
     let uri = WsUri::parse("ws://A.example:8080/chat?x").expect("a uri");
@@ -143,6 +144,16 @@ fn a_refusal_keeps_status_headers_and_body() {
     assert_eq!((&found.body[..], found.is_truncated), (&b"short"[..], true));
     let found = unexpected("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nUpgrade: websocket\r\n\r\n");
     assert_eq!((found.status, found.body.len(), found.is_truncated), (200, 0, false));
+}
+
+// RFC: WS-4.4-02, WS-11.3.5-02
+#[test]
+fn the_versions_a_server_names_reach_the_caller() {
+    let answer = "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 25, 14\r\n\
+                  Sec-WebSocket-Version: 8\r\nContent-Length: 0\r\n\r\n";
+    let Err(Error::UnexpectedStatus { response }) = judge(answer) else { panic!("accepted") };
+    let versions: Vec<_> = response.headers.values("sec-websocket-version").collect();
+    assert_eq!((response.status, versions), (426, vec![&b"25, 14"[..], b"8"]));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::wire::{REQUEST, head, reason, serve};
 
 // RFC: SEM-5.4-01, WS-10.4-01
 #[test]
-fn the_size_limit_does_not_depend_on_segmentation() {
+fn no_segmentation_outruns_the_size_limit() {
     let request = head(&REQUEST, "", &[&format!("X: {}", "x".repeat(70_000))]);
     for segment in [1, 100, 1_000, 65_535, 65_536, 65_537, request.len()] {
         let mut server = ServerHandshake::default();

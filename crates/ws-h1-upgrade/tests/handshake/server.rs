@@ -41,6 +41,7 @@ fn a_valid_request_is_answered_with_101_and_the_proof() {
 }
 
 // RFC: WS-4.2.1-01, WS-4.2.1-02, WS-4.2.1-03, WS-4.2.1-04, WS-4.2.1-05, WS-4.2.1-06, WS-10.7-02
+// RFC: WS-11.3.1-01, M1-3.2-06, SEM-7.8-04
 #[test]
 fn each_missing_or_wrong_field_has_its_reason_and_status() {
     let without = |name: &str| head(&REQUEST, name, &[]);
@@ -88,7 +89,7 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
     }
 }
 
-// RFC: WS-4.2.1-03, WS-4.2.1-04, WS-4.2.1-10, WS-2.1-01
+// RFC: WS-4.2.1-03, WS-4.2.1-04, WS-4.2.1-10, WS-2.1-01, ER-5453
 #[test]
 fn lists_case_order_and_unknown_fields_do_not_matter() {
     let request = "GET / HTTP/1.1\r\nX-Unknown: \u{e9}\r\nsec-websocket-key:dGhlIHNhbXBsZSBub25jZQ==\t\r\n\
@@ -132,6 +133,48 @@ fn the_host_of_an_absolute_target_wins() {
         let got = serve(start(&format!("GET {target} HTTP/1.1")));
         assert_eq!(reason(&got), "malformed_request", "{target}");
     }
+}
+
+// RFC: M1-3.2-06, SEM-7.8-04, WS-11.3.1-01
+#[test]
+fn post_http_1_0_no_host_or_a_second_key_do_not_open_a_connection() {
+    for request in [
+        start("POST / HTTP/1.1"),
+        start("GET / HTTP/1.0"),
+        head(&REQUEST, "Host", &[]),
+        head(&REQUEST, "", &[REQUEST[5]]),
+    ] {
+        assert!(serve(&request).is_err(), "{request}");
+    }
+}
+
+#[test]
+fn split_header_lines_are_not_refused() {
+    let text = head(
+        &REQUEST,
+        "Connection",
+        &[
+            "Connection: keep-alive",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Protocol: a",
+            "Sec-WebSocket-Protocol: b",
+            "Sec-WebSocket-Extensions: x",
+            "Sec-WebSocket-Extensions: y; z",
+        ],
+    );
+    let offer = upgrade(&text).request.offer;
+    assert_eq!(offer.subprotocols, ["a", "b"]);
+    assert_eq!(offer.extensions, [Extension::new("x"), Extension::new("y").flag("z")]);
+}
+
+// RFC: WS-10.5-01
+#[test]
+fn whatever_authenticates_a_client_reaches_the_one_who_decides() {
+    let text = head(&REQUEST, "", &["Authorization: Basic eDp5", "Cookie: a=b", "Cookie: c=d"]);
+    let request = upgrade(&text).request;
+    assert_eq!(request.headers.get("authorization"), Some("Basic eDp5"));
+    let cookies: Vec<_> = request.headers.values("cookie").collect();
+    assert_eq!(cookies, [b"a=b", b"c=d"]);
 }
 
 // RFC: M1-3-01
@@ -179,7 +222,7 @@ fn the_subprotocol_is_chosen_in_the_order_of_the_server() {
     assert_eq!((refused.reason(), refused.status()), ("no_acceptable_subprotocol", 400));
 }
 
-// RFC: WS-4.2.2-10, WS-4.2.2-11, WS-4.2.2-14, WS-9-01
+// RFC: WS-4.2.2-10, WS-4.2.2-11, WS-4.2.2-14, WS-9-01, WS-9.1-05, WS-9.1-06
 #[test]
 fn extensions_are_answered_in_one_line_and_only_if_offered() {
     let mut upgrade = upgrade(&head(&REQUEST, "", &["Sec-WebSocket-Extensions: x; y=1, z"]));
