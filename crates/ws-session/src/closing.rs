@@ -80,3 +80,17 @@ impl Closing {
         self.outcome.as_deref()
     }
 }
+
+/// The close frame that tells the peer why we fail the connection.
+pub(crate) fn goodbye(cause: &Cause) -> CloseFrame {
+    match cause {
+        Cause::Violation(error) => CloseFrame::new(error.close_code(), error.to_string()),
+        Cause::MessageStalled => {
+            CloseFrame::new(CloseCode::POLICY_VIOLATION, "message not complete in time")
+        }
+        Cause::Transport(_) => {
+            CloseFrame::new(CloseCode::PROTOCOL_ERROR, "ended without a close frame")
+        }
+        _ => CloseFrame::from(CloseCode::INTERNAL_ERROR),
+    }
+}

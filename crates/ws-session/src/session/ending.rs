@@ -1,0 +1,54 @@
+//! How a session comes to its end.
+
+use bytes::BytesMut;
+use ws_frame::{CloseFrame, WriteQueue};
+
+use super::Session;
+use crate::closing::{Phase, goodbye};
+use crate::{Cause, Outcome};
+
+impl Session {
+    /// Whether the session is over and its transport can be dropped.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.closing.phase == Phase::Finished
+    }
+
+    /// How and why the session ended; `None` until it [is finished](Self::is_finished).
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.closing.outcome()
+    }
+
+    pub(super) fn begin_close(&mut self, frame: Option<CloseFrame>, cause: Cause) {
+        self.closing.begin(cause);
+        if self.closing.phase == Phase::Open {
+            self.outbound.pay_pong(self.config.high_water);
+            self.queue_close(frame);
+            self.closing.phase = Phase::CloseSent;
+        }
+    }
+
+    pub(super) fn queue_close(&mut self, frame: Option<CloseFrame>) {
+        self.outbound.send_close(frame.as_ref());
+        self.closing.sent = Some(frame);
+    }
+
+    /// Fails the connection (RFC 6455 §7.1.7): says goodbye and processes nothing further.
+    pub(super) fn fail_connection(&mut self, cause: Cause) {
+        if self.closing.phase == Phase::Open {
+            self.queue_close(Some(goodbye(&cause)));
+        }
+        self.outbound.drop_owed_pong();
+        self.closing.begin(cause);
+        self.closing.failed = true;
+        self.closing.phase = Phase::Draining;
+    }
+
+    pub(super) fn finish(&mut self) {
+        self.closing.finish();
+        self.inbound.buffer = BytesMut::new();
+        self.outbound.queue = WriteQueue::new();
+        self.compression = None;
+    }
+}

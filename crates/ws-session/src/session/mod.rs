@@ -1,0 +1,115 @@
+//! The session: one connection after its handshake (RFC 6455 §5 to §7).
+
+mod ending;
+mod receiving;
+mod sending;
+mod time;
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use ws_frame::{FrameEncoder, MaskKeys, MessageDecoder, Role};
+
+use crate::Config;
+use crate::closing::Closing;
+use crate::compression::Compression;
+use crate::inbound::Inbound;
+use crate::outbound::Outbound;
+use crate::timers::Timers;
+
+/// One WebSocket connection, from the end of its handshake to its last byte, without I/O.
+///
+/// The [crate documentation](crate) shows the loop that drives it. A session is always in a state
+/// in which any method may be called, in any order.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    role: Role,
+    inbound: Inbound,
+    outbound: Outbound,
+    closing: Closing,
+    timers: Timers,
+    compression: Option<Box<Compression>>,
+}
+
+/// What fails on our side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The application failed or panicked: the session closes with 1011.
+    HandlerFailed,
+}
+
+impl Session {
+    /// A session for the endpoint that opened the connection.
+    #[must_use]
+    pub fn client(config: impl Into<Arc<Config>>, keys: MaskKeys) -> Self {
+        Self::new(config.into(), Role::Client, FrameEncoder::client(keys))
+    }
+
+    /// A session for the endpoint that accepted the connection.
+    #[must_use]
+    pub fn server(config: impl Into<Arc<Config>>) -> Self {
+        Self::new(config.into(), Role::Server, FrameEncoder::server())
+    }
+
+    fn new(config: Arc<Config>, role: Role, encoder: FrameEncoder) -> Self {
+        let decoder =
+            MessageDecoder::new(role, &config.limits).with_iana_codes(config.iana_close_codes);
+        Self {
+            config,
+            role,
+            inbound: Inbound::new(decoder),
+            outbound: Outbound::new(encoder),
+            closing: Closing::default(),
+            timers: Timers::default(),
+            compression: None,
+        }
+    }
+
+    /// Begins with bytes that arrived together with the handshake.
+    #[must_use]
+    pub fn with_leftover(mut self, leftover: BytesMut) -> Self {
+        self.inbound.buffer = leftover;
+        self
+    }
+
+    /// Compresses and inflates messages by the parameters that the handshake agreed on
+    /// (RFC 7692).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, params: ws_deflate::Params) -> Self {
+        self.inbound.map_decoder(MessageDecoder::with_rsv1);
+        let compression = Compression::new(&params, Arc::clone(&self.config));
+        self.compression = Some(Box::new(compression));
+        self
+    }
+
+    /// The limits and deadlines of this session.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// Which end of the connection this is.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// How many bytes are held for the peer: received and not delivered, and waiting to be written.
+    /// Contexts of compression are not counted.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.inbound.held() + self.outbound.queue.len()
+    }
+
+    /// Gives up memory that is only kept for speed; for a session that is about to wait with
+    /// nothing received and nothing queued.
+    pub fn release(&mut self) {
+        #[cfg(feature = "deflate")]
+        if let Some(compression) = &mut self.compression {
+            compression.release();
+        }
+    }
+}

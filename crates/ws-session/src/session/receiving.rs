@@ -1,0 +1,134 @@
+//! Bytes in, events out.
+
+use bytes::BytesMut;
+use ws_frame::{CloseFrame, Decoded, Message, WriteQueue};
+
+use super::Session;
+use crate::closing::Phase;
+use crate::{Cause, Event, TransportError};
+
+impl Session {
+    /// The buffer to append received bytes to. While it is empty it may be exchanged for another
+    /// one.
+    pub fn read_buffer(&mut self) -> &mut BytesMut {
+        &mut self.inbound.buffer
+    }
+
+    /// How many bytes the next read should ask for: 4 to 66 KiB, more inside a large frame.
+    #[must_use]
+    pub fn read_size(&self) -> usize {
+        self.inbound.read_size()
+    }
+
+    /// Whether bytes from the peer are still of interest. Once false it stays false.
+    #[must_use]
+    pub const fn wants_read(&self) -> bool {
+        !self.inbound.eof && !matches!(self.closing.phase, Phase::Finished)
+    }
+
+    /// Takes note that the peer ended its direction. What arrived before is still delivered. **Poll
+    /// for events afterwards.**
+    pub fn receive_eof(&mut self) {
+        self.inbound.eof = true;
+    }
+
+    /// Takes note that the transport failed: nothing can be read or written any more. What arrived
+    /// before is still delivered. **Poll for events afterwards.**
+    pub fn receive_error(&mut self, error: TransportError) {
+        if !self.closing.is_handshake_complete() {
+            self.closing.failed = true;
+        }
+        self.closing.begin(Cause::Transport(error));
+        self.closing.is_shut_down = true;
+        self.inbound.eof = true;
+        self.outbound.queue = WriteQueue::new();
+    }
+
+    /// The next event. Data messages come whole. `None`: nothing to report until bytes arrive, the
+    /// peer's direction or a deadline ends, or bytes are written.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.poll(false)
+    }
+
+    /// As [`poll_event`](Self::poll_event), but data messages come in pieces while they arrive.
+    ///
+    /// Both may be used in turn. A message whose beginning was taken in pieces is not given whole
+    /// later: the rest of it is skipped by `poll_event`.
+    pub fn poll_chunk(&mut self) -> Option<Event> {
+        self.poll(true)
+    }
+
+    fn poll(&mut self, in_chunks: bool) -> Option<Event> {
+        self.timers.received |= self.inbound.note_arrival();
+        loop {
+            match self.closing.phase {
+                Phase::Open | Phase::CloseSent => {
+                    match self.inbound.decode(self.compression.as_deref_mut(), in_chunks) {
+                        Ok(Some(decoded)) => return Some(self.receive(decoded)),
+                        Ok(None) if !self.inbound.eof => return None,
+                        Ok(None) => self.end_of_stream(),
+                        Err(error) => self.fail_connection(Cause::Violation(error)),
+                    }
+                }
+                Phase::Draining => {
+                    let drained = self.inbound.discard();
+                    if self.closing.drained_too_much(drained, self.config.limits.max_message())
+                        || self.inbound.eof && self.closing.is_shut_down
+                    {
+                        self.finish();
+                    } else {
+                        return None;
+                    }
+                }
+                Phase::Finished => return self.closing.report().then_some(Event::Finished),
+            }
+        }
+    }
+
+    fn receive(&mut self, decoded: Decoded) -> Event {
+        let message = match decoded {
+            Decoded::Message(message) => message,
+            Decoded::Chunk { kind, data, last } => {
+                if last {
+                    self.message_ended();
+                }
+                return Event::Chunk { kind, data, last };
+            }
+        };
+        if message.data_kind().is_some() || !self.inbound.is_mid_data() {
+            self.message_ended();
+        }
+        match &message {
+            Message::Ping(payload) => {
+                // RFC 6455 §5.5.2: our own close frame does not excuse from answering.
+                self.outbound.answer_ping(payload.clone(), self.config.high_water);
+            }
+            Message::Close(frame) => self.receive_close(frame.clone()),
+            Message::Text(_) | Message::Binary(_) | Message::Pong(_) => {}
+        }
+        Event::Message(message)
+    }
+
+    fn message_ended(&mut self) {
+        self.inbound.message_bytes = 0;
+        self.timers.message_ended();
+    }
+
+    fn receive_close(&mut self, frame: Option<CloseFrame>) {
+        self.outbound.drop_owed_pong();
+        if self.closing.phase == Phase::Open {
+            // RFC 6455 §5.5.1: the answer typically echoes the code.
+            let answer = frame.as_ref().map(|frame| CloseFrame::from(frame.code));
+            self.queue_close(answer);
+        }
+        self.closing.begin(Cause::Remote);
+        self.closing.remote = Some(frame);
+        self.closing.phase = Phase::Draining;
+    }
+
+    /// The peer ended its direction without a close frame (RFC 6455 §7.2.1). What is queued still
+    /// goes out, in case only one direction is gone.
+    fn end_of_stream(&mut self) {
+        self.fail_connection(Cause::Transport(TransportError::Closed));
+    }
+}

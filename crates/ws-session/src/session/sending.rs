@@ -1,0 +1,164 @@
+//! Messages in, bytes out.
+
+use bytes::Bytes;
+use ws_frame::{CloseFrame, DataKind, Message, Role, WriteQueue};
+
+use super::{Failure, Session};
+use crate::closing::Phase;
+use crate::outbound::data_parts;
+use crate::{Cause, CloseCode, Compress, Prepared, SendError};
+
+impl Session {
+    /// Whether fewer bytes wait to be written than [`Config::high_water`].
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.outbound.queue.len() < self.config.high_water
+    }
+
+    /// Whether messages may still be sent: no close frame went out or came in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.closing.phase == Phase::Open
+    }
+
+    /// Queues a message or a control frame. [`Message::Close`] is the same as
+    /// [`close`](Self::close).
+    ///
+    /// # Errors
+    ///
+    /// The message must not leave, see [`SendError`]; nothing was queued.
+    #[inline]
+    pub fn send(&mut self, message: Message) -> Result<(), SendError> {
+        self.send_with(message, Compress::Auto)
+    }
+
+    /// As [`send`](Self::send), and says whether to compress.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_with(&mut self, message: Message, compress: Compress) -> Result<(), SendError> {
+        if self.closing.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        match data_parts(message) {
+            Ok((opcode, payload)) => {
+                let compression = self.compression.as_deref_mut();
+                self.outbound.send_data(opcode, payload, compress, compression)
+            }
+            Err(Message::Close(frame)) => self.close(frame),
+            Err(control) => self.outbound.send_control(control.opcode(), control.payload()),
+        }
+    }
+
+    /// Queues a fragment of a message; `fin` ends the message. Control frames may be sent in
+    /// between, other messages not.
+    ///
+    /// # Errors
+    ///
+    /// The fragment must not leave, see [`SendError`]; nothing was queued.
+    pub fn send_fragment(
+        &mut self,
+        kind: DataKind,
+        data: Bytes,
+        fin: bool,
+    ) -> Result<(), SendError> {
+        self.send_fragment_with(kind, data, fin, Compress::Auto)
+    }
+
+    /// As [`send_fragment`](Self::send_fragment); the first fragment decides whether the message is
+    /// compressed.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_fragment`](Self::send_fragment).
+    pub fn send_fragment_with(
+        &mut self,
+        kind: DataKind,
+        data: Bytes,
+        fin: bool,
+        compress: Compress,
+    ) -> Result<(), SendError> {
+        if self.closing.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        let compression = self.compression.as_deref_mut();
+        self.outbound.send_fragment(kind, data, fin, compress, compression)
+    }
+
+    /// Queues a message that was prepared once for many sessions. For a client, whose frames have a
+    /// mask each, it is the same as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if self.closing.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        if self.role == Role::Client {
+            return self.send(prepared.message().clone());
+        }
+        let frame = prepared.frame(self.compression.as_deref_mut());
+        self.outbound.send_encoded(&frame)
+    }
+
+    /// Begins the closing handshake: queues a close frame, after which no data leaves. Messages are
+    /// still received until the peer answers.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InvalidCloseCode`] and [`SendError::ReasonTooLong`] for what must not leave,
+    /// [`SendError::Closed`] when the closing handshake has begun already.
+    pub fn close(&mut self, frame: Option<CloseFrame>) -> Result<(), SendError> {
+        if self.closing.phase != Phase::Open {
+            return Err(SendError::Closed);
+        }
+        if let Some(CloseFrame { code, reason }) = &frame {
+            let with_iana = self.config.iana_close_codes && code.is_valid_with_iana();
+            if !code.is_valid_on_wire() && !with_iana {
+                return Err(SendError::InvalidCloseCode(*code));
+            }
+            if reason.len() > CloseFrame::MAX_REASON {
+                return Err(SendError::ReasonTooLong(reason.len()));
+            }
+        }
+        self.begin_close(frame, Cause::Normal);
+        Ok(())
+    }
+
+    /// Closes because something failed on our side. Does nothing once the session is closing.
+    pub fn fail(&mut self, failure: Failure) {
+        if self.closing.phase == Phase::Open {
+            let Failure::HandlerFailed = failure;
+            self.begin_close(Some(CloseCode::INTERNAL_ERROR.into()), Cause::HandlerFailed);
+        }
+    }
+
+    /// What waits to be written, the owed pong included. Advance it by what was written.
+    pub fn transmit(&mut self) -> &mut WriteQueue {
+        if matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
+            self.outbound.pay_pong(self.config.high_water);
+        }
+        &mut self.outbound.queue
+    }
+
+    /// Whether our direction of the transport is to be ended now, in an orderly way (TCP FIN): the
+    /// goodbye was written. Call [`handle_shutdown`](Self::handle_shutdown) when that is done.
+    #[must_use]
+    pub fn wants_shutdown(&self) -> bool {
+        let closing = &self.closing;
+        // RFC 6455 §7.1.1: the server ends the transport first, the client waits for that.
+        let ours_to_end = self.role == Role::Server || closing.failed || self.inbound.eof;
+        closing.phase == Phase::Draining
+            && self.outbound.queue.is_empty()
+            && !closing.is_shut_down
+            && ours_to_end
+    }
+
+    /// Takes note that our direction was ended. **Poll for events afterwards.**
+    pub fn handle_shutdown(&mut self) {
+        self.closing.is_shut_down = true;
+    }
+}

@@ -1,0 +1,63 @@
+//! What happens when nothing happens.
+
+use std::time::Instant;
+
+use ws_frame::{CloseCode, CloseFrame, OpCode};
+
+use super::Session;
+use crate::Cause;
+use crate::closing::Phase;
+use crate::timers::{Activity, Due};
+
+impl Session {
+    /// Takes note of the time and returns the next deadline. Call it when about to wait, and call
+    /// [`handle_timeout`](Self::handle_timeout) when the deadline is reached.
+    pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
+        self.next_due(now).map(|(at, _)| at)
+    }
+
+    /// Acts on the deadlines that are reached: sends a ping, begins to close, or gives up. **Poll
+    /// for events and write afterwards.**
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let Some((at, due)) = self.next_due(now) else { return };
+        if at > now {
+            return;
+        }
+        match due {
+            Due::KeepAlive => {
+                // An empty ping is always legal while no close frame was sent.
+                let _ = self.outbound.send_control(OpCode::Ping, &[]);
+                self.timers.pinged(now);
+            }
+            Due::Idle => {
+                let frame = CloseFrame::new(CloseCode::GOING_AWAY, "idle for too long");
+                self.begin_close(Some(frame), Cause::Idle);
+            }
+            Due::MessageStalled => self.fail_connection(Cause::MessageStalled),
+            Due::WriteStalled => {
+                self.closing.begin(Cause::WriteStalled);
+                self.finish();
+            }
+            Due::CloseTimeout => self.finish(),
+        }
+    }
+
+    fn next_due(&mut self, now: Instant) -> Option<(Instant, Due)> {
+        let phase = self.closing.phase;
+        if phase == Phase::Finished {
+            return None;
+        }
+        let open = matches!(phase, Phase::Open | Phase::CloseSent);
+        let activity = Activity {
+            open,
+            closing: phase != Phase::Open,
+            lingering: phase == Phase::Draining
+                && self.closing.is_handshake_complete()
+                && self.outbound.queue.is_empty(),
+            message_bytes: self.inbound.is_mid_message().then_some(self.inbound.message_bytes),
+            queued: self.outbound.queue.len(),
+            written: self.outbound.queue.taken(),
+        };
+        self.timers.update(now, &activity, &self.config)
+    }
+}
