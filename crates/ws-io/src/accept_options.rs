@@ -1,0 +1,110 @@
+//! What a server accepts, whatever HTTP version carries the handshake.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use ws_handshake::{Agreement, HandshakeError, OriginPolicy, Request, SubprotocolPolicy};
+use ws_session::{Config, Session};
+
+use crate::agreed::Agreed;
+
+/// How a server takes connections in. Build it with `..AcceptOptions::default()`: further fields
+/// may come.
+///
+/// ```
+/// use ws_io::{AcceptOptions, OriginPolicy, SubprotocolPolicy};
+///
+/// let options = AcceptOptions {
+///     origin: OriginPolicy::List(vec!["https://chat.example".into()]),
+///     subprotocols: SubprotocolPolicy::required(["chat.v2", "chat.v1"]),
+///     ..AcceptOptions::default()
+/// };
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct AcceptOptions {
+    /// Which subprotocol to speak. Default: none, whatever is offered.
+    pub subprotocols: SubprotocolPolicy,
+    /// Which web pages may connect. Default: those of the same origin, because a browser sends its
+    /// cookies along whatever page asks for the connection. Requests without `Origin` pass.
+    pub origin: OriginPolicy,
+    /// Whether the transport is encrypted, which the same-origin rule has to know. Default: no.
+    pub secure: bool,
+    /// Header fields to add to the positive answer. Default: none.
+    pub headers: Vec<(String, String)>,
+    /// The longest the whole handshake may take, TLS included where the caller passes on what is
+    /// left. Default: 15 s, enough for the slowest honest client.
+    pub handshake_timeout: Duration,
+    /// The longest silence of the client inside the handshake. Default: 5 s, so that connections
+    /// that were opened and never used cost little.
+    pub silence_timeout: Duration,
+    /// The most bytes a request may have. Default: 64 KiB; a larger one is answered 431.
+    pub max_handshake_size: usize,
+    /// The most header fields a request may have. Default: 100; more are answered 431.
+    pub max_headers: usize,
+    /// Limits and deadlines of the open connection. Shared by all connections.
+    pub session: Arc<Config>,
+    /// Whether, and how, to compress messages when the client offers it (RFC 7692). Default: no:
+    /// compression costs memory and time, and secrets beside text of an attacker must not be
+    /// compressed together.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<ws_deflate::Config>,
+}
+
+impl Default for AcceptOptions {
+    fn default() -> Self {
+        Self {
+            subprotocols: SubprotocolPolicy::default(),
+            origin: OriginPolicy::default(),
+            secure: false,
+            headers: Vec::new(),
+            handshake_timeout: Duration::from_secs(15),
+            silence_timeout: Duration::from_secs(5),
+            max_handshake_size: 64 * 1024,
+            max_headers: 100,
+            session: Arc::default(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
+        }
+    }
+}
+
+impl AcceptOptions {
+    /// Judges a request: its origin, its subprotocols, its extensions. For carriers that did the
+    /// handshake themselves; [`Incoming::accept`](crate::Incoming::accept) asks this too.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::OriginNotAllowed`] or [`HandshakeError::NoAcceptableSubprotocol`].
+    pub fn agree(&self, request: &Request) -> Result<Agreed, HandshakeError> {
+        request.check_origin(&self.origin)?;
+        let subprotocol = self.subprotocols.choose(&request.offer.subprotocols)?;
+        Ok(self.agree_on(request, subprotocol.map(str::to_owned)))
+    }
+
+    /// What is agreed when someone else chose the subprotocol and judged the origin.
+    #[must_use]
+    pub fn agree_on(&self, request: &Request, subprotocol: Option<String>) -> Agreed {
+        let agreed = Agreed::new(Agreement { subprotocol, extensions: Vec::new() });
+        #[cfg(feature = "deflate")]
+        if let Some(config) = &self.deflate {
+            if let Some((params, answer)) =
+                ws_deflate::server::negotiate(config, &request.offer.extensions)
+            {
+                return agreed.with_deflate(params, answer);
+            }
+        }
+        #[cfg(not(feature = "deflate"))]
+        let _ = request;
+        agreed
+    }
+
+    /// The session of a connection on which this was agreed. `leftover` is what arrived behind the
+    /// request.
+    #[must_use]
+    pub fn session(&self, agreed: &Agreed, leftover: BytesMut) -> Session {
+        let session = Session::server(Arc::clone(&self.session)).with_leftover(leftover);
+        agreed.equip(session)
+    }
+}

@@ -1,0 +1,312 @@
+//! The poll-level driver: moves bytes between a transport and a session, and nothing else.
+//!
+//! It decides *when* to read, write, flush and look at the clock; what the bytes mean is the
+//! session's business. Writing waits until there is nothing left to read, so that the answers to
+//! a burst of messages leave in one system call.
+
+use std::io;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use ws_session::{Event, Session, TransportError};
+
+use crate::error::copy_transport_error;
+use crate::read_budget::{self, CORK, READS_PER_TURN};
+use crate::sender::Outbox;
+use crate::{Error, Runtime, Timer, Transport};
+
+pub(crate) struct Connection<T, R: Runtime> {
+    pub(crate) transport: T,
+    pub(crate) runtime: R,
+    pub(crate) session: Session,
+    pub(crate) outbox: Option<Box<Outbox>>,
+    alarm: Alarm<R>,
+    /// The write that failed, until everything that arrived before it has been read.
+    write_error: Option<Box<TransportError>>,
+    /// Bytes handed to the transport so far.
+    written: u64,
+    /// Reads since this connection last let go of its thread.
+    reads: u8,
+    needs_flush: bool,
+}
+
+/// Whether a step changed something that may have produced an event.
+enum Step {
+    Progress,
+    Wait,
+}
+
+impl<T: Transport, R: Runtime> Connection<T, R> {
+    pub(crate) fn new(transport: T, runtime: R, session: Session) -> Self {
+        Self {
+            transport,
+            runtime,
+            session,
+            outbox: None,
+            alarm: Alarm { timer: None, at: None, waker: None },
+            write_error: None,
+            written: 0,
+            reads: 0,
+            needs_flush: false,
+        }
+    }
+
+    /// Goes on with a timer that a handshake has used.
+    pub(crate) fn with_timer(mut self, timer: R::Timer) -> Self {
+        self.alarm.timer = Some(timer);
+        self
+    }
+
+    /// The next event in whole messages, or with `streaming` in pieces; `None` once finished.
+    pub(crate) fn poll_event(
+        &mut self,
+        cx: &mut Context<'_>,
+        streaming: bool,
+    ) -> Poll<Option<Event>> {
+        loop {
+            let event =
+                if streaming { self.session.poll_chunk() } else { self.session.poll_event() };
+            match event {
+                Some(Event::Finished) => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+                Some(event) => return Poll::Ready(Some(event)),
+                None if self.session.is_finished() => return Poll::Ready(None),
+                None => {}
+            }
+            self.poll_outbox(cx);
+            if self.session.transmit().len() >= CORK {
+                // Pending or failed: the wait below meets it again, after all that can be read.
+                let _later = self.poll_write(cx);
+            }
+            if self.session.wants_read() {
+                if self.reads == READS_PER_TURN {
+                    self.reads = 0;
+                    let _later = self.poll_flush_transport(cx);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                if self.poll_read(cx).is_ready() {
+                    self.reads += 1;
+                    continue;
+                }
+            }
+            if let Step::Wait = self.poll_before_waiting(cx) {
+                self.reads = 0;
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Ready when the session takes another message: its queue is below high water.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while !self.session.is_writable() && self.session.is_open() {
+            self.check_open()?;
+            match self.poll_write(cx) {
+                Poll::Ready(result) => result?,
+                // Part of the queue may have left, which is all that is asked for.
+                Poll::Pending if self.session.is_writable() => break,
+                Poll::Pending => std::task::ready!(self.poll_alarm(cx)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when all that was queued has been handed to the transport and flushed there.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            match self.poll_flush_transport(cx) {
+                Poll::Ready(result) => return Poll::Ready(result),
+                Poll::Pending => std::task::ready!(self.poll_alarm(cx)),
+            }
+            self.check_open()?;
+        }
+    }
+
+    /// Makes sure that what is queued next finds memory of the pool.
+    pub(crate) fn prepare_queue(&mut self) {
+        let queue = self.session.transmit();
+        if queue.is_empty() && !queue.is_releasable() {
+            queue.adopt(read_budget::take(read_budget::CORK));
+        }
+    }
+
+    /// An error once nothing can be sent any more because the connection has ended.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if let Some(error) = &self.write_error {
+            return Err(Error::Transport(copy_transport_error(error)));
+        }
+        match self.session.outcome() {
+            Some(outcome) => Err(Error::ended(outcome)),
+            None => Ok(()),
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let wanted = self.session.read_size();
+        let buffer = self.session.read_buffer();
+        let max = read_budget::prepare(buffer, wanted);
+        match std::task::ready!(self.transport.poll_read(cx, buffer, max)) {
+            Ok(0) => self.session.receive_eof(),
+            Ok(_) => {}
+            Err(error) => self.session.receive_error(self.transport.classify(error)),
+        }
+        Poll::Ready(())
+    }
+
+    /// Hands the whole queue to the transport.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(error) = &self.write_error {
+            return Poll::Ready(Err(Error::Transport(copy_transport_error(error))));
+        }
+        let queue = self.session.transmit();
+        let mut result = Poll::Ready(Ok(()));
+        while !queue.is_empty() {
+            match self.transport.poll_write(cx, queue) {
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    self.written += written as u64;
+                    self.needs_flush = true;
+                }
+                Poll::Ready(Ok(_)) => result = Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Err(error)) => result = Poll::Ready(Err(error)),
+                Poll::Pending => result = Poll::Pending,
+            }
+            if !matches!(result, Poll::Ready(Ok(()))) {
+                break;
+            }
+        }
+        if let Some(outbox) = &mut self.outbox {
+            outbox.acknowledge(self.written);
+        }
+        result.map_err(|error| self.write_failed(error))
+    }
+
+    /// Hands the queue to the transport and makes the transport send it.
+    fn poll_flush_transport(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        std::task::ready!(self.poll_write(cx))?;
+        if self.needs_flush {
+            if let Err(error) = std::task::ready!(self.transport.poll_flush(cx)) {
+                return Poll::Ready(Err(self.write_failed(error)));
+            }
+            self.needs_flush = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn write_failed(&mut self, error: io::Error) -> Error {
+        let error = self.transport.classify(error);
+        let copy = copy_transport_error(&error);
+        self.write_error = Some(Box::new(error));
+        Error::Transport(copy)
+    }
+
+    /// Everything that was put off until there is nothing to read.
+    fn poll_before_waiting(&mut self, cx: &mut Context<'_>) -> Step {
+        let was_writable = self.session.is_writable();
+        let flushed = self.poll_flush_transport(cx);
+        if let Some(error) = self.write_error.take() {
+            // Everything that arrived has been delivered: now the failure counts.
+            self.session.receive_error(*error);
+            return Step::Progress;
+        }
+        if flushed.is_ready() && self.session.wants_shutdown() {
+            match self.transport.poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.session.handle_shutdown();
+                    return Step::Progress;
+                }
+                Poll::Ready(Err(error)) => {
+                    self.session.receive_error(self.transport.classify(error));
+                    return Step::Progress;
+                }
+                Poll::Pending => {}
+            }
+        }
+        if !was_writable && self.session.is_writable() && self.outbox.is_some() {
+            return Step::Progress;
+        }
+        if self.poll_alarm(cx).is_ready() {
+            return Step::Progress;
+        }
+        read_budget::release(self.session.read_buffer());
+        let queue = self.session.transmit();
+        if queue.is_releasable() {
+            read_budget::give(queue.release());
+        }
+        Step::Wait
+    }
+
+    /// Ready when a deadline passed and the session has dealt with it.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.runtime.now();
+        let Some(deadline) = self.session.poll_timeout(now) else {
+            return Poll::Pending;
+        };
+        if deadline <= now {
+            self.session.handle_timeout(now);
+            return Poll::Ready(());
+        }
+        self.alarm.poll(cx, &self.runtime, now, deadline)
+    }
+
+    /// Takes what other tasks want to send, while there is room.
+    fn poll_outbox(&mut self, cx: &mut Context<'_>) {
+        if let Some(outbox) = &mut self.outbox {
+            outbox.poll_drain(cx, &mut self.session, self.written);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.outbox = None;
+        self.alarm = Alarm { timer: None, at: None, waker: None };
+        *self.session.read_buffer() = Default::default();
+    }
+}
+
+/// The one timer of a connection. It is moved only when the deadline came nearer or it fired: a
+/// deadline that moves away with every message costs nothing.
+struct Alarm<R: Runtime> {
+    timer: Option<R::Timer>,
+    at: Option<Instant>,
+    /// Who is woken when it fires.
+    waker: Option<Waker>,
+}
+
+impl<R: Runtime> Alarm<R> {
+    /// Ready when the timer fired, which may be before `deadline`: look at the clock again.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        runtime: &R,
+        now: Instant,
+        deadline: Instant,
+    ) -> Poll<()> {
+        let stands = self.at.is_some_and(|at| now < at && at <= deadline);
+        if stands && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if !stands {
+                    timer.reset(deadline);
+                    self.at = Some(deadline);
+                }
+                timer
+            }
+            None => {
+                self.at = Some(deadline);
+                self.timer.insert(runtime.timer(deadline))
+            }
+        };
+        if timer.poll_expired(cx).is_ready() {
+            self.at = None;
+            return Poll::Ready(());
+        }
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,139 @@
+//! A transport in memory, for tests and examples.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, BufMut, BytesMut};
+
+use crate::{Transport, read_budget};
+
+/// One end of a connection in memory; made by [`duplex`].
+///
+/// It behaves like a TCP stream: each direction holds a bounded number of bytes, a shutdown is seen
+/// by the other end as the end of its input, and dropping an end breaks both directions.
+pub struct Duplex {
+    incoming: Arc<Direction>,
+    outgoing: Arc<Direction>,
+}
+
+/// Makes a connection in memory whose two directions hold up to `capacity` bytes each.
+///
+/// ```
+/// # use ws_io::{Transport, duplex};
+/// let (left, right) = duplex(4096);
+/// assert_eq!((left.name(), right.name()), ("duplex", "duplex"));
+/// ```
+#[must_use]
+pub fn duplex(capacity: usize) -> (Duplex, Duplex) {
+    let direction = || Arc::new(Direction { capacity, state: Mutex::default() });
+    let (there, back) = (direction(), direction());
+    let left = Duplex { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };
+    (left, Duplex { incoming: there, outgoing: back })
+}
+
+impl Transport for Duplex {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.incoming.lock();
+        if state.bytes.is_empty() {
+            return if state.broken {
+                Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+            } else if state.ended {
+                Poll::Ready(Ok(0))
+            } else {
+                state.reader = Some(cx.waker().clone());
+                Poll::Pending
+            };
+        }
+        let count = max.min(state.bytes.len());
+        buf.put((&mut state.bytes).take(count));
+        // An idle connection in memory holds no buffer either.
+        read_budget::release(&mut state.bytes);
+        wake(state.writer.take());
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let mut state = self.outgoing.lock();
+        if state.broken || state.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let count = buf.remaining().min(self.outgoing.capacity.saturating_sub(state.bytes.len()));
+        if count == 0 {
+            state.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        read_budget::prepare(&mut state.bytes, count);
+        state.bytes.put(buf.take(count));
+        wake(state.reader.take());
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.outgoing.lock();
+        state.ended = true;
+        wake(state.reader.take());
+        Poll::Ready(Ok(()))
+    }
+
+    fn name(&self) -> &'static str {
+        "duplex"
+    }
+}
+
+impl Drop for Duplex {
+    fn drop(&mut self) {
+        {
+            let mut state = self.outgoing.lock();
+            state.broken |= !state.ended;
+            wake(state.reader.take());
+        }
+        let mut state = self.incoming.lock();
+        state.broken = true;
+        wake(state.writer.take());
+    }
+}
+
+impl fmt::Debug for Duplex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Duplex").field("capacity", &self.outgoing.capacity).finish_non_exhaustive()
+    }
+}
+
+struct Direction {
+    capacity: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: BytesMut,
+    /// The writer has shut down: what is left can be read, then comes the end.
+    ended: bool,
+    /// One of the ends is gone.
+    broken: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+impl Direction {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,124 @@
+//! Any stream of the `futures` ecosystem (async-std, smol, your own) as a transport.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use crate::Transport;
+
+/// A [`Transport`] over an `AsyncRead + AsyncWrite` stream of `futures-io`.
+///
+/// These traits read into initialised memory only, so a read goes through a buffer of the thread
+/// (64 KiB) and what arrived is copied from there.
+pub struct FuturesIo<S> {
+    stream: S,
+    name: &'static str,
+    peer_addr: Option<SocketAddr>,
+}
+
+impl<S> FuturesIo<S> {
+    /// Wraps `stream`; `name` stands in error messages and logs.
+    pub fn new(stream: S, name: &'static str) -> Self {
+        Self { stream, name, peer_addr: None }
+    }
+
+    /// Tells the address of the peer, which the stream's traits cannot be asked for.
+    #[must_use]
+    pub fn with_peer_addr(mut self, peer_addr: Option<SocketAddr>) -> Self {
+        self.peer_addr = peer_addr;
+        self
+    }
+
+    /// The stream inside.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// The stream inside, for options such as `TCP_NODELAY`.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Unwraps the stream.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo<S> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        // Taken out for the call, so that a stream that is itself built on a `FuturesIo` works.
+        let mut scratch = SCRATCH.take();
+        if scratch.is_empty() {
+            scratch.resize(SCRATCH_SIZE, 0);
+        }
+        let room = max.min(scratch.len());
+        let (front, _) = scratch.split_at_mut(room);
+        let read = Pin::new(&mut self.stream).poll_read(cx, front);
+        let read = read.map_ok(|read| {
+            let arrived = front.get(..read).unwrap_or(front);
+            buf.extend_from_slice(arrived);
+            arrived.len()
+        });
+        SCRATCH.set(scratch);
+        read
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let count = buf.chunks_vectored(&mut slices);
+        let stream = Pin::new(&mut self.stream);
+        let written = match &slices {
+            [only, ..] if count == 1 => stream.poll_write(cx, only),
+            slices => stream.poll_write_vectored(cx, slices.get(..count).unwrap_or(slices)),
+        };
+        let written = std::task::ready!(written)?;
+        buf.advance(written.min(buf.remaining()));
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer_addr
+    }
+}
+
+impl<S> fmt::Debug for FuturesIo<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FuturesIo")
+            .field("name", &self.name)
+            .field("peer_addr", &self.peer_addr)
+            .finish_non_exhaustive()
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+const SCRATCH_SIZE: usize = 64 * 1024;
+
+/// Slices per vectored write; more chunks wait for the next one.
+const MAX_SLICES: usize = 64;

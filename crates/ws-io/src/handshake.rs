@@ -1,0 +1,118 @@
+//! What both ends of a handshake need of a transport: reading and writing under one deadline.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf as _, BytesMut};
+use ws_session::{Session, TransportError};
+
+use crate::connection::Connection;
+use crate::read_budget;
+use crate::{Error, Runtime, Timer, Transport, UpgradeInfo, WebSocket};
+
+pub(crate) struct Wire<T, R: Runtime> {
+    pub(crate) transport: T,
+    pub(crate) buffer: BytesMut,
+    runtime: R,
+    timer: R::Timer,
+    /// When the handshake has to be over.
+    deadline: Instant,
+}
+
+impl<T: Transport, R: Runtime> Wire<T, R> {
+    pub(crate) fn new(transport: T, runtime: R, timeout: Duration) -> Self {
+        let deadline = after(runtime.now(), timeout);
+        let timer = runtime.timer(deadline);
+        Self { transport, buffer: BytesMut::new(), runtime, timer, deadline }
+    }
+
+    /// Reads into the buffer, waiting no longer than `patience`; false at the end of the input.
+    pub(crate) async fn read(&mut self, patience: Duration) -> Result<bool, Error> {
+        self.timer.reset(self.deadline.min(after(self.runtime.now(), patience)));
+        let max = read_budget::prepare(&mut self.buffer, HEAD_READ);
+        let read = poll_fn(|cx| {
+            if let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.buffer, max) {
+                return Poll::Ready(Ok(read));
+            }
+            self.poll_timeout(cx)
+        });
+        let read = read.await?.map_err(|error| self.failed(error))?;
+        Ok(read > 0)
+    }
+
+    /// Writes and flushes all of `bytes`.
+    pub(crate) async fn write(&mut self, mut bytes: BytesMut) -> Result<(), Error> {
+        self.timer.reset(self.deadline);
+        let written = poll_fn(|cx| match self.poll_write(cx, &mut bytes) {
+            Poll::Ready(result) => Poll::Ready(Ok(result)),
+            Poll::Pending => self.poll_timeout(cx),
+        });
+        written.await?.map_err(|error| self.failed(error))
+    }
+
+    /// Ends our direction and reads what the peer still sends, so that unread input does not
+    /// destroy our last words on their way; for a second at most.
+    pub(crate) async fn hang_up(mut self) {
+        self.deadline = after(self.runtime.now(), LINGER);
+        self.timer.reset(self.deadline);
+        let shut_down = poll_fn(|cx| match self.transport.poll_shutdown(cx) {
+            Poll::Ready(result) => Poll::Ready(Ok(result)),
+            Poll::Pending => self.poll_timeout(cx),
+        });
+        if !matches!(shut_down.await, Ok(Ok(()))) {
+            return;
+        }
+        let mut drained = 0;
+        while drained < MAX_DRAIN && matches!(self.read(LINGER).await, Ok(true)) {
+            drained += self.buffer.len();
+            self.buffer.clear();
+        }
+    }
+
+    /// The deadline for the last words after a handshake that took too long.
+    pub(crate) fn extend(&mut self) {
+        self.deadline = after(self.runtime.now(), LINGER);
+    }
+
+    /// The bytes behind the handshake, which belong to the session.
+    pub(crate) fn take_leftover(&mut self) -> BytesMut {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        read_budget::release(&mut buffer);
+        buffer
+    }
+
+    pub(crate) fn open(self, session: Session, info: UpgradeInfo) -> WebSocket<T, R> {
+        let connection = Connection::new(self.transport, self.runtime, session);
+        WebSocket::new(connection.with_timer(self.timer), info)
+    }
+
+    pub(crate) fn failed(&self, error: io::Error) -> Error {
+        Error::Transport(self.transport.classify(error))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Poll<io::Result<()>> {
+        while bytes.has_remaining() {
+            if ready!(self.transport.poll_write(cx, bytes))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+        }
+        self.transport.poll_flush(cx)
+    }
+
+    fn poll_timeout<P>(&mut self, cx: &mut Context<'_>) -> Poll<Result<P, Error>> {
+        self.timer.poll_expired(cx).map(|()| Err(Error::Transport(TransportError::Timeout)))
+    }
+}
+
+/// `now` plus `duration`, which may be as long as a caller likes.
+fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()))
+}
+
+/// What a read of a handshake offers: nearly every request and response fits.
+const HEAD_READ: usize = 4 * 1024;
+/// How long, and for how many bytes, a refused peer is listened to.
+const LINGER: Duration = Duration::from_secs(1);
+const MAX_DRAIN: usize = 256 * 1024;

@@ -1,0 +1,206 @@
+//! The server's handshake over HTTP/1.1 (RFC 6455 §4.2).
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use ws_h1_upgrade::{HandshakeLimits, ServerHandshake, Upgrade};
+use ws_handshake::{HandshakeError, Refusal, Request, SubprotocolPolicy};
+use ws_session::TransportError;
+
+use crate::handshake::Wire;
+use crate::{AcceptOptions, Error, Runtime, Transport, UpgradeInfo, WebSocket};
+
+/// Takes a connection in: reads the request, judges it by `options` and answers.
+///
+/// # Errors
+///
+/// Why there is no connection; the client has been told. See [`Incoming`] to look at the request
+/// before deciding.
+pub async fn accept<T: Transport, R: Runtime>(
+    transport: T,
+    runtime: R,
+    options: impl Into<Arc<AcceptOptions>>,
+) -> Result<WebSocket<T, R>, Error> {
+    receive(transport, runtime, options).await?.accept().await
+}
+
+/// Reads and validates a client's request, and leaves the answer to the caller.
+///
+/// # Errors
+///
+/// The request is not a valid handshake, which the client has been told, or did not come in time.
+pub async fn receive<T: Transport, R: Runtime>(
+    transport: T,
+    runtime: R,
+    options: impl Into<Arc<AcceptOptions>>,
+) -> Result<Incoming<T, R>, Error> {
+    let options = options.into();
+    let mut wire = Wire::new(transport, runtime, options.handshake_timeout);
+    let limits = HandshakeLimits {
+        max_handshake_size: options.max_handshake_size,
+        max_headers: options.max_headers,
+        ..HandshakeLimits::default()
+    };
+    // Whoever reads the request chooses the subprotocol, when it is to be answered.
+    let mut handshake = ServerHandshake::new(SubprotocolPolicy::None, limits);
+    loop {
+        match wire.read(options.silence_timeout).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Error::Transport(TransportError::Closed)),
+            Err(error) => {
+                if matches!(error, Error::Transport(TransportError::Timeout)) {
+                    wire.extend();
+                    refuse(wire, &Refusal::fixed(408, &[])).await?;
+                }
+                return Err(error);
+            }
+        }
+        match handshake.receive(&mut wire.buffer) {
+            Ok(None) => {}
+            Ok(Some(mut upgrade)) => {
+                upgrade.request.secure = options.secure;
+                return Ok(Incoming { wire, options, upgrade, choice: None, headers: Vec::new() });
+            }
+            Err(error) => {
+                refuse(wire, &error.refusal()).await?;
+                return Err(Error::from(error));
+            }
+        }
+    }
+}
+
+/// A client's valid request, waiting for an answer; made by [`receive`].
+///
+/// Take as long as the handshake timeout allows to decide, with any `await` in between. Dropping it
+/// drops the transport without an answer.
+///
+/// ```
+/// # use ws_io::{AcceptOptions, Error, Incoming, Refusal, Runtime, Transport, WebSocket, receive};
+/// # async fn is_member<T, R: Runtime>(_: &Incoming<T, R>) -> bool { true }
+/// async fn members_only<T: Transport, R: Runtime>(
+///     transport: T,
+///     runtime: R,
+/// ) -> Result<Option<WebSocket<T, R>>, Error> {
+///     let incoming = receive(transport, runtime, AcceptOptions::default()).await?;
+///     if !is_member(&incoming).await {
+///         incoming.refuse(Refusal::new(401)?).await?;
+///         return Ok(None);
+///     }
+///     Ok(Some(incoming.accept().await?))
+/// }
+/// ```
+pub struct Incoming<T, R: Runtime> {
+    wire: Wire<T, R>,
+    options: Arc<AcceptOptions>,
+    upgrade: Upgrade,
+    /// The subprotocol, once the caller chose: `Some(None)` is none.
+    choice: Option<Option<String>>,
+    headers: Vec<(String, String)>,
+}
+
+impl<T: Transport, R: Runtime> Incoming<T, R> {
+    /// What the client asks for.
+    pub fn request(&self) -> &Request {
+        &self.upgrade.request
+    }
+
+    /// The transport below, for the address of the peer and the like.
+    pub fn transport(&self) -> &T {
+        &self.wire.transport
+    }
+
+    /// Speaks this subprotocol, or none, instead of what [`AcceptOptions::subprotocols`] says. It
+    /// must be one the client offered.
+    #[must_use]
+    pub fn with_subprotocol(mut self, subprotocol: Option<impl Into<String>>) -> Self {
+        self.choice = Some(subprotocol.map(Into::into));
+        self
+    }
+
+    /// Adds a header field to the positive answer, `Set-Cookie` for example.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Accepts, if the options allow it: origin and subprotocol are judged here.
+    ///
+    /// # Errors
+    ///
+    /// The options refuse the request (the client has been told), or the answer could not be
+    /// written.
+    pub async fn accept(mut self) -> Result<WebSocket<T, R>, Error> {
+        let agreed = match self.agree() {
+            Ok(agreed) => agreed,
+            Err(error) => return self.fail(error.into()).await,
+        };
+        self.upgrade.agreement = agreed.agreement.clone();
+        let mut headers = self.options.headers.clone();
+        headers.append(&mut self.headers);
+        let mut answer = BytesMut::new();
+        if let Err(error) = ws_h1_upgrade::accept(&self.upgrade, &headers, &mut answer) {
+            return self.fail(error).await;
+        }
+        self.wire.write(answer).await?;
+        let session = self.options.session(&agreed, self.wire.take_leftover());
+        let Request { path, headers, .. } = self.upgrade.request;
+        let info = UpgradeInfo::new(path)
+            .with_subprotocol(agreed.agreement.subprotocol)
+            .with_headers(headers);
+        Ok(self.wire.open(session, info))
+    }
+
+    /// Refuses with any status from 300 to 599, header fields and body, and closes the transport.
+    ///
+    /// # Errors
+    ///
+    /// The answer could not be written.
+    pub async fn refuse(self, refusal: Refusal) -> Result<(), Error> {
+        refuse(self.wire, &refusal).await
+    }
+
+    fn agree(&self) -> Result<crate::Agreed, HandshakeError> {
+        let request = &self.upgrade.request;
+        match &self.choice {
+            None => self.options.agree(request),
+            Some(subprotocol) => {
+                request.check_origin(&self.options.origin)?;
+                Ok(self.options.agree_on(request, subprotocol.clone()))
+            }
+        }
+    }
+
+    /// Tells the client why not, and the caller.
+    async fn fail<P>(self, error: ws_h1_upgrade::Error) -> Result<P, Error> {
+        refuse(self.wire, &error.refusal()).await?;
+        Err(error.into())
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Incoming<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("transport", &self.wire.transport.name())
+            .field("path", &self.upgrade.request.path)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn refuse<T: Transport, R: Runtime>(
+    mut wire: Wire<T, R>,
+    refusal: &Refusal,
+) -> Result<(), Error> {
+    let mut answer = BytesMut::new();
+    ws_h1_upgrade::refuse(refusal, &mut answer);
+    tracing::debug!(
+        transport = wire.transport.name(),
+        peer = ?wire.transport.peer_addr(),
+        status = refusal.status(),
+        "handshake refused"
+    );
+    wire.write(answer).await?;
+    wire.hang_up().await;
+    Ok(())
+}

@@ -1,0 +1,358 @@
+//! A connection in two halves, one receiving and one sending, for two tasks.
+//!
+//! Both halves lock the one connection for the length of a poll; nothing awaits under the lock. The
+//! transport and the timer know a single waker, which wakes both halves: whichever half moved the
+//! connection last, neither can lose a wake-up to the other.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_sink::Sink;
+use ws_close::CloseCode;
+use ws_frame::{DataKind, Message};
+use ws_session::SendError;
+
+use crate::{Chunk, Error, Runtime, Sender, Transport, WebSocket};
+
+/// The receiving half of a connection; made by [`WebSocket::split`].
+///
+/// **It must be polled for the connection to live**: it also answers pings, keeps the deadlines and
+/// writes what the other half queued. When it is dropped, [`Writer::close`] still ends the
+/// connection in order.
+pub struct Reader<T: Transport, R: Runtime> {
+    half: Half<T, R>,
+}
+
+/// The sending half of a connection; made by [`WebSocket::split`].
+///
+/// Dropping it sends nothing; the other half goes on receiving.
+pub struct Writer<T: Transport, R: Runtime> {
+    half: Half<T, R>,
+}
+
+pub(crate) fn halves<T: Transport, R: Runtime>(
+    websocket: WebSocket<T, R>,
+) -> (Reader<T, R>, Writer<T, R>) {
+    let wakers = Arc::new(Wakers::default());
+    let shared = Arc::new(Shared {
+        state: Mutex::new(State { websocket: Some(websocket), halves: 2 }),
+        waker: Waker::from(Arc::clone(&wakers)),
+        wakers,
+    });
+    let half = |side| Half { shared: Arc::clone(&shared), side };
+    (Reader { half: half(Side::Reader) }, Writer { half: half(Side::Writer) })
+}
+
+impl<T: Transport, R: Runtime> Reader<T, R> {
+    /// Receives the next message; see [`WebSocket::next`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::next`].
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_message)).await
+    }
+
+    /// Receives data as it arrives; see [`WebSocket::next_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::next_chunk`].
+    pub async fn next_chunk(&mut self) -> Option<Result<Chunk, Error>> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_chunk)).await
+    }
+
+    /// A handle for further tasks; see [`WebSocket::sender`].
+    pub fn sender(&mut self, capacity: usize) -> Sender {
+        self.half.with(|websocket| websocket.sender(capacity))
+    }
+
+    /// Puts the halves together again.
+    ///
+    /// # Errors
+    ///
+    /// [`ReuniteError`] gives both back if they are not of one connection.
+    pub fn reunite(self, writer: Writer<T, R>) -> Result<WebSocket<T, R>, ReuniteError<T, R>> {
+        if !Arc::ptr_eq(&self.half.shared, &writer.half.shared) {
+            return Err(ReuniteError { reader: self, writer });
+        }
+        let websocket = self.half.shared.lock().websocket.take();
+        Ok(websocket.expect("both halves live, so nobody reunited them before"))
+    }
+}
+
+impl<T: Transport, R: Runtime> Writer<T, R> {
+    /// Queues a message; see [`WebSocket::feed`]. The reader writes it, at once if it waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
+        self.half.change(|websocket| websocket.start_send(message))
+    }
+
+    /// Queues a message and waits until it was handed to the transport; see [`WebSocket::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn send(&mut self, message: Message) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
+        self.half.with(|websocket| websocket.start_send(message))?;
+        self.flush().await
+    }
+
+    /// Queues a piece of a message; see [`WebSocket::feed_fragment`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed_fragment(
+        &mut self,
+        kind: DataKind,
+        data: Bytes,
+        last: bool,
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
+        self.half.change(|websocket| websocket.start_fragment(kind, data, last))
+    }
+
+    /// Waits until everything queued was handed to the transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::flush`].
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_flush)).await
+    }
+
+    /// Sends a close frame and waits until the connection has ended.
+    ///
+    /// While the reader lives it is the reader that receives the rest and the outcome; without it
+    /// this call does, and discards what arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code or reason that cannot be sent; nothing happened then.
+    pub async fn close(&mut self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
+        match self.half.change(|websocket| websocket.start_close(code, reason)) {
+            Err(Error::Send(error)) if !matches!(error, SendError::Closed) => {
+                return Err(Error::Send(error));
+            }
+            _ => {}
+        }
+        poll_fn(|cx| self.half.poll_end(cx)).await;
+        Ok(())
+    }
+}
+
+impl<T: Transport, R: Runtime> Stream for Reader<T, R> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().half.poll(cx, WebSocket::poll_message)
+    }
+}
+
+/// As the sink of [`WebSocket`].
+impl<T: Transport, R: Runtime> Sink<Message> for Writer<T, R> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().half.poll(cx, WebSocket::poll_ready)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.get_mut().half.change(|websocket| websocket.start_send(message))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().half.poll(cx, WebSocket::poll_flush)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().half.poll(cx, WebSocket::poll_goodbye)
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Reader<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for Writer<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+/// The halves given to [`Reader::reunite`] are of two connections.
+#[non_exhaustive]
+pub struct ReuniteError<T: Transport, R: Runtime> {
+    /// The receiving half, untouched.
+    pub reader: Reader<T, R>,
+    /// The sending half, untouched.
+    pub writer: Writer<T, R>,
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for ReuniteError<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReuniteError").finish_non_exhaustive()
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Display for ReuniteError<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the halves are of two connections")
+    }
+}
+
+impl<T: Transport, R: Runtime> std::error::Error for ReuniteError<T, R> {}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Reader,
+    Writer,
+}
+
+struct Half<T: Transport, R: Runtime> {
+    shared: Arc<Shared<T, R>>,
+    side: Side,
+}
+
+impl<T: Transport, R: Runtime> Half<T, R> {
+    /// Polls the connection with the waker that wakes both halves, of which this one is `cx`.
+    fn poll<P>(
+        &self,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut WebSocket<T, R>, &mut Context<'_>) -> Poll<P>,
+    ) -> Poll<P> {
+        self.shared.wakers.register(self.side, cx.waker());
+        let result = self.with(|ws| poll(ws, &mut Context::from_waker(&self.shared.waker)));
+        if result.is_ready() && self.with(|websocket| websocket.outcome().is_some()) {
+            // The other half may wait for the end.
+            self.shared.wakers.wake_both();
+        }
+        result
+    }
+
+    /// Ready when the connection has ended. Drives it only when there is no other half.
+    fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        self.shared.wakers.register(self.side, cx.waker());
+        let mut state = self.shared.lock();
+        let alone = state.halves == 1;
+        let websocket = state.websocket();
+        if websocket.outcome().is_some() {
+            return Poll::Ready(());
+        }
+        let mut cx = Context::from_waker(&self.shared.waker);
+        if alone {
+            return websocket.poll_end(&mut cx);
+        }
+        // The goodbye leaves even if the reader is busy elsewhere.
+        let _later = websocket.poll_flush(&mut cx);
+        Poll::Pending
+    }
+
+    /// Changes the connection, which the other half has to see.
+    fn change<P>(&self, change: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
+        let result = self.with(change);
+        self.shared.wakers.wake_other(self.side);
+        result
+    }
+
+    fn with<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
+        act(self.shared.lock().websocket())
+    }
+}
+
+impl<T: Transport, R: Runtime> Drop for Half<T, R> {
+    fn drop(&mut self) {
+        self.shared.lock().halves -= 1;
+        self.shared.wakers.wake_other(self.side);
+    }
+}
+
+struct Shared<T: Transport, R: Runtime> {
+    state: Mutex<State<T, R>>,
+    /// `wakers`, as the connection knows it.
+    waker: Waker,
+    wakers: Arc<Wakers>,
+}
+
+struct State<T: Transport, R: Runtime> {
+    /// Gone only once the halves are reunited, and then no half is left to ask for it.
+    websocket: Option<WebSocket<T, R>>,
+    halves: u8,
+}
+
+impl<T: Transport, R: Runtime> Shared<T, R> {
+    fn lock(&self) -> MutexGuard<'_, State<T, R>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Transport, R: Runtime> State<T, R> {
+    fn websocket(&mut self) -> &mut WebSocket<T, R> {
+        self.websocket.as_mut().expect("a half that can be used has not been reunited")
+    }
+}
+
+/// One waker for both halves.
+#[derive(Default)]
+struct Wakers {
+    reader: Mutex<Option<Waker>>,
+    writer: Mutex<Option<Waker>>,
+}
+
+impl Wakers {
+    fn slot(&self, side: Side) -> MutexGuard<'_, Option<Waker>> {
+        match side {
+            Side::Reader => &self.reader,
+            Side::Writer => &self.writer,
+        }
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn register(&self, side: Side, waker: &Waker) {
+        match &mut *self.slot(side) {
+            Some(known) => known.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    fn wake_other(&self, side: Side) {
+        self.wake_one(if side == Side::Reader { Side::Writer } else { Side::Reader });
+    }
+
+    fn wake_both(&self) {
+        self.wake_one(Side::Reader);
+        self.wake_one(Side::Writer);
+    }
+
+    fn wake_one(&self, side: Side) {
+        // Taken out first: a waker may run the task at once, which registers again.
+        let waker = self.slot(side).take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_both();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.wake_both();
+    }
+}

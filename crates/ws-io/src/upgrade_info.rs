@@ -1,0 +1,83 @@
+//! What the opening handshake agreed on and asked for.
+
+use std::fmt;
+
+use ws_handshake::{HeaderFields, Headers};
+
+/// The opening handshake as the connection remembers it: on the server the request, on the client
+/// the response.
+///
+/// [`WebSocket::take_upgrade_info`](crate::WebSocket::take_upgrade_info) frees its memory.
+#[derive(Clone, Default)]
+pub struct UpgradeInfo {
+    path: Box<str>,
+    subprotocol: Option<Box<str>>,
+    headers: HeaderFields,
+}
+
+impl UpgradeInfo {
+    /// Remembers `path` (with its query), no subprotocol and no header field.
+    #[must_use]
+    pub fn new(path: impl Into<Box<str>>) -> Self {
+        Self { path: path.into(), ..Self::default() }
+    }
+
+    /// Remembers the subprotocol that was agreed on.
+    #[must_use]
+    pub fn with_subprotocol(mut self, subprotocol: Option<impl Into<Box<str>>>) -> Self {
+        self.subprotocol = subprotocol.map(Into::into);
+        self
+    }
+
+    /// Remembers the header fields of the other side.
+    #[must_use]
+    pub fn with_headers(mut self, headers: HeaderFields) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    /// The path and query that was asked for, as it stood on the wire.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The subprotocol that was agreed on.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// The header fields of the other side in the order of arrival.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderFields {
+        &self.headers
+    }
+}
+
+impl fmt::Debug for UpgradeInfo {
+    /// Header values may be secrets (cookies, credentials): only the names are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.headers.fields().map(|(name, _)| String::from_utf8_lossy(name));
+        f.debug_struct("UpgradeInfo")
+            .field("path", &self.path)
+            .field("subprotocol", &self.subprotocol)
+            .field("headers", &names.collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_holds_no_header_value() {
+        let headers = HeaderFields::copy_of(&[("Cookie", "secret")]);
+        let info = UpgradeInfo::new("/chat").with_headers(headers).with_subprotocol(Some("v1"));
+        let text = format!("{info:?}");
+        assert!(text.contains("Cookie") && !text.contains("secret"), "{text}");
+        assert_eq!((info.path(), info.subprotocol()), ("/chat", Some("v1")));
+        assert_eq!(info.headers().get("cookie"), Some("secret"));
+    }
+}

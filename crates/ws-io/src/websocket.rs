@@ -1,0 +1,333 @@
+//! The WebSocket connection as its user meets it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use ws_close::{CloseCode, CloseFrame};
+use ws_frame::{DataKind, Message};
+use ws_session::{Event, Failure, Outcome, Session};
+
+use crate::connection::Connection;
+use crate::sender::Outbox;
+use crate::split::{self, Reader, Writer};
+use crate::{Error, Runtime, Sender, Transport, UpgradeInfo};
+
+/// A WebSocket connection over transport `T` on runtime `R`.
+///
+/// **Call [`next`](Self::next) until it returns `None`.** It reads, answers pings, keeps the
+/// deadlines, and writes what [`feed`](Self::feed) queued just before it would wait: a loop of
+/// `next` and `feed` answers a burst of messages with one write. That is the fast loop.
+///
+/// Every future of this type may be dropped at any await without losing a message or a byte; a
+/// dropped [`feed`](Self::feed) or [`send`](Self::send) has either queued its message whole or not
+/// at all.
+pub struct WebSocket<T: Transport, R: Runtime> {
+    connection: Connection<T, R>,
+    info: Option<Box<UpgradeInfo>>,
+    reported: bool,
+}
+
+impl<T: Transport, R: Runtime> WebSocket<T, R> {
+    /// Takes over after a handshake that was done elsewhere: by an HTTP server, or on an HTTP/2 or
+    /// HTTP/3 stream. What arrived behind the handshake belongs into the session
+    /// ([`Session::with_leftover`]).
+    pub fn from_parts(transport: T, runtime: R, session: Session, info: UpgradeInfo) -> Self {
+        Self::new(Connection::new(transport, runtime, session), info)
+    }
+
+    pub(crate) fn new(connection: Connection<T, R>, info: UpgradeInfo) -> Self {
+        Self { connection, info: Some(Box::new(info)), reported: false }
+    }
+
+    /// Receives the next message: text, binary, ping, pong, and the peer's close frame.
+    ///
+    /// Pings are already answered when they show up here. After the peer's close frame `next` ends
+    /// the connection in order and then returns `None`. A failure is returned once, after
+    /// everything that arrived before it and after the goodbye, then `None`.
+    ///
+    /// # Errors
+    ///
+    /// See [`Error`]; `None` without an error before it means an orderly end.
+    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Receives data as it arrives, in pieces, without collecting whole messages: for messages that
+    /// are large or never end. Control frames come in between.
+    ///
+    /// Text pieces are checked as UTF-8 all the same, but may be cut inside a character.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub async fn next_chunk(&mut self) -> Option<Result<Chunk, Error>> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Queues a message; waits only while the queue is above high water.
+    ///
+    /// The queue is written by the next call that waits ([`next`](Self::next)) or flushes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] when the message is refused, otherwise why the connection ended.
+    pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.start_send(message)
+    }
+
+    /// Queues a message and waits until it was handed to the transport.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn send(&mut self, message: Message) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Queues a piece of a message, which becomes a frame of its own; `last` ends the message. Only
+    /// control messages may be sent before that.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_fragment(
+        &mut self,
+        kind: DataKind,
+        data: Bytes,
+        last: bool,
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.start_fragment(kind, data, last)
+    }
+
+    /// Waits until everything queued was handed to the transport.
+    ///
+    /// # Errors
+    ///
+    /// Why the connection ended.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// Says goodbye and sees the connection to its end: sends the close frame behind what is queued,
+    /// waits for the peer's (bounded by the close timeout) and ends the transport. Messages that
+    /// still arrive are discarded; to see them, use [`start_close`](Self::start_close) and go on
+    /// with [`next`](Self::next).
+    ///
+    /// If a goodbye is under way already, waits for its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code or reason that cannot be sent; nothing happened then. How the
+    /// connection ended is not an error but the [`Outcome`].
+    pub async fn close(
+        &mut self,
+        code: CloseCode,
+        reason: impl Into<String>,
+    ) -> Result<&Outcome, Error> {
+        match self.start_close(code, reason) {
+            Ok(()) | Err(Error::Send(ws_session::SendError::Closed)) => {}
+            Err(error @ Error::Send(_)) => return Err(error),
+            Err(_ended) => {}
+        }
+        poll_fn(|cx| self.poll_end(cx)).await;
+        let outcome = self.connection.session.outcome();
+        Ok(outcome.expect("a session that has finished has an outcome"))
+    }
+
+    /// Queues a close frame. Data can no longer be sent; receiving goes on until the peer's answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code or reason that cannot be sent, or when one was queued before.
+    pub fn start_close(&mut self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
+        self.connection.check_open()?;
+        Ok(self.connection.session.close(Some(CloseFrame { code, reason: reason.into() }))?)
+    }
+
+    /// A handle with which other tasks send on this connection, drained by [`next`](Self::next).
+    ///
+    /// The first call makes the queue, with room for `capacity` messages; later calls return
+    /// further handles to the same queue.
+    pub fn sender(&mut self, capacity: usize) -> Sender {
+        self.connection.outbox.get_or_insert_with(|| Box::new(Outbox::new(capacity))).sender()
+    }
+
+    /// Splits into halves that two tasks may use at the same time.
+    pub fn split(self) -> (Reader<T, R>, Writer<T, R>) {
+        split::halves(self)
+    }
+
+    /// Takes the connection apart. The session keeps what it has queued and buffered.
+    pub fn into_parts(self) -> Parts<T, R> {
+        let Connection { transport, runtime, session, .. } = self.connection;
+        Parts { transport, runtime, session, info: self.info.map(|info| *info).unwrap_or_default() }
+    }
+
+    /// How the connection ended; `None` while it has not.
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.connection.session.outcome()
+    }
+
+    /// The subprotocol the handshake agreed on.
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.info.as_deref().and_then(UpgradeInfo::subprotocol)
+    }
+
+    /// What was asked for and agreed on in the handshake; `None` once
+    /// [taken](Self::take_upgrade_info).
+    pub fn upgrade_info(&self) -> Option<&UpgradeInfo> {
+        self.info.as_deref()
+    }
+
+    /// Takes the record of the handshake out, which frees its memory.
+    pub fn take_upgrade_info(&mut self) -> Option<UpgradeInfo> {
+        self.info.take().map(|info| *info)
+    }
+
+    /// The address of the peer, where the transport has one.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.connection.transport.peer_addr()
+    }
+
+    /// The transport below. Reading or writing on it would tear frames apart.
+    pub fn transport(&self) -> &T {
+        &self.connection.transport
+    }
+
+    /// The poll form of [`next`](Self::next). Must be polled again after `Ready`; after `Pending`
+    /// when woken.
+    pub(crate) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            match ready!(self.connection.poll_event(cx, false)) {
+                Some(Event::Message(message)) => return Poll::Ready(Some(Ok(message))),
+                Some(_) => {}
+                None => return Poll::Ready(self.report().map(Err)),
+            }
+        }
+    }
+
+    pub(crate) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Chunk, Error>>> {
+        loop {
+            match ready!(self.connection.poll_event(cx, true)) {
+                Some(Event::Message(message)) => {
+                    return Poll::Ready(Some(Ok(Chunk::Control(message))));
+                }
+                Some(Event::Chunk { kind, data, last }) => {
+                    return Poll::Ready(Some(Ok(Chunk::Data { kind, data, last })));
+                }
+                Some(_) => {}
+                None => return Poll::Ready(self.report().map(Err)),
+            }
+        }
+    }
+
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.connection.poll_ready(cx)
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.connection.poll_flush(cx)
+    }
+
+    pub(crate) fn start_send(&mut self, message: Message) -> Result<(), Error> {
+        self.connection.check_open()?;
+        self.connection.prepare_queue();
+        Ok(self.connection.session.send(message)?)
+    }
+
+    pub(crate) fn start_fragment(
+        &mut self,
+        kind: DataKind,
+        data: Bytes,
+        last: bool,
+    ) -> Result<(), Error> {
+        self.connection.check_open()?;
+        Ok(self.connection.session.send_fragment(kind, data, last)?)
+    }
+
+    /// Drives the connection to its end, discarding what arrives.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while ready!(self.connection.poll_event(cx, true)).is_some() {}
+        self.reported = true;
+        Poll::Ready(())
+    }
+
+    pub(crate) fn is_reported(&self) -> bool {
+        self.reported
+    }
+
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.connection.session.fail(failure);
+    }
+
+    /// The failure that ended the connection, the first time it is asked for.
+    fn report(&mut self) -> Option<Error> {
+        if std::mem::replace(&mut self.reported, true) {
+            return None;
+        }
+        let outcome = self.outcome()?;
+        tracing::debug!(
+            transport = self.connection.transport.name(),
+            cause = outcome.cause.reason(),
+            code = outcome.code.get(),
+            reason = ?outcome.reason,
+            clean = outcome.clean,
+            "connection ended"
+        );
+        Error::of(outcome)
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for WebSocket<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket")
+            .field("transport", &self.connection.transport.name())
+            .field("info", &self.info)
+            .field("outcome", &self.outcome())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`WebSocket::next_chunk`] receives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 knows data and control frames")]
+pub enum Chunk {
+    /// A piece of a text or binary message, `last` when the message ends with it. It may be empty.
+    Data {
+        /// Text or binary: the same for all pieces of a message.
+        kind: DataKind,
+        /// The bytes, unmasked and inflated.
+        data: Bytes,
+        /// Whether the message ends here.
+        last: bool,
+    },
+    /// A ping, a pong or the peer's close frame, which may come between pieces.
+    Control(Message),
+}
+
+/// A connection taken apart by [`WebSocket::into_parts`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<T, R> {
+    /// The transport, as the session left it.
+    pub transport: T,
+    /// The runtime.
+    pub runtime: R,
+    /// The session, with what it has queued ([`Session::transmit`]) and buffered
+    /// ([`Session::read_buffer`]).
+    pub session: Session,
+    /// What the handshake agreed on; empty if it was taken before.
+    pub info: UpgradeInfo,
+}

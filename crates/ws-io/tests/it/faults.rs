@@ -1,0 +1,150 @@
+//! Transports that fail, end or get stuck, at every single call.
+
+use ws_close::CloseCode;
+use ws_frame::Message;
+use ws_io::{Error, Runtime as _, Transport as _, duplex};
+use ws_session::{Cause, TransportError};
+
+use crate::support::{Hostile, Plan, Sim, client, echo, frame, pair, server};
+
+/// A conversation whose server has a transport after `plan`; whether the server's end was clean,
+/// and whether the plan's fault was met at all.
+fn converse(plan: Plan) -> (bool, usize) {
+    let sim = Sim::new();
+    let (left, right) = duplex(200);
+    let mut client = client(&sim, left);
+    let transport = Hostile::new(right, plan);
+    let counts = transport.counts();
+    let mut server = server(&sim, transport);
+    let clean = sim.spawn_collect(async move {
+        let mut errors = 0;
+        while let Some(message) = server.next().await {
+            match message {
+                Ok(message) if message.data_kind().is_some() => {
+                    // A failure met here is told by `next` as well.
+                    let _ = server.send(message).await;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    assert_eq!(error.reason(), "transport_error");
+                    errors += 1;
+                }
+            }
+        }
+        assert!(server.next().await.is_none(), "the end is the end");
+        assert!(server.send(Message::text("late")).await.is_err());
+        let outcome = server.outcome().unwrap();
+        assert_eq!(errors, usize::from(matches!(outcome.cause, Cause::Transport(_))));
+        outcome.clean
+    });
+    let clean = sim.block_on(async {
+        for n in 0..3_u8 {
+            let _ = client.send(Message::binary(vec![n; 100])).await;
+        }
+        for _ in 0..3 {
+            let _ = client.next().await;
+        }
+        let _ = client.close(CloseCode::NORMAL, "").await;
+        drop(client);
+        clean.output().await
+    });
+    let calls = counts.lock().unwrap().calls;
+    (clean, calls)
+}
+
+#[test]
+fn a_failure_at_any_call_ends_the_connection_and_is_told_once() {
+    let (clean, calls) = converse(Plan::default());
+    assert!(clean);
+    for fail_at in 0..calls {
+        let (_, met) = converse(Plan { fail_at: Some(fail_at), ..Plan::default() });
+        assert!(met > fail_at, "the fault at call {fail_at} was not met");
+    }
+}
+
+#[test]
+fn an_end_at_any_call_ends_the_connection() {
+    let (_, calls) = converse(Plan::default());
+    for eof_at in 0..calls {
+        let (_, met) = converse(Plan { eof_at: Some(eof_at), ..Plan::default() });
+        assert!(met > 0);
+    }
+}
+
+#[test]
+fn messages_that_arrived_before_the_failure_are_delivered_first() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    sim.block_on(async {
+        let mut bytes = frame(0x81, b"one");
+        bytes.extend_from_slice(&frame(0x81, b"two"));
+        std::future::poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
+        drop(raw);
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("one"));
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("two"));
+        let error = server.next().await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Transport(TransportError::Closed)), "{error:?}");
+        assert!(server.next().await.is_none());
+    });
+    assert_eq!(server.outcome().unwrap().code, CloseCode::ABNORMAL);
+}
+
+// RFC: WS-7.1.7-01
+#[test]
+fn the_goodbye_to_a_violation_is_written_before_the_violation_is_told() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    let goodbye = sim.spawn_collect(async move {
+        let mut bytes = frame(0x81, b"fine");
+        bytes.extend_from_slice(&frame(0x83, b"no such opcode"));
+        std::future::poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
+        let mut answer = bytes::BytesMut::new();
+        while std::future::poll_fn(|cx| raw.poll_read(cx, &mut answer, 100)).await.unwrap() > 0 {}
+        std::future::poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+        answer
+    });
+    let goodbye = sim.block_on(async {
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("fine"));
+        let error = server.next().await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), "protocol_error");
+        assert!(server.next().await.is_none());
+        goodbye.output().await
+    });
+    assert_eq!((goodbye[0], &goodbye[2..4]), (0x88, &1002_u16.to_be_bytes()[..]));
+}
+
+// RFC: WS-5.5.2-03
+#[test]
+fn ten_pings_at_once_are_answered_by_ten_pongs_in_order() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        for n in 0..10_u8 {
+            client.feed(Message::Ping(vec![n].into())).await.unwrap();
+        }
+        for n in 0..10_u8 {
+            assert_eq!(client.next().await.unwrap().unwrap(), Message::Pong(vec![n].into()));
+        }
+    });
+}
+
+#[test]
+fn a_peer_that_never_reads_is_cut_by_a_deadline() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let plan = Plan { stuck: true, ..Plan::default() };
+    let mut server = server(&sim, Hostile::new(right, plan));
+    let error = sim.block_on(async {
+        loop {
+            if let Err(error) = server.feed(Message::binary(vec![0; 50_000])).await {
+                break error;
+            }
+        }
+    });
+    assert!(!error.reason().is_empty());
+    assert!(sim.elapsed() <= std::time::Duration::from_secs(120), "{:?}", sim.elapsed());
+    drop(left);
+}

@@ -1,0 +1,18 @@
+//! Two ends of a connection in memory, on a virtual clock.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and its numbers are small"
+)]
+
+mod cancel;
+mod driver;
+mod echo;
+mod faults;
+mod handler;
+mod sender;
+mod split;
+mod streaming;
+mod support;
+mod weight;

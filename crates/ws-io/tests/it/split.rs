@@ -1,0 +1,111 @@
+//! One connection, two tasks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ws_close::CloseCode;
+use ws_frame::Message;
+use ws_io::{Runtime as _, duplex};
+
+use crate::support::{Hostile, Plan, Sim, client, echo, pair, server, texts};
+
+#[test]
+fn halves_in_two_tasks_send_and_receive_at_once() {
+    for pending_every in [None, Some(2), Some(3)] {
+        let plan = Plan { read: 7, write: 5, pending_every, ..Plan::default() };
+        let sim = Sim::new();
+        let (left, right) = duplex(50);
+        let client = client(&sim, Hostile::new(left, plan.clone()));
+        let mut server = server(&sim, Hostile::new(right, plan));
+        sim.spawn(async move { echo(&mut server).await.unwrap() });
+        let (mut reader, mut writer) = client.split();
+        sim.spawn(async move {
+            for n in 0..50 {
+                writer.send(Message::text(format!("message {n}"))).await.unwrap();
+            }
+            writer.close(CloseCode::NORMAL, "").await.unwrap();
+        });
+        let received = sim.block_on(async {
+            let mut received = Vec::new();
+            while let Some(message) = reader.next().await {
+                received.push(message.unwrap());
+            }
+            received
+        });
+        let expected: Vec<_> = (0..50).map(|n| format!("message {n}")).collect();
+        assert_eq!(texts(&received), expected);
+    }
+}
+
+#[test]
+fn a_waiting_reader_writes_what_the_writer_feeds() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (mut reader, mut writer) = client.split();
+    let received = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&received);
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    sim.spawn(async move {
+        while let Some(Ok(Message::Text(_))) = server.next().await {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    sim.block_on(async {
+        // The reader waits by now.
+        sim.sleep(Duration::from_secs(1)).await;
+        writer.feed(Message::text("fed, not flushed")).await.unwrap();
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    assert_eq!(received.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_writer_alone_closes_in_order() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (reader, mut writer) = client.split();
+    drop(reader);
+    sim.spawn(async move {
+        let end = writer.close(CloseCode::GOING_AWAY, "tab closed").await;
+        assert!(end.is_ok());
+    });
+    let last = sim.block_on(async {
+        let last = server.next().await.unwrap().unwrap();
+        assert!(server.next().await.is_none());
+        last
+    });
+    assert!(matches!(last, Message::Close(Some(frame)) if frame.reason == "tab closed"));
+    assert!(server.outcome().unwrap().clean);
+}
+
+#[test]
+fn a_writer_waiting_to_close_is_woken_by_the_reader_that_ends_it() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut reader, mut writer) = client.split();
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    sim.block_on(async {
+        sim.sleep(Duration::from_millis(1)).await;
+        writer.close(CloseCode::NORMAL, "").await.unwrap();
+    });
+    assert!(sim.elapsed() < Duration::from_secs(1), "no deadline was needed");
+}
+
+#[test]
+fn halves_of_one_connection_reunite_and_others_do_not() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (reader, writer) = client.split();
+    let (other, _server) = pair(&sim);
+    let (other_reader, other_writer) = other.split();
+    let error = reader.reunite(other_writer).unwrap_err();
+    let mut client = error.reader.reunite(writer).unwrap();
+    drop(other_reader);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        client.send(Message::text("together")).await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("together"));
+    });
+}

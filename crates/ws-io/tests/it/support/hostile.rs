@@ -1,0 +1,128 @@
+//! A transport that does everything a transport may do, at the worst moment.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use ws_io::{Duplex, Transport};
+
+/// What goes wrong; calls of all four kinds are counted together, from 0.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// At most this many bytes per read.
+    pub(crate) read: usize,
+    /// At most this many bytes per write.
+    pub(crate) write: usize,
+    /// One call in `n`, in no regular order, is pending and wakes at once.
+    pub(crate) pending_every: Option<usize>,
+    /// This call and all later ones fail.
+    pub(crate) fail_at: Option<usize>,
+    /// From this call on, reading finds the end.
+    pub(crate) eof_at: Option<usize>,
+    /// Writing is pending for ever.
+    pub(crate) stuck: bool,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            read: usize::MAX,
+            write: usize::MAX,
+            pending_every: None,
+            fail_at: None,
+            eof_at: None,
+            stuck: false,
+        }
+    }
+}
+
+pub(crate) struct Hostile {
+    inner: Duplex,
+    plan: Plan,
+    counts: Arc<Mutex<Counts>>,
+}
+
+/// What was asked of the transport.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) calls: usize,
+    pub(crate) reads: usize,
+    pub(crate) writes: usize,
+    pub(crate) shutdowns: usize,
+}
+
+impl Hostile {
+    pub(crate) fn new(inner: Duplex, plan: Plan) -> Self {
+        Self { inner, plan, counts: Arc::default() }
+    }
+
+    pub(crate) fn counts(&self) -> Arc<Mutex<Counts>> {
+        Arc::clone(&self.counts)
+    }
+
+    /// Counts a call: `Ready(Ok)` when it may go through, with its number.
+    fn call(&self, cx: &Context<'_>, count: impl FnOnce(&mut Counts)) -> Poll<io::Result<usize>> {
+        let mut counts = self.counts.lock().unwrap();
+        let number = counts.calls;
+        counts.calls += 1;
+        if self.plan.fail_at.is_some_and(|at| number >= at) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if self.plan.pending_every.is_some_and(|every| scatter(number) % every == 0) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        count(&mut counts);
+        Poll::Ready(Ok(number))
+    }
+}
+
+impl Transport for Hostile {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let number = std::task::ready!(self.call(cx, |counts| counts.reads += 1))?;
+        if self.plan.eof_at.is_some_and(|at| number >= at) {
+            return Poll::Ready(Ok(0));
+        }
+        self.inner.poll_read(cx, buf, max.min(self.plan.read))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        assert!(buf.has_remaining(), "the driver promised not to write nothing");
+        std::task::ready!(self.call(cx, |counts| counts.writes += 1))?;
+        if self.plan.stuck {
+            return Poll::Pending;
+        }
+        if self.plan.write >= buf.remaining() {
+            return self.inner.poll_write(cx, buf);
+        }
+        let mut part = &buf.chunk()[..self.plan.write.min(buf.chunk().len())];
+        let written = std::task::ready!(self.inner.poll_write(cx, &mut part))?;
+        buf.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.call(cx, |_| ()))?;
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        std::task::ready!(self.call(cx, |counts| counts.shutdowns += 1))?;
+        self.inner.poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        "hostile"
+    }
+}
+
+/// A number that tells nothing of its neighbours, so that no loop of a driver keeps step with it.
+fn scatter(number: usize) -> usize {
+    (number.wrapping_mul(0x9e37_79b9) >> 7) ^ (number.wrapping_mul(0x85eb_ca6b) >> 13)
+}

@@ -1,0 +1,86 @@
+//! What a connection weighs, and that a message costs no allocation.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use allocation_counter::measure;
+use ws_frame::Message;
+use ws_io::duplex;
+
+use crate::support::{Sim, Socket, client, pair, server};
+
+/// Polls once, with nobody to wake.
+fn poll<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// One message there and back.
+fn exchange(client: &mut Socket, server: &mut Socket, message: &Message) {
+    assert!(poll(client.send(message.clone())).is_ready());
+    let Poll::Ready(Some(Ok(received))) = poll(server.next()) else { panic!("no message") };
+    assert!(poll(server.feed(received)).is_ready());
+    assert!(poll(server.next()).is_pending());
+    let Poll::Ready(Some(Ok(received))) = poll(client.next()) else { panic!("no echo") };
+    assert_eq!(received, *message);
+    drop(received);
+    assert!(poll(client.next()).is_pending());
+}
+
+#[test]
+fn the_driver_adds_little_to_its_session() {
+    let driver = size_of::<Socket>() - size_of::<ws_session::Session>();
+    assert!(driver <= 128, "{driver} bytes");
+}
+
+#[test]
+fn an_echoed_small_message_allocates_nothing_in_steady_state() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    for payload in [Message::text("0123456789abcdef"), Message::binary(vec![5; 1000])] {
+        for _ in 0..20 {
+            exchange(&mut client, &mut server, &payload);
+        }
+        let info = measure(|| {
+            for _ in 0..100 {
+                exchange(&mut client, &mut server, &payload);
+            }
+        });
+        assert_eq!(
+            info.count_total,
+            0,
+            "allocations for 100 echoes of {}",
+            payload.payload().len()
+        );
+    }
+}
+
+#[test]
+fn ten_thousand_idle_connections_hold_no_buffers() {
+    const COUNT: usize = 10_000;
+    let sim = Sim::new();
+    let message = Message::binary(vec![5; 1024]);
+    // The first connection fills the pool, which is not a connection's.
+    let (mut first_client, mut first_server) = pair(&sim);
+    exchange(&mut first_client, &mut first_server, &message);
+    let mut servers = Vec::with_capacity(COUNT);
+    let mut clients = Vec::with_capacity(COUNT);
+    let bare = measure(|| {
+        let pipes: Vec<_> = (0..COUNT).map(|_| duplex(64 * 1024)).collect();
+        std::hint::black_box(&pipes);
+        std::mem::forget(pipes);
+    });
+    let info = measure(|| {
+        for _ in 0..COUNT {
+            let (left, right) = duplex(64 * 1024);
+            let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+            exchange(&mut client, &mut server, &message);
+            clients.push(client);
+            servers.push(server);
+        }
+    });
+    let both_ends = (info.bytes_current - bare.bytes_current) as usize / COUNT;
+    let held = both_ends / 2 + size_of::<Socket>();
+    println!("{held} bytes per idle connection, {} on the heap", both_ends / 2);
+    assert!(held <= 960, "{held} bytes per idle connection, {} on the heap", both_ends / 2);
+}
