@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def server_context(authority_file, protocols=()):
-    """A TLS context for a server; the authority to trust is written to `authority_file`."""
+def server_chain(authority_file):
+    """A PEM file with a server certificate and its key; the authority goes to `authority_file`."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign("peer authority", authority_key, None, authority_key, authority=True)
     key = ec.generate_private_key(ec.SECP256R1())
@@ -21,7 +21,6 @@ def server_context(authority_file, protocols=()):
     pem = serialization.Encoding.PEM
     with open(authority_file, "wb") as out:
         out.write(authority.public_bytes(pem))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.NamedTemporaryFile(delete=False) as chain:
         chain.write(certificate.public_bytes(pem))
         chain.write(
@@ -29,8 +28,15 @@ def server_context(authority_file, protocols=()):
                 pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-    context.load_cert_chain(chain.name)
-    os.unlink(chain.name)
+    return chain.name
+
+
+def server_context(authority_file, protocols=()):
+    """A TLS context for a server; the authority to trust is written to `authority_file`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    chain = server_chain(authority_file)
+    context.load_cert_chain(chain)
+    os.unlink(chain)
     if protocols:
         context.set_alpn_protocols(list(protocols))
     return context
