@@ -9,6 +9,7 @@ use bytes::Bytes;
 use h3::error::Code;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, StatusCode};
+use ws_h3_upgrade::ConnectRequest;
 
 use crate::error::Error;
 use crate::link::{Guard, Link, Parting};
@@ -48,6 +49,12 @@ impl WebSocketRequest {
     #[must_use]
     pub fn head(&self) -> &http::Request<()> {
         &self.open.head
+    }
+
+    /// The same for [`ws_h3_upgrade::validate_request`].
+    #[must_use]
+    pub fn connect_request(&self) -> ConnectRequest<'_, HeaderMap> {
+        ConnectRequest::from_http(&self.open.head, Some("websocket"))
     }
 
     /// The address the request came from.

@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h3::error::Code;
 use ws_io::Transport;
-use ws_session::TransportError;
 
 use crate::error::Error;
 use crate::link::{Guard, Link, Parting};
@@ -116,6 +115,10 @@ impl Transport for H3Stream {
                     let error = self.link.violate(Code::H3_FRAME_ERROR, what);
                     return Poll::Ready(Err(error.into()));
                 }
+                // What failed before is not read again.
+                Err(quinn::ReadError::ClosedStream) => {
+                    return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+                }
                 Err(error) => return Poll::Ready(Err(self.lost(error.into()))),
             }
         }
@@ -151,14 +154,6 @@ impl Transport for H3Stream {
 
     fn peer_addr(&self) -> Option<SocketAddr> {
         Some(self.link.connection.remote_address())
-    }
-
-    fn classify(&self, error: io::Error) -> TransportError {
-        let ours = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-        match ours.and_then(Error::tls_alert) {
-            Some(alert) => TransportError::TlsAlert(alert),
-            None => TransportError::from(error),
-        }
     }
 }
 

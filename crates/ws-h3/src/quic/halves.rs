@@ -121,8 +121,17 @@ pub(crate) struct Inbound {
     /// What was taken from QUIC and is not yet parsed: at most one batch.
     current: Bytes,
     waiting: VecDeque<Bytes>,
-    /// Ended, reset by the peer or stopped by us.
-    closed: bool,
+    end: End,
+}
+
+/// How far a receiving direction has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Open,
+    /// The peer ended it in order.
+    Finished,
+    /// Reset by the peer, stopped by us, or lost with the connection.
+    Broken,
 }
 
 impl Inbound {
@@ -132,7 +141,7 @@ impl Inbound {
             frames: FrameReader::new(),
             current: Bytes::new(),
             waiting: VecDeque::new(),
-            closed: false,
+            end: End::Open,
         }
     }
 
@@ -166,10 +175,13 @@ impl Inbound {
         }
     }
 
-    /// Reads a batch from QUIC once all that was read is parsed; false at the stream's end.
+    /// Reads a batch from QUIC once all that was read is parsed; false at the stream's end,
+    /// [`ReadError::ClosedStream`] after a failure.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ReadError>> {
-        if self.closed {
-            return Poll::Ready(Ok(false));
+        match self.end {
+            End::Open => {}
+            End::Finished => return Poll::Ready(Ok(false)),
+            End::Broken => return Poll::Ready(Err(ReadError::ClosedStream)),
         }
         // An empty buffer may still hold on to the packet it was cut from.
         self.current = Bytes::new();
@@ -189,11 +201,11 @@ impl Inbound {
                 Poll::Ready(Ok(true))
             }
             Ok(None) => {
-                self.closed = true;
+                self.end = End::Finished;
                 Poll::Ready(Ok(false))
             }
             Err(error) => {
-                self.closed = true;
+                self.end = End::Broken;
                 Poll::Ready(Err(error))
             }
         }
@@ -208,8 +220,8 @@ impl Inbound {
     pub(crate) fn stop(&mut self, code: Code) {
         self.current = Bytes::new();
         self.waiting = VecDeque::new();
-        if !self.closed {
-            self.closed = true;
+        if self.end == End::Open {
+            self.end = End::Broken;
             // A stream that has ended needs no stop.
             drop(self.stream.stop(to_varint(code)));
         }

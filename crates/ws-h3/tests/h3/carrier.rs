@@ -255,6 +255,8 @@ async fn a_lost_connection_is_an_aborted_stream() {
     let error = soon(read(&mut stream, &mut BytesMut::new())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
     assert_eq!(stream.classify(error).reason(), "closed");
+    let error = soon(read(&mut stream, &mut BytesMut::new())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConnected, "it does not turn into an end");
     let error = soon(client.connect(request("/echo"))).await.unwrap_err();
     assert_eq!(error.reason(), "closed");
 }
