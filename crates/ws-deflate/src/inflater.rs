@@ -53,7 +53,7 @@ impl Inflater {
     ///
     /// All of `input` is used up and all it yields is written, unless that would break one of
     /// `limits`; they count for the message, however it is cut. `out` grows in steps of at most
-    /// 16 KiB, by doubling while that stays below the limit, and its capacity never exceeds what
+    /// 64 KiB, by doubling while that stays below the limit, and its capacity never exceeds what
     /// it held before the message and the limit by more than 64 KiB.
     ///
     /// # Errors
@@ -71,7 +71,10 @@ impl Inflater {
         }
         // The last bytes go in by themselves, for `finish` to know whether they bore fruit.
         let (body, end) = input.split_at(input.len().saturating_sub(END));
-        let inflated = self.feed(body, out, limits).and_then(|()| self.feed(end, out, limits));
+        let mut room = Room::new(out);
+        let inflated =
+            self.feed(body, &mut room, limits).and_then(|()| self.feed(end, &mut room, limits));
+        room.tell(&mut self.history);
         inflated.inspect_err(|error| self.fail(error))
     }
 
@@ -125,18 +128,16 @@ impl Inflater {
     fn feed(
         &mut self,
         input: &[u8],
-        out: &mut BytesMut,
+        room: &mut Room<'_>,
         limits: &InflateLimits,
     ) -> Result<(), Error> {
         if input.is_empty() {
             return Ok(());
         }
         let before = self.message.produced;
-        let mut room = Room::new(out);
-        let fed = self.feed_into(input, &mut room, limits);
-        room.tell(&mut self.history);
+        self.feed_into(input, room, limits)?;
         self.message.note(input.len(), self.message.produced > before);
-        fed
+        Ok(())
     }
 
     fn feed_into(
@@ -145,7 +146,8 @@ impl Inflater {
         room: &mut Room<'_>,
         limits: &InflateLimits,
     ) -> Result<(), Error> {
-        let mut step = self.guess.max(input.len().saturating_mul(4)).saturating_add(64);
+        let expected = self.guess.saturating_sub(as_len(self.message.produced));
+        let mut step = expected.max(input.len().saturating_mul(4)).saturating_add(64);
         loop {
             if self.context.as_ref().is_some_and(|context| context.ended) {
                 if input.is_empty() {

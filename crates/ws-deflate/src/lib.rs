@@ -33,6 +33,37 @@
 //! }
 //! # Ok::<(), ws_deflate::Error>(())
 //! ```
+//!
+//! # What it costs
+//!
+//! Contexts are made on first use. With context takeover a direction keeps its context between
+//! messages; after [`Deflater::release`] and [`Inflater::release`], for instance when a connection
+//! falls idle, only the decompressor's window of history is left, and takeover still works. Without
+//! takeover contexts come from a small pool of the thread's, and an idle connection holds nothing
+//! on the heap and 440 bytes inline. Counted by the allocator, after 64 KiB of messages:
+//!
+//! | window bits | compressor | decompressor | both released |
+//! |---|---|---|---|
+//! | 9 | 245 KiB | 47 KiB | 0.5 KiB |
+//! | 10 | 247 KiB | 47 KiB | 1 KiB |
+//! | 11 | 251 KiB | 48 KiB | 2 KiB |
+//! | 12 | 259 KiB | 50 KiB | 4 KiB |
+//! | 13 | 275 KiB | 54 KiB | 8 KiB |
+//! | 14 | 307 KiB | 62 KiB | 16 KiB |
+//! | 15 | 371 KiB | 78 KiB | 32 KiB |
+//!
+//! # What a peer cannot do
+//!
+//! Make it hold more than [`InflateLimits`] and 64 KiB; make it spend more than linear time on what
+//! it sent; pass a truncated message for a whole one; or get a different result by cutting the
+//! same bytes differently. Compressing secrets next to text an attacker chooses leaks them by size
+//! (RFC 7692 §8): send such messages uncompressed.
+//!
+//! # The backend
+//!
+//! flate2 is used with zlib-rs, which honours windows of 9 to 15 bits and takes a dictionary at any
+//! time. Cargo unifies features: when another crate of a build turns on a C backend of flate2, that
+//! one is used here too. The tests of this crate notice one that would not do.
 
 mod config;
 mod deflater;

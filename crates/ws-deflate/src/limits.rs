@@ -1,6 +1,6 @@
 //! What an [`Inflater`](crate::Inflater) may spend on one message.
 
-/// Limits on one inflated message; checked while inflating, between steps of at most 16 KiB.
+/// Limits on one inflated message; checked while inflating, between steps of at most 64 KiB.
 ///
 /// There is no "off": a zero means zero. To lift a cap, raise it.
 ///

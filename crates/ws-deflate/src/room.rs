@@ -22,16 +22,23 @@ impl<'a> Room<'a> {
     ///
     /// Doubling the buffer must not carry it far beyond the limit, so the last growth is exact.
     pub(crate) fn make(&mut self, step: usize, most: usize) -> &mut [u8] {
-        let most = self.filled.saturating_add(most);
+        let end = self.filled + step;
+        if end > self.out.len() {
+            self.grow(end, self.filled.saturating_add(most));
+        }
+        let (_, room) = self.out.split_at_mut(self.filled);
+        room.split_at_mut(step).0
+    }
+
+    fn grow(&mut self, end: usize, most: usize) {
         let capacity = self.out.capacity();
-        if self.filled + step > capacity && capacity.saturating_mul(2) > most {
+        if end > capacity && capacity.saturating_mul(2) > most {
             self.out.truncate(self.filled);
             let mut exact = BytesMut::with_capacity(most);
             exact.extend_from_slice(self.out);
             *self.out = exact;
         }
-        self.out.resize(self.filled + step, 0);
-        self.out.split_at_mut(self.filled).1
+        self.out.resize(end, 0);
     }
 
     pub(crate) fn advance(&mut self, produced: usize) {

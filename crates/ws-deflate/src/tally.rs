@@ -75,7 +75,7 @@ fn to_next_step(at: u64) -> usize {
 }
 
 /// The distance between checks: also the largest single growth of the output.
-const STEP: u64 = 16 * 1024;
+const STEP: u64 = 64 * 1024;
 /// Compressed bytes that need not yield anything.
 const FRUITLESS: u64 = 64 * 1024;
 /// Further ones for each byte of output. Seven are common where every byte is flushed.
