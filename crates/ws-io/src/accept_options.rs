@@ -105,6 +105,12 @@ impl AcceptOptions {
     #[must_use]
     pub fn session(&self, agreed: &Agreed, leftover: BytesMut) -> Session {
         let session = Session::server(Arc::clone(&self.session)).with_leftover(leftover);
-        agreed.equip(session)
+        #[cfg(feature = "deflate")]
+        if let (Some(params), Some(config)) = (agreed.deflate, &self.deflate) {
+            return session.with_deflate(params, config);
+        }
+        #[cfg(not(feature = "deflate"))]
+        let _ = agreed;
+        session
     }
 }

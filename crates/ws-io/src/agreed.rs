@@ -1,7 +1,6 @@
-//! The result of a handshake, in terms of the session it leads to.
+//! The result of a handshake, extension parameters understood.
 
 use ws_handshake::Agreement;
-use ws_session::Session;
 
 /// What both sides agreed on, extension parameters understood.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,14 +31,5 @@ impl Agreed {
         self.agreement.extensions.push(answer);
         self.deflate = Some(params);
         self
-    }
-
-    /// Gives the session the extensions that were agreed on.
-    pub(crate) fn equip(&self, session: Session) -> Session {
-        #[cfg(feature = "deflate")]
-        if let Some(params) = self.deflate {
-            return session.with_deflate(params);
-        }
-        session
     }
 }

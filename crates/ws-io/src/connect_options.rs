@@ -103,8 +103,14 @@ impl ConnectOptions {
     #[must_use]
     pub fn session(&self, agreed: &Agreed, leftover: BytesMut) -> Session {
         // RFC 6455 §5.3 and §10.3: unpredictable keys, here from a CSPRNG of the thread.
-        let keys = MaskKeys::new(|| rand::rng().random());
+        let keys = MaskKeys::from_fill(|keys| rand::rng().fill(keys));
         let session = Session::client(Arc::clone(&self.session), keys).with_leftover(leftover);
-        agreed.equip(session)
+        #[cfg(feature = "deflate")]
+        if let (Some(params), Some(config)) = (agreed.deflate, &self.deflate) {
+            return session.with_deflate(params, config);
+        }
+        #[cfg(not(feature = "deflate"))]
+        let _ = agreed;
+        session
     }
 }

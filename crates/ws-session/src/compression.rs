@@ -49,18 +49,29 @@ mod present {
         /// `None` when the agreed window is too small for the compressor.
         deflater: Option<Deflater>,
         inflater: Inflater,
-        config: Arc<Config>,
+        /// The least bytes of a message that is compressed without being asked to.
+        threshold: usize,
+        limits: Arc<Config>,
     }
 
     impl Compression {
-        pub(crate) fn new(params: &Params, config: Arc<Config>) -> Self {
-            Self { deflater: params.deflater(&config.deflate), inflater: params.inflater(), config }
+        pub(crate) fn new(
+            params: &Params,
+            config: &ws_deflate::Config,
+            limits: Arc<Config>,
+        ) -> Self {
+            Self {
+                deflater: params.deflater(config),
+                inflater: params.inflater(),
+                threshold: config.threshold,
+                limits,
+            }
         }
 
         pub(crate) fn is_wanted(&self, compress: Compress, len: usize) -> bool {
             self.deflater.is_some()
                 && match compress {
-                    Compress::Auto => self.config.deflate.is_worthwhile(len),
+                    Compress::Auto => len >= self.threshold,
                     Compress::Always => true,
                     Compress::Never => false,
                 }
@@ -99,14 +110,14 @@ mod present {
             max: usize,
         ) -> Result<(), FrameError> {
             let limits = InflateLimits::new(max)
-                .ratio(self.config.max_inflate_ratio, self.config.inflate_ratio_floor);
+                .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
             let inflated = self
                 .inflater
                 .inflate(piece, out, &limits)
                 .and_then(|()| if last { self.inflater.finish(&limits) } else { Ok(()) });
             inflated.map_err(|error| match error {
                 ws_deflate::Error::InflateTooBig { .. } => {
-                    FrameError::InflateTooBig { max: self.config.limits.max_message() }
+                    FrameError::InflateTooBig { max: self.limits.limits.max_message() }
                 }
                 ws_deflate::Error::InflateRatioTooHigh { max, .. } => {
                     FrameError::InflateRatioTooHigh { max }

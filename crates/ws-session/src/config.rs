@@ -45,9 +45,6 @@ pub struct Config {
     /// Whether close codes 1012 to 1014, which IANA registered after RFC 6455, may be sent and
     /// received. Off by default, as older peers refuse them.
     pub iana_close_codes: bool,
-    /// How messages are compressed once permessage-deflate was negotiated.
-    #[cfg(feature = "deflate")]
-    pub deflate: ws_deflate::Config,
     /// How many bytes one compressed byte may inflate to, 200 by default: DEFLATE can do 1,032,
     /// text and JSON stay below 50.
     #[cfg(feature = "deflate")]
@@ -69,8 +66,6 @@ impl Default for Config {
             write_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(5),
             iana_close_codes: false,
-            #[cfg(feature = "deflate")]
-            deflate: ws_deflate::Config::default(),
             #[cfg(feature = "deflate")]
             max_inflate_ratio: 200,
             #[cfg(feature = "deflate")]

@@ -75,12 +75,12 @@ impl Session {
     }
 
     /// Compresses and inflates messages by the parameters that the handshake agreed on
-    /// (RFC 7692).
+    /// (RFC 7692), with the level and the threshold of `config`.
     #[cfg(feature = "deflate")]
     #[must_use]
-    pub fn with_deflate(mut self, params: ws_deflate::Params) -> Self {
+    pub fn with_deflate(mut self, params: ws_deflate::Params, config: &ws_deflate::Config) -> Self {
         self.inbound.map_decoder(MessageDecoder::with_rsv1);
-        let compression = Compression::new(&params, Arc::clone(&self.config));
+        let compression = Compression::new(&params, config, Arc::clone(&self.config));
         self.compression = Some(Box::new(compression));
         self
     }

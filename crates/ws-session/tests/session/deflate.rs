@@ -16,8 +16,10 @@ fn params() -> (Params, Params) {
 
 fn pair(config: Config) -> (Session, Session) {
     let (at_client, at_server) = params();
-    let client = Session::client(config.clone(), MaskKeys::new(|| [0; 4])).with_deflate(at_client);
-    (client, Session::server(config).with_deflate(at_server))
+    let level = ws_session::deflate::Config::default();
+    let client = Session::client(config.clone(), MaskKeys::new(|| [0; 4]));
+    let server = Session::server(config);
+    (client.with_deflate(at_client, &level), server.with_deflate(at_server, &level))
 }
 
 fn driven(config: Config) -> Driven {
