@@ -1,0 +1,32 @@
+//! A future with an end: the one place where an endpoint waits against the clock.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Instant;
+
+use ws_io::{Runtime, Timer};
+
+/// Runs `future` until `at`; `None` means the time came first.
+pub(crate) async fn until<R: Runtime, F: Future>(
+    runtime: &R,
+    at: Instant,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = runtime.timer(at);
+    poll_fn(|cx| {
+        // The work goes first: what was done in time counts, however late we are told.
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        timer.poll_expired(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Waits until `at`.
+pub(crate) async fn sleep_until<R: Runtime>(runtime: &R, at: Instant) {
+    let mut timer = runtime.timer(at);
+    poll_fn(|cx| timer.poll_expired(cx)).await;
+}

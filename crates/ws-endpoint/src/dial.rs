@@ -1,0 +1,157 @@
+//! Happy eyeballs (RFC 8305): tries the addresses of a host in an order and at a pace that hides a
+//! broken family or a dead machine from the user.
+//!
+//! Families alternate, beginning with the one the system prefers; the next attempt starts 250 ms
+//! after the last, or at once when an attempt fails; the first connection wins and the others are
+//! dropped.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ws_io::Timer;
+
+use crate::connect_queue::{ConnectQueue, Turn};
+use crate::net::Net;
+
+/// An open connection, and the turn it took to open it. The turn is given back when the WebSocket
+/// is open or has failed (RFC 6455 §4.1).
+#[derive(Debug)]
+pub(crate) struct Dialled<T> {
+    pub(crate) stream: T,
+    pub(crate) turn: Option<Turn>,
+}
+
+/// Connects to the first address that answers.
+pub(crate) async fn dial<N: Net>(
+    net: &N,
+    addresses: &[SocketAddr],
+    queue: Option<&ConnectQueue>,
+) -> io::Result<Dialled<N::Tcp>> {
+    let mut race = Race {
+        net,
+        queue,
+        waiting: interleave(addresses),
+        attempts: Vec::new(),
+        next_start: net.timer(net.now()),
+        first_error: None,
+    };
+    poll_fn(|cx| race.poll(cx)).await
+}
+
+type Attempt<'a, T> = Pin<Box<dyn Future<Output = io::Result<Dialled<T>>> + Send + 'a>>;
+
+struct Race<'a, N: Net> {
+    net: &'a N,
+    queue: Option<&'a ConnectQueue>,
+    waiting: VecDeque<SocketAddr>,
+    attempts: Vec<Attempt<'a, N::Tcp>>,
+    next_start: N::Timer,
+    first_error: Option<io::Error>,
+}
+
+impl<'a, N: Net> Race<'a, N> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Dialled<N::Tcp>>> {
+        loop {
+            let before = self.attempts.len();
+            if let Some(winner) = self.poll_attempts(cx) {
+                return Poll::Ready(Ok(winner));
+            }
+            if self.waiting.is_empty() {
+                break;
+            }
+            let failed = self.attempts.len() < before;
+            if !failed && self.next_start.poll_expired(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if let Some(address) = self.waiting.pop_front() {
+                self.attempts.push(Box::pin(attempt(self.net, address, self.queue)));
+                self.next_start.reset(self.net.now() + STAGGER);
+            }
+        }
+        if !self.attempts.is_empty() {
+            return Poll::Pending;
+        }
+        let nothing = || io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        Poll::Ready(Err(self.first_error.take().unwrap_or_else(nothing)))
+    }
+
+    /// Polls all that are under way, takes out what failed, returns the first that succeeded.
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Dialled<N::Tcp>> {
+        let mut index = 0;
+        while let Some(attempt) = self.attempts.get_mut(index) {
+            match attempt.as_mut().poll(cx) {
+                Poll::Ready(Ok(winner)) => return Some(winner),
+                Poll::Ready(Err(error)) => {
+                    self.first_error.get_or_insert(error);
+                    drop(self.attempts.remove(index));
+                }
+                Poll::Pending => index += 1,
+            }
+        }
+        None
+    }
+}
+
+async fn attempt<N: Net>(
+    net: &N,
+    address: SocketAddr,
+    queue: Option<&ConnectQueue>,
+) -> io::Result<Dialled<N::Tcp>> {
+    let turn = match queue {
+        Some(queue) => Some(queue.enter(address).await),
+        None => None,
+    };
+    let stream = net.connect_tcp(address).await?;
+    Ok(Dialled { stream, turn })
+}
+
+/// RFC 8305 §4: alternates the families and keeps the order within each.
+fn interleave(addresses: &[SocketAddr]) -> VecDeque<SocketAddr> {
+    let Some(preferred) = addresses.first().map(SocketAddr::is_ipv6) else {
+        return VecDeque::new();
+    };
+    let mut first = addresses.iter().filter(|address| address.is_ipv6() == preferred);
+    let mut second = addresses.iter().filter(|address| address.is_ipv6() != preferred);
+    let mut order = VecDeque::with_capacity(addresses.len());
+    while order.len() < addresses.len() {
+        order.extend(first.next());
+        order.extend(second.next());
+    }
+    order
+}
+
+/// RFC 8305 §5: the Connection Attempt Delay.
+const STAGGER: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(list: &[&str]) -> Vec<SocketAddr> {
+        list.iter().map(|text| text.parse().expect("an address")).collect()
+    }
+
+    #[test]
+    fn families_alternate_beginning_with_the_preferred() {
+        let rows: &[(&[&str], &[&str])] = &[
+            (&[], &[]),
+            (&["1.1.1.1:1"], &["1.1.1.1:1"]),
+            (
+                &["[::1]:1", "[::2]:1", "1.1.1.1:1", "1.1.1.2:1"],
+                &["[::1]:1", "1.1.1.1:1", "[::2]:1", "1.1.1.2:1"],
+            ),
+            (
+                &["1.1.1.1:1", "1.1.1.2:1", "1.1.1.3:1", "[::1]:1"],
+                &["1.1.1.1:1", "[::1]:1", "1.1.1.2:1", "1.1.1.3:1"],
+            ),
+        ];
+        for (given, expected) in rows {
+            assert_eq!(interleave(&addresses(given)), addresses(expected));
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! TLS over any transport, by rustls, for every runtime alike.
+//!
+//! One implementation instead of one per runtime: ciphertext is read in large pieces through the
+//! transport below, plaintext is copied once and into spare capacity that was never zeroed, and
+//! what is written in one turn shares records. Certificates and protocol versions are rustls'
+//! business; this module only moves bytes and says what an error means.
+
+mod client_config;
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, BufRead as _, IoSlice, Write as _};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut as _, BytesMut};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+use ws_io::Transport;
+use ws_session::TransportError;
+
+pub use client_config::platform_config;
+
+/// A TLS stream over `T`.
+///
+/// A peer that goes away without `close_notify` reads as an ordinary end: WebSocket has its own
+/// close frame, so a cut connection is noticed one floor above.
+pub struct Tls<T> {
+    io: T,
+    connection: Connection,
+    /// Ciphertext that rustls has not taken yet.
+    incoming: BytesMut,
+    /// What broke the stream, for the reads after the last good plaintext.
+    failure: Option<rustls::Error>,
+    closing: bool,
+}
+
+impl<T: Transport> Tls<T> {
+    /// Performs the handshake of a client. `name` goes out as SNI and is what the certificate must
+    /// be valid for.
+    ///
+    /// There is no deadline here; the caller has one for the whole opening handshake.
+    ///
+    /// # Errors
+    ///
+    /// The transport failed, the certificate was refused by either side, or the peer does not speak
+    /// TLS.
+    pub async fn connect(
+        io: T,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, TransportError> {
+        let connection = ClientConnection::new(config, name).map_err(broken);
+        Self::handshake(io, connection.map(Connection::Client)).await
+    }
+
+    /// Performs the handshake of a server.
+    ///
+    /// There is no deadline here; the caller has one for the whole opening handshake.
+    ///
+    /// # Errors
+    ///
+    /// The transport failed, the certificate was refused by either side, or the peer does not speak
+    /// TLS.
+    pub async fn accept(io: T, config: Arc<ServerConfig>) -> Result<Self, TransportError> {
+        let connection = ServerConnection::new(config).map_err(broken);
+        Self::handshake(io, connection.map(Connection::Server)).await
+    }
+
+    /// The application protocol both sides agreed on (RFC 7301), `h2` or `http/1.1`.
+    #[must_use]
+    pub fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.connection.alpn_protocol()
+    }
+
+    /// The TLS session: certificates of the peer, cipher suite, SNI.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The transport below.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        &self.io
+    }
+
+    async fn handshake(io: T, connection: io::Result<Connection>) -> Result<Self, TransportError> {
+        let connection = match connection {
+            Ok(connection) => connection,
+            Err(error) => return Err(classify(error, |error| io.classify(error))),
+        };
+        let mut tls =
+            Self { io, connection, incoming: BytesMut::new(), failure: None, closing: false };
+        let result = poll_fn(|cx| tls.poll_handshake(cx)).await;
+        match result {
+            Ok(()) => Ok(tls),
+            Err(error) => Err(tls.classify(error)),
+        }
+    }
+
+    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_send(cx))?;
+            if !self.connection.is_handshaking() {
+                return self.io.poll_flush(cx);
+            }
+            ready!(self.io.poll_flush(cx))?;
+            if self.incoming.is_empty() && ready!(self.poll_receive(cx, CIPHERTEXT))? == 0 {
+                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if let Err(error) = self.decrypt() {
+                // The alert that tells the peer why; it need not be read by anyone.
+                let _ = self.poll_send(cx)?;
+                return Poll::Ready(Err(error));
+            }
+        }
+    }
+
+    /// Reads ciphertext; 0 is the end of the stream, and rustls has been told.
+    fn poll_receive(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<usize>> {
+        let read = match self.io.poll_read(cx, &mut self.incoming, max) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => {
+                // At rest nothing is held for the peer.
+                self.incoming = BytesMut::new();
+                return Poll::Pending;
+            }
+        };
+        if read == 0 {
+            self.connection.read_tls(&mut io::empty())?;
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Hands rustls the next piece of `incoming`.
+    fn decrypt(&mut self) -> io::Result<()> {
+        if let Some(failure) = &self.failure {
+            return Err(broken(failure.clone()));
+        }
+        let mut source = &self.incoming[..];
+        let taken = self.connection.read_tls(&mut source)?;
+        self.incoming.advance(taken);
+        self.connection.process_new_packets().map_err(|error| {
+            self.failure = Some(error.clone());
+            broken(error)
+        })?;
+        Ok(())
+    }
+
+    /// Copies decrypted bytes; 0 means there are none, `None` that there will be none.
+    fn take_plaintext(&mut self, buf: &mut BytesMut, max: usize) -> io::Result<Option<usize>> {
+        let mut total = 0;
+        while total < max {
+            let mut reader = self.connection.reader();
+            let chunk = match reader.fill_buf() {
+                Ok([]) if total == 0 => return Ok(None),
+                Ok([]) => break,
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && total == 0 => {
+                    return Ok(None);
+                }
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+                Err(error) => return Err(error),
+            };
+            let taken = chunk.len().min(max - total);
+            buf.put_slice(chunk.get(..taken).unwrap_or_default());
+            reader.consume(taken);
+            total += taken;
+        }
+        Ok(Some(total))
+    }
+
+    /// Writes ciphertext until there is none left.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.connection.wants_write() {
+            let mut sink = Sink { io: &mut self.io, cx };
+            match self.connection.write_tls(&mut sink) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Encrypts as much of `buf` as rustls takes before it wants to be emptied.
+    fn encrypt(&mut self, buf: &mut dyn Buf) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); 16];
+        let count = buf.chunks_vectored(&mut slices);
+        let taken = self.connection.writer().write_vectored(slices.get(..count).unwrap_or(&[]))?;
+        buf.advance(taken);
+        Ok(taken)
+    }
+}
+
+impl<T: Transport> Transport for Tls<T> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut total = 0;
+        loop {
+            match self.take_plaintext(buf, max - total)? {
+                None => return Poll::Ready(Ok(total)),
+                Some(taken) => total += taken,
+            }
+            if total == max || (total > 0 && self.incoming.is_empty()) {
+                return Poll::Ready(Ok(total));
+            }
+            if self.incoming.is_empty() && self.failure.is_none() {
+                let room = max.clamp(SMALLEST_READ, CIPHERTEXT);
+                if ready!(self.poll_receive(cx, room))? == 0 {
+                    continue;
+                }
+            }
+            if let Err(error) = self.decrypt() {
+                if total > 0 {
+                    // Good plaintext goes first; the failure is kept for the next call.
+                    return Poll::Ready(Ok(total));
+                }
+                let _ = self.poll_send(cx)?;
+                return Poll::Ready(Err(error));
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        loop {
+            let taken = self.encrypt(buf)?;
+            if taken > 0 {
+                // What the transport does not take now goes with the next write or flush.
+                let _ = self.poll_send(cx)?;
+                return Poll::Ready(Ok(taken));
+            }
+            ready!(self.poll_send(cx))?;
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_send(cx))?;
+        self.io.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.closing {
+            self.closing = true;
+            self.connection.send_close_notify();
+        }
+        ready!(self.poll_send(cx))?;
+        self.io.poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        "tls"
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.io.peer_addr()
+    }
+
+    fn classify(&self, error: io::Error) -> TransportError {
+        classify(error, |error| self.io.classify(error))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Tls<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("io", &self.io).finish_non_exhaustive()
+    }
+}
+
+/// The transport as rustls writes to it.
+struct Sink<'a, 'b, T> {
+    io: &'a mut T,
+    cx: &'a mut Context<'b>,
+}
+
+impl<T: Transport> Sink<'_, '_, T> {
+    fn take(&mut self, buf: &mut dyn Buf) -> io::Result<usize> {
+        match self.io.poll_write(self.cx, buf) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
+impl<T: Transport> io::Write for Sink<'_, '_, T> {
+    fn write(&mut self, mut buf: &[u8]) -> io::Result<usize> {
+        self.take(&mut buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.take(&mut Records { bufs, done: 0 })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Several encrypted records as one buffer.
+struct Records<'a> {
+    bufs: &'a [IoSlice<'a>],
+    /// How much of the first slice is written.
+    done: usize,
+}
+
+impl Buf for Records<'_> {
+    fn remaining(&self) -> usize {
+        self.bufs.iter().map(|slice| slice.len()).sum::<usize>() - self.done
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bufs.first().and_then(|slice| slice.get(self.done..)).unwrap_or_default()
+    }
+
+    fn chunks_vectored<'b>(&'b self, dst: &mut [IoSlice<'b>]) -> usize {
+        let mut count = 0;
+        let rest = self.bufs.iter().skip(1).map(|slice| &slice[..]);
+        for (to, from) in dst.iter_mut().zip(std::iter::once(self.chunk()).chain(rest)) {
+            *to = IoSlice::new(from);
+            count += 1;
+        }
+        count
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some((first, rest)) = self.bufs.split_first() {
+            let left = first.len() - self.done;
+            if count < left {
+                self.done += count;
+                return;
+            }
+            count -= left;
+            self.done = 0;
+            self.bufs = rest;
+        }
+    }
+}
+
+fn broken(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// RFC 8446 §6: an alert of the peer is named; everything else is for the transport below to judge.
+fn classify(error: io::Error, below: impl FnOnce(io::Error) -> TransportError) -> TransportError {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::AlertReceived(alert)) => TransportError::TlsAlert(u8::from(*alert)),
+        Some(_) => TransportError::Io(error),
+        None => below(error),
+    }
+}
+
+/// The largest read of ciphertext: four full records.
+const CIPHERTEXT: usize = 64 * 1024;
+
+/// Enough for a small record with its overhead, however little plaintext is asked for.
+const SMALLEST_READ: usize = 4 * 1024;

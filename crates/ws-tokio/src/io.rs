@@ -1,0 +1,116 @@
+//! Streams of tokio as transports.
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio_util::io::poll_read_buf;
+use ws_io::Transport;
+
+/// Any stream of tokio as a transport: TCP, Unix, a duplex pipe, an upgraded HTTP connection, a TLS
+/// stream of your own.
+///
+/// Reads go into spare capacity that was never zeroed, writes are vectored where the stream has
+/// that.
+pub struct Io<S> {
+    stream: S,
+    name: &'static str,
+    peer: Option<SocketAddr>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
+    /// Wraps a stream. For TCP use `From`, which remembers the peer's address.
+    pub fn new(stream: S) -> Self {
+        Self { stream, name: "stream", peer: None }
+    }
+
+    /// The stream.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Gives the stream back.
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+}
+
+impl From<TcpStream> for Io<TcpStream> {
+    /// Leaves the options of the socket as they are; `TCP_NODELAY` is recommended.
+    fn from(stream: TcpStream) -> Self {
+        let peer = stream.peer_addr().ok();
+        Self { stream, name: "tcp", peer }
+    }
+}
+
+impl Io<TcpStream> {
+    pub(crate) fn from_tcp(stream: TcpStream, peer: SocketAddr) -> Self {
+        Self { stream, name: "tcp", peer: Some(peer) }
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Io<UnixStream> {
+    fn from(stream: UnixStream) -> Self {
+        Self { stream, name: "unix", peer: None }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Io<S> {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        buf.reserve(max);
+        poll_read_buf(Pin::new(&mut self.stream), cx, &mut buf.limit(max))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let written = match buf.chunks_vectored(&mut slices) {
+            // One slice costs less as a plain write, and not every stream can do more.
+            count if count > 1 && stream.is_write_vectored() => {
+                let slices = slices.get(..count).unwrap_or_default();
+                ready!(stream.poll_write_vectored(cx, slices))?
+            }
+            _ => ready!(stream.poll_write(cx, buf.chunk()))?,
+        };
+        buf.advance(written);
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+}
+
+impl<S> fmt::Debug for Io<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Io").field("name", &self.name).field("peer", &self.peer).finish()
+    }
+}
+
+/// Slices per vectored write: enough for the payloads of a burst, small enough for the stack.
+const MOST_SLICES: usize = 32;

@@ -1,0 +1,56 @@
+//! The clock, timers and tasks of tokio.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+
+/// The tokio runtime, for everything generic over a runtime.
+///
+/// Must be used inside a tokio runtime whose I/O and time drivers are enabled.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use ws_io::Runtime;
+///
+/// let now = ws_tokio::Tokio.now();
+/// assert!(now <= ws_tokio::Tokio.now());
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tokio;
+
+impl ws_io::Runtime for Tokio {
+    type Timer = Timer;
+
+    /// The clock of `tokio::time`, so `tokio::time::pause` stops it.
+    fn now(&self) -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn timer(&self, at: Instant) -> Timer {
+        Timer { sleep: Box::pin(tokio::time::sleep_until(at.into())) }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+}
+
+/// A `tokio::time::Sleep` that can be moved and reset.
+#[derive(Debug)]
+pub struct Timer {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl ws_io::Timer for Timer {
+    fn reset(&mut self, at: Instant) {
+        self.sleep.as_mut().reset(at.into());
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.sleep.is_elapsed() { Poll::Ready(()) } else { self.sleep.as_mut().poll(cx) }
+    }
+}
