@@ -40,7 +40,8 @@ impl Certificates {
         let issuer = Issuer::new(authority, authority_key);
 
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
-        names.extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
+        names
+            .extend(hosts.iter().filter(|host| !names.contains(host)).cloned().collect::<Vec<_>>());
         let key = KeyPair::generate()?;
         let mut leaf = parameters("ws-stack example server", names)?;
         leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -64,3 +64,66 @@ fn died_in_queue(error: &io::Error) -> bool {
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::fake::{Fake, FakeListener, FakeStream};
+
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+
+    fn stream(port: u16) -> io::Result<FakeStream> {
+        Ok(FakeStream { peer: SocketAddr::from(([127, 0, 0, 1], port)) })
+    }
+
+    fn accepted(listener: &mut PatientListener<FakeListener, Fake>) -> Option<u16> {
+        match listener.poll_accept(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(stream) => Some(stream.peer.port()),
+            Poll::Pending => None,
+        }
+    }
+
+    #[test]
+    fn running_out_of_descriptors_pauses_and_does_not_end_the_listener() {
+        let fake = Fake::new();
+        let full = |code| Err(io::Error::from_raw_os_error(code));
+        let script = [full(EMFILE), full(ENFILE), full(EMFILE), stream(7), full(EMFILE), stream(8)];
+        let mut listener =
+            PatientListener::new(FakeListener { script: script.into() }, fake.clone());
+        for pause in [5, 10, 20] {
+            assert_eq!(accepted(&mut listener), None);
+            fake.advance(Duration::from_millis(pause - 1));
+            assert_eq!(accepted(&mut listener), None, "the pause of {pause} ms is not over");
+            fake.advance(Duration::from_millis(1));
+        }
+        assert_eq!(accepted(&mut listener), Some(7));
+        assert_eq!(accepted(&mut listener), None);
+        fake.advance(SHORTEST_PAUSE);
+        assert_eq!(accepted(&mut listener), Some(8), "after a success the pause is short again");
+    }
+
+    #[test]
+    fn the_pause_does_not_grow_beyond_a_second() {
+        let fake = Fake::new();
+        let script = (0..20).map(|_| Err(io::Error::from_raw_os_error(EMFILE))).chain([stream(9)]);
+        let mut listener =
+            PatientListener::new(FakeListener { script: script.collect() }, fake.clone());
+        for _ in 0..20 {
+            assert_eq!(accepted(&mut listener), None);
+            fake.advance(LONGEST_PAUSE);
+        }
+        assert_eq!(accepted(&mut listener), Some(9));
+    }
+
+    #[test]
+    fn a_connection_that_died_in_the_queue_costs_no_pause() {
+        let died = Err(io::ErrorKind::ConnectionAborted.into());
+        let mut listener =
+            PatientListener::new(FakeListener { script: [died, stream(7)].into() }, Fake::new());
+        assert_eq!(accepted(&mut listener), Some(7));
+    }
+}

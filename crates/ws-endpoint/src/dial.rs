@@ -54,7 +54,7 @@ struct Race<'a, N: Net> {
     first_error: Option<io::Error>,
 }
 
-impl<'a, N: Net> Race<'a, N> {
+impl<N: Net> Race<'_, N> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Dialled<N::Tcp>>> {
         loop {
             let before = self.attempts.len();
@@ -130,7 +130,16 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+    use std::pin::pin;
+    use std::task::Waker;
+
     use super::*;
+    use crate::fake::{DEAD, Fake, REFUSED};
+
+    fn ports(list: &[u16]) -> Vec<SocketAddr> {
+        list.iter().map(|port| SocketAddr::from(([127, 0, 0, 1], *port))).collect()
+    }
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|text| text.parse().expect("an address")).collect()
@@ -153,5 +162,65 @@ mod tests {
         for (given, expected) in rows {
             assert_eq!(interleave(&addresses(given)), addresses(expected));
         }
+    }
+
+    #[test]
+    fn a_dead_first_address_costs_a_quarter_of_a_second() {
+        let fake = Fake::new();
+        let addresses = ports(&[DEAD, 7]);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut dialling = pin!(dial(&fake, &addresses, None));
+        assert!(dialling.as_mut().poll(&mut cx).is_pending());
+        fake.advance(STAGGER - Duration::from_millis(1));
+        assert!(dialling.as_mut().poll(&mut cx).is_pending());
+        fake.advance(Duration::from_millis(1));
+        let Poll::Ready(Ok(dialled)) = dialling.poll(&mut cx) else { panic!("not connected") };
+        assert_eq!(dialled.stream.peer, addresses[1]);
+    }
+
+    #[test]
+    fn a_refused_address_is_passed_over_at_once() {
+        let fake = Fake::new();
+        let addresses = ports(&[REFUSED, REFUSED, 7]);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(dialled)) = pin!(dial(&fake, &addresses, None)).poll(&mut cx) else {
+            panic!("not connected")
+        };
+        assert_eq!(dialled.stream.peer, addresses[2]);
+    }
+
+    // RFC: WS-4.1-09
+    #[test]
+    fn the_first_error_is_reported_when_every_address_fails() {
+        let rows: [(&[u16], io::ErrorKind); 2] = [
+            (&[REFUSED, REFUSED], io::ErrorKind::ConnectionRefused),
+            (&[], io::ErrorKind::NotFound),
+        ];
+        for (list, expected) in rows {
+            let fake = Fake::new();
+            let mut cx = Context::from_waker(Waker::noop());
+            let Poll::Ready(Err(error)) = pin!(dial(&fake, &ports(list), None)).poll(&mut cx)
+            else {
+                panic!("connected or waiting")
+            };
+            assert_eq!(error.kind(), expected);
+        }
+    }
+
+    // RFC: WS-4.1-03
+    #[test]
+    fn the_turn_is_held_beyond_the_connection_until_the_handshake_is_over() {
+        let fake = Fake::new();
+        let queue = ConnectQueue::new(NonZeroUsize::MAX);
+        let addresses = ports(&[7]);
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Ok(first)) = pin!(dial(&fake, &addresses, Some(&queue))).poll(&mut cx)
+        else {
+            panic!("not connected")
+        };
+        let mut second = pin!(dial(&fake, &addresses, Some(&queue)));
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        drop(first.turn);
+        assert!(second.poll(&mut cx).is_ready());
     }
 }

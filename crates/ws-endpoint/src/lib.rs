@@ -4,7 +4,10 @@ mod accept;
 mod connect_queue;
 mod deadline;
 mod dial;
+#[cfg(test)]
+mod fake;
 mod net;
+mod server;
 mod socket;
 mod stream;
 #[cfg(feature = "rustls")]

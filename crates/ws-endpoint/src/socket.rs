@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 #[cfg(unix)]
-use std::os::unix::net::UnixListener;
+use std::os::{fd::OwnedFd, unix::net::UnixListener};
 #[cfg(unix)]
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) fn listen_unix(path: &Path) -> io::Result<UnixListener> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     listen(&socket, &SockAddr::unix(path)?)?;
-    Ok(socket.into())
+    Ok(OwnedFd::from(socket).into())
 }
 
 fn listen(socket: &Socket, address: &SockAddr) -> io::Result<()> {

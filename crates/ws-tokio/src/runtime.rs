@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-
 /// The tokio runtime, for everything generic over a runtime.
 ///
 /// Must be used inside a tokio runtime whose I/O and time drivers are enabled.

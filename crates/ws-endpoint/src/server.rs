@@ -1,0 +1,3 @@
+//! Servers: listeners, an accept loop that outlives its errors, routing, and a graceful end.
+
+mod registry;

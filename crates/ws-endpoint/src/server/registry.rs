@@ -1,0 +1,152 @@
+//! The connections a server has: how many, and how to reach them when it is time to go.
+//!
+//! Locked when a connection comes, moves between tasks or goes; never per message.
+
+use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// How far the server is in its life. Only ever goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    Serving,
+    /// Nothing new is accepted, and everyone is told to go.
+    Draining,
+    /// Whoever is still there is dropped.
+    Cut,
+}
+
+/// Shared by the server, its connections and its handles.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    phase: AtomicU8,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_id: u64,
+    live: HashMap<u64, Option<Waker>>,
+    /// The server's own task, which waits for room or for the end.
+    server: Option<Waker>,
+    drain_for: Option<Duration>,
+}
+
+impl Registry {
+    /// Where the server is.
+    pub(crate) fn phase(&self) -> Phase {
+        match self.shared.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Cut,
+        }
+    }
+
+    /// Begins to drain; the first call decides how long that may take.
+    pub(crate) fn drain(&self, within: Duration) {
+        self.lock().drain_for.get_or_insert(within);
+        self.advance(Phase::Draining);
+    }
+
+    /// Drops every connection that is left.
+    pub(crate) fn cut(&self) {
+        self.advance(Phase::Cut);
+    }
+
+    /// How long draining may take, once that has been asked for.
+    pub(crate) fn drain_for(&self) -> Option<Duration> {
+        self.lock().drain_for
+    }
+
+    /// How many connections there are.
+    pub(crate) fn live(&self) -> usize {
+        self.lock().live.len()
+    }
+
+    /// Has the server's task woken when a connection ends or the phase changes.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        self.lock().server = Some(cx.waker().clone());
+    }
+
+    /// Ready when no connection is left.
+    pub(crate) async fn emptied(&self) {
+        poll_fn(|cx| {
+            self.watch(cx);
+            if self.live() == 0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    /// Enters a connection; it counts until the place is dropped.
+    pub(crate) fn enter(&self) -> Place {
+        let mut state = self.lock();
+        let id = state.next_id;
+        state.next_id += 1;
+        state.live.insert(id, None);
+        Place { registry: self.clone(), id, known: None }
+    }
+
+    fn advance(&self, to: Phase) {
+        self.shared.phase.fetch_max(to as u8, Ordering::AcqRel);
+        let mut state = self.lock();
+        let wakers: Vec<Waker> = state.live.values().flatten().cloned().collect();
+        let server = state.server.take();
+        drop(state);
+        wakers.into_iter().chain(server).for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection in the registry.
+#[derive(Debug)]
+pub(crate) struct Place {
+    registry: Registry,
+    id: u64,
+    known: Option<Waker>,
+}
+
+impl Place {
+    /// Where the server is; the task of `cx` is woken when that changes.
+    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
+        if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            let waker = cx.waker().clone();
+            self.registry.lock().live.insert(self.id, Some(waker.clone()));
+            self.known = Some(waker);
+        }
+        self.registry.phase()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.registry.lock();
+        state.live.remove(&self.id);
+        let server = state.server.take();
+        drop(state);
+        if let Some(server) = server {
+            server.wake();
+        }
+    }
+}
+
+/// Runs a connection's task, at the latest until the server cuts its connections.
+pub(crate) async fn supervise(mut place: Place, task: impl Future<Output = ()>) {
+    let mut task = pin!(task);
+    poll_fn(|cx| match place.poll_phase(cx) {
+        Phase::Cut => Poll::Ready(()),
+        _ => task.as_mut().poll(cx),
+    })
+    .await;
+}
