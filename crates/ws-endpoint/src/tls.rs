@@ -102,11 +102,15 @@ impl<T: Transport> Tls<T> {
 
     fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(self.poll_send(cx))?;
+            let sent = self.poll_flush(cx)?;
             if !self.connection.is_handshaking() {
-                return self.io.poll_flush(cx);
+                return match self.connection {
+                    Connection::Client(_) => sent.map(Ok),
+                    // What is left are session tickets, for which nobody may be waiting.
+                    Connection::Server(_) => Poll::Ready(Ok(())),
+                };
             }
-            ready!(self.io.poll_flush(cx))?;
+            // Reads even while it cannot write: the peer may be stuck in the same way.
             if self.incoming.is_empty() && ready!(self.poll_receive(cx, CIPHERTEXT))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }

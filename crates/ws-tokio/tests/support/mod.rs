@@ -1,0 +1,64 @@
+//! What the tests of this crate share: certificates and plain use of a transport.
+
+#![expect(clippy::allow_attributes, reason = "each test binary uses a part")]
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use ws_io::Transport;
+
+/// A server for `localhost` and a client that trusts it.
+pub fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
+    let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has them all")
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .expect("the key is the certificate's");
+    let mut roots = RootCertStore::empty();
+    roots.add(cert.der().clone()).expect("the certificate is well-formed");
+    (Arc::new(server), Arc::new(client(roots)))
+}
+
+/// A client that trusts nobody.
+pub fn distrustful() -> Arc<ClientConfig> {
+    Arc::new(client(RootCertStore::empty()))
+}
+
+fn client(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has them all")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
+}
+
+/// Reads once.
+pub async fn read(transport: &mut impl Transport, max: usize) -> io::Result<BytesMut> {
+    let mut buf = BytesMut::new();
+    poll_fn(|cx| transport.poll_read(cx, &mut buf, max)).await?;
+    Ok(buf)
+}
+
+/// Writes everything and flushes.
+pub async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        poll_fn(|cx| transport.poll_write(cx, &mut bytes)).await?;
+    }
+    poll_fn(|cx| transport.poll_flush(cx)).await
+}
+
+/// Ends our direction.
+pub async fn shutdown(transport: &mut impl Transport) -> io::Result<()> {
+    poll_fn(|cx| transport.poll_shutdown(cx)).await
+}
