@@ -24,9 +24,3 @@ pub(crate) async fn until<R: Runtime, F: Future>(
     })
     .await
 }
-
-/// Waits until `at`.
-pub(crate) async fn sleep_until<R: Runtime>(runtime: &R, at: Instant) {
-    let mut timer = runtime.timer(at);
-    poll_fn(|cx| timer.poll_expired(cx)).await;
-}

@@ -1,6 +1,58 @@
 //! WebSocket clients and servers over HTTP/1.1, HTTP/2 and HTTP/3, for any runtime.
+//!
+//! The floor between the carriers and the runtime adapters: whatever does not depend on how a
+//! runtime opens a socket stands here, once. Whom it serves directly is who brings a runtime of
+//! their own: implement [`Net`], and [`Client`] and [`Server`] work on it, TLS included. On tokio,
+//! async-std and smol take `ws-tokio`, `ws-async-std` or `ws-smol`, which do just that.
+//!
+//! ```text
+//!  Client::connect ─ URL ─ resolve ─ happy eyeballs ─ TLS ─┐
+//!                                                          ├─ Stream<N> ─ handshake ─ WebSocket<N>
+//!  Server::serve ── accept ─ TLS ─ request ─ route ────────┘
+//! ```
+//!
+//! A server and a client on any runtime:
+//!
+//! ```
+//! use std::net::{Ipv4Addr, SocketAddr};
+//! use std::time::Duration;
+//!
+//! use ws_endpoint::{Client, ConnectOptions, Error, Message, Net, Server};
+//!
+//! async fn there_and_back<N: Net>(net: N) -> Result<(), Error> {
+//!     let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+//!     let server = Server::new(net.clone()).listen(anywhere).expect("a free port");
+//!     let url = server.urls().next().expect("it listens");
+//!     let shutdown = server.shutdown_handle();
+//!     net.spawn(async move {
+//!         server
+//!             .serve(|mut websocket| async move {
+//!                 while let Some(Ok(message)) = websocket.next().await {
+//!                     if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+//!                         break;
+//!                     }
+//!                 }
+//!             })
+//!             .await;
+//!     });
+//!
+//!     let mut websocket = Client::new(net).connect(&url, &ConnectOptions::default()).await?;
+//!     websocket.send(Message::text("hello")).await?;
+//!     assert_eq!(websocket.next().await.expect("open")?, Message::text("hello"));
+//!     shutdown.drain(Duration::from_secs(1));
+//!     Ok(())
+//! }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() { there_and_back(ws_tokio::Tokio).await.expect("an echo"); }
+//! ```
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `rustls` | `wss`: [`tls`], `Client::with_tls`, `Server::listen_tls` |
+//! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod accept;
+mod client;
 mod connect_queue;
 mod deadline;
 mod dial;
@@ -13,6 +65,20 @@ mod stream;
 #[cfg(feature = "rustls")]
 pub mod tls;
 
+pub use client::{Client, HttpPolicy};
 pub use connect_queue::ConnectQueue;
 pub use net::{Listener, Net};
+pub use server::{Drained, Server, Shutdown};
 pub use stream::Stream;
+
+// The words of the floors below without which nothing here can be said.
+pub use ws_close::{CloseCode, CloseFrame};
+pub use ws_frame::{Limits, Message, Utf8Bytes};
+pub use ws_io::{
+    AcceptOptions, ConnectOptions, Error, Handler, OriginPolicy, Page, Refusal, Request, Runtime,
+    Sender, SubprotocolPolicy, Timer, Transport, UpgradeInfo,
+};
+pub use ws_session::{Cause, Config, Outcome, TransportError};
+
+/// A WebSocket made or accepted by an endpoint on the runtime `N`.
+pub type WebSocket<N> = ws_io::WebSocket<Stream<N>, N>;

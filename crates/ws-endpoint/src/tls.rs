@@ -5,7 +5,7 @@
 //! what is written in one turn shares records. Certificates and protocol versions are rustls'
 //! business; this module only moves bytes and says what an error means.
 
-mod client_config;
+mod config;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -20,7 +20,8 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 use ws_io::Transport;
 use ws_session::TransportError;
 
-pub use client_config::platform_config;
+pub use config::platform_config;
+pub(crate) use config::{client_with_alpn, server_with_alpn};
 
 /// A TLS stream over `T`.
 ///

@@ -1,11 +1,67 @@
 //! WebSocket on tokio: dial, listen, serve.
+//!
+//! A thin crate: it gives tokio's clock, tasks and sockets to `ws-endpoint`, which does the rest.
+//! For other runtimes take `ws-async-std` or `ws-smol`, with the same names; for all of them and
+//! every feature behind one door, `ws-stack`.
+//!
+//! An echo server, and a client that talks to it:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ws_tokio::{Message, Server, WebSocket, connect};
+//!
+//! async fn echo(mut websocket: WebSocket) {
+//!     // `feed` queues, `next` writes what is queued before it waits: a burst of messages is
+//!     // answered with one system call.
+//!     while let Some(Ok(message)) = websocket.next().await {
+//!         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+//!             break;
+//!         }
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = ws_tokio::server().listen("127.0.0.1:0".parse()?)?;
+//! let url = server.urls().next().expect("it listens somewhere");
+//! let shutdown = server.shutdown_handle();
+//! let serving = tokio::spawn(server.serve(echo));
+//!
+//! let mut websocket = connect(&url).await?;
+//! websocket.send(Message::text("hello")).await?;
+//! assert_eq!(websocket.next().await.expect("an answer")?, Message::text("hello"));
+//!
+//! shutdown.drain(Duration::from_secs(5));
+//! while let Some(message) = websocket.next().await {
+//!     println!("the server's goodbye: {:?}", message?);
+//! }
+//! serving.await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `rustls` | `wss`: certificates by rustls, those of the operating system by default |
+//! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
+mod endpoint;
 mod io;
 mod net;
 mod runtime;
 
+pub use endpoint::{
+    Client, Server, WebSocket, accept, accept_with, client, connect, connect_with, server,
+};
 pub use io::Io;
 pub use net::TcpListener;
 #[cfg(unix)]
 pub use net::UnixListener;
 pub use runtime::{Timer, Tokio};
+
+pub use ws_endpoint::{
+    AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
+    Error, Handler, HttpPolicy, Limits, Message, OriginPolicy, Outcome, Page, Refusal, Request,
+    Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+};

@@ -3,8 +3,7 @@
 //! Locked when a connection comes, moves between tasks or goes; never per message.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -139,14 +138,4 @@ impl Drop for Place {
             server.wake();
         }
     }
-}
-
-/// Runs a connection's task, at the latest until the server cuts its connections.
-pub(crate) async fn supervise(mut place: Place, task: impl Future<Output = ()>) {
-    let mut task = pin!(task);
-    poll_fn(|cx| match place.poll_phase(cx) {
-        Phase::Cut => Poll::Ready(()),
-        _ => task.as_mut().poll(cx),
-    })
-    .await;
 }

@@ -5,17 +5,41 @@
 
 use std::future::poll_fn;
 use std::io;
+#[cfg(feature = "rustls")]
 use std::sync::Arc;
 
 use bytes::BytesMut;
+#[cfg(feature = "rustls")]
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+#[cfg(feature = "rustls")]
 use rustls::crypto::ring::default_provider;
+#[cfg(feature = "rustls")]
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+#[cfg(feature = "rustls")]
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use ws_io::Transport;
+use ws_tokio::{Server, Shutdown, WebSocket};
+
+/// Echoes every data message.
+pub(crate) async fn echo(mut websocket: WebSocket) {
+    while let Some(Ok(message)) = websocket.next().await {
+        if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// Runs an echo server for the rest of the test.
+pub(crate) fn serve(server: Server) -> (String, Shutdown) {
+    let url = server.urls().next().expect("it listens");
+    let shutdown = server.shutdown_handle();
+    tokio::spawn(server.serve(echo));
+    (url, shutdown)
+}
 
 /// A server for `localhost` and a client that trusts it.
-pub fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+#[cfg(feature = "rustls")]
+pub(crate) fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
@@ -31,10 +55,12 @@ pub fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
 }
 
 /// A client that trusts nobody.
-pub fn distrustful() -> Arc<ClientConfig> {
+#[cfg(feature = "rustls")]
+pub(crate) fn distrustful() -> Arc<ClientConfig> {
     Arc::new(client(RootCertStore::empty()))
 }
 
+#[cfg(feature = "rustls")]
 fn client(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -44,14 +70,14 @@ fn client(roots: RootCertStore) -> ClientConfig {
 }
 
 /// Reads once.
-pub async fn read(transport: &mut impl Transport, max: usize) -> io::Result<BytesMut> {
+pub(crate) async fn read(transport: &mut impl Transport, max: usize) -> io::Result<BytesMut> {
     let mut buf = BytesMut::new();
     poll_fn(|cx| transport.poll_read(cx, &mut buf, max)).await?;
     Ok(buf)
 }
 
 /// Writes everything and flushes.
-pub async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         poll_fn(|cx| transport.poll_write(cx, &mut bytes)).await?;
     }
@@ -59,6 +85,6 @@ pub async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> io::Resu
 }
 
 /// Ends our direction.
-pub async fn shutdown(transport: &mut impl Transport) -> io::Result<()> {
+pub(crate) async fn shutdown(transport: &mut impl Transport) -> io::Result<()> {
     poll_fn(|cx| transport.poll_shutdown(cx)).await
 }

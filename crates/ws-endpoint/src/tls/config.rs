@@ -1,9 +1,10 @@
-//! The TLS configuration a client uses unless the caller brings one.
+//! TLS configurations: the one a client uses unless the caller brings one, and what is said in
+//! either role about the protocol inside.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::ClientConfig;
 use rustls::crypto::ring;
+use rustls::{ClientConfig, ServerConfig};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
 /// TLS 1.2 and 1.3 with ring, no client certificate, and certificates judged as the operating
@@ -23,7 +24,23 @@ pub fn platform_config() -> Result<Arc<ClientConfig>, rustls::Error> {
         .with_safe_default_protocol_versions()?
         .with_platform_verifier()?
         .with_no_client_auth();
-    let config = Arc::new(config);
+    let config = client_with_alpn(Arc::new(config));
     *shared = Some(Arc::clone(&config));
     Ok(config)
 }
+
+/// The configuration with the protocols of a client (RFC 7301).
+pub(crate) fn client_with_alpn(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Arc::new(config)
+}
+
+/// The configuration with the protocols of a server.
+pub(crate) fn server_with_alpn(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Arc::new(config)
+}
+
+const HTTP_1_1: &[u8] = b"http/1.1";

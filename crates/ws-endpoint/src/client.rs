@@ -1,0 +1,240 @@
+//! Dialling: from a URL to an open WebSocket.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::path::Path;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
+
+use ws_io::{ConnectOptions, Error, WsUri};
+use ws_session::TransportError;
+
+use crate::WebSocket;
+use crate::connect_queue::ConnectQueue;
+use crate::deadline::until;
+use crate::dial::{Dialled, dial};
+use crate::net::Net;
+use crate::stream::Stream;
+#[cfg(feature = "rustls")]
+use crate::tls::{self, Tls};
+
+/// Dials WebSockets on the runtime `N`.
+///
+/// What belongs to one connection stands in [`ConnectOptions`]; what connections share, here: whom
+/// to trust, which HTTP versions to speak, who waits for whom. Clones are cheap and share it.
+#[derive(Clone)]
+pub struct Client<N: Net> {
+    net: N,
+    http: HttpPolicy,
+    queue: Option<ConnectQueue>,
+    #[cfg(feature = "rustls")]
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// Which HTTP version carries the WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpPolicy {
+    /// HTTP/1.1, which every server speaks.
+    #[default]
+    H1,
+}
+
+impl<N: Net> Client<N> {
+    /// A client that trusts whom the operating system trusts.
+    #[must_use]
+    pub fn new(net: N) -> Self {
+        Self {
+            net,
+            http: HttpPolicy::default(),
+            queue: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
+        }
+    }
+
+    /// Uses this TLS configuration for `wss` instead of the system's certificates. Its application
+    /// protocols (ALPN) are replaced by those of the HTTP versions in use.
+    #[cfg(feature = "rustls")]
+    #[must_use]
+    pub fn with_tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(tls::client_with_alpn(config));
+        self
+    }
+
+    /// Speaks these HTTP versions.
+    #[must_use]
+    pub fn with_http(mut self, policy: HttpPolicy) -> Self {
+        self.http = policy;
+        self
+    }
+
+    /// Opens one connection at a time to each address, as RFC 6455 §4.1 wants it of browsers; who
+    /// shares the queue waits for the others. Without it connections to one server are opened side
+    /// by side.
+    #[must_use]
+    pub fn with_queue(mut self, queue: ConnectQueue) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
+    /// Opens a WebSocket to a `ws:` or `wss:` URL.
+    ///
+    /// Addresses are tried as RFC 8305 (happy eyeballs) describes. Everything together, from the
+    /// name to the server's answer, takes [`ConnectOptions::handshake_timeout`] at most. Dropping
+    /// the future gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handshake`] with `invalid_url` and its like before anything is sent, or with the
+    /// server's answer when that is no WebSocket; [`Error::Transport`] when nobody could be reached,
+    /// with its `Timeout` when that took too long, and with `TlsAlert` when the server refused to
+    /// encrypt.
+    pub async fn connect(
+        &self,
+        url: &str,
+        options: &ConnectOptions,
+    ) -> Result<WebSocket<N>, Error> {
+        let uri = WsUri::parse(url)?;
+        self.in_time(options, self.open(&uri, options)).await
+    }
+
+    /// Opens a WebSocket over the Unix socket at `path`. The `ws:` URL gives the `Host` and the
+    /// resource to ask for; nothing is resolved.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect); `invalid_scheme` for `wss`, because nothing encrypts here.
+    #[cfg(unix)]
+    pub async fn connect_unix(
+        &self,
+        path: impl AsRef<Path> + Send,
+        url: &str,
+        options: &ConnectOptions,
+    ) -> Result<WebSocket<N>, Error> {
+        let uri = WsUri::parse(url)?;
+        if uri.is_secure() {
+            let scheme = "wss".to_owned();
+            return Err(ws_handshake::HandshakeError::InvalidScheme { scheme }.into());
+        }
+        let open = async {
+            let stream = self.net.connect_unix(path.as_ref()).await.map_err(io_error)?;
+            ws_io::connect(Stream::Unix(stream), self.net.clone(), &uri, options).await
+        };
+        self.in_time(options, open).await
+    }
+
+    async fn in_time(
+        &self,
+        options: &ConnectOptions,
+        open: impl Future<Output = Result<WebSocket<N>, Error>>,
+    ) -> Result<WebSocket<N>, Error> {
+        let deadline = self.net.now() + options.handshake_timeout;
+        let opened = until(&self.net, deadline, open).await;
+        opened.unwrap_or(Err(Error::Transport(TransportError::Timeout)))
+    }
+
+    async fn open(&self, uri: &WsUri, options: &ConnectOptions) -> Result<WebSocket<N>, Error> {
+        let HttpPolicy::H1 = self.http;
+        let security = self.security(uri)?;
+        let addresses = self.resolve(uri).await?;
+        let Dialled { stream, turn } = dial(&self.net, &addresses, self.queue.as_ref())
+            .await
+            .map_err(|source| unreachable(uri, source))?;
+        let stream = security.apply(stream).await.map_err(Error::Transport)?;
+        let websocket = ws_io::connect(stream, self.net.clone(), uri, options).await?;
+        drop(turn);
+        Ok(websocket)
+    }
+
+    async fn resolve(&self, uri: &WsUri) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(ip) = uri.host().parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(ip, uri.port())]);
+        }
+        let resolved = self.net.resolve(uri.host(), uri.port()).await;
+        resolved.map_err(|source| unreachable(uri, source))
+    }
+
+    /// What has to be right before anything is sent.
+    #[cfg(feature = "rustls")]
+    fn security(&self, uri: &WsUri) -> Result<Security, Error> {
+        if !uri.is_secure() {
+            return Ok(Security::None);
+        }
+        let name = rustls::pki_types::ServerName::try_from(uri.host().to_owned())
+            .map_err(|error| io_error(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+        let config = match &self.tls {
+            Some(config) => Arc::clone(config),
+            None => tls::platform_config().map_err(|error| io_error(io::Error::other(error)))?,
+        };
+        Ok(Security::Tls(config, name))
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    fn security(&self, uri: &WsUri) -> Result<Security, Error> {
+        if uri.is_secure() {
+            let message = "this build has no tls (feature rustls)";
+            return Err(io_error(io::Error::new(io::ErrorKind::Unsupported, message)));
+        }
+        Ok(Security::None)
+    }
+}
+
+impl<N: Net> fmt::Debug for Client<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("http", &self.http)
+            .field("queue", &self.queue.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+enum Security {
+    None,
+    #[cfg(feature = "rustls")]
+    Tls(Arc<rustls::ClientConfig>, rustls::pki_types::ServerName<'static>),
+}
+
+impl Security {
+    async fn apply<N: Net>(self, stream: N::Tcp) -> Result<Stream<N>, TransportError> {
+        match self {
+            Self::None => Ok(Stream::Tcp(stream)),
+            #[cfg(feature = "rustls")]
+            Self::Tls(config, name) => {
+                Ok(Stream::Tls(Box::new(Tls::connect(stream, config, name).await?)))
+            }
+        }
+    }
+}
+
+/// Nobody could be reached under a name.
+#[derive(Debug)]
+struct Unreachable {
+    host: String,
+    port: u16,
+    source: io::Error,
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} could not be reached on port {}", self.host, self.port)
+    }
+}
+
+impl std::error::Error for Unreachable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+fn unreachable(uri: &WsUri, source: io::Error) -> Error {
+    let (host, port) = (uri.host().to_owned(), uri.port());
+    io_error(io::Error::new(source.kind(), Unreachable { host, port, source }))
+}
+
+/// Nothing was open yet, so nothing can have been closed: the error is told as it is.
+fn io_error(error: io::Error) -> Error {
+    Error::Transport(TransportError::Io(error))
+}

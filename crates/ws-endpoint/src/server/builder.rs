@@ -1,0 +1,278 @@
+//! A server, put together and run.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use ws_io::{AcceptOptions, Handler, Page, Refusal, Request, UpgradeInfo};
+
+use crate::WebSocket;
+use crate::accept::PatientListener;
+use crate::deadline::until;
+use crate::net::Net;
+use crate::server::connection::Rules;
+use crate::server::door::{Arriving, Door};
+use crate::server::registry::{Phase, Registry};
+use crate::server::shutdown::{Drained, Shutdown};
+use crate::socket;
+use crate::stream::Stream;
+
+/// A WebSocket server on the runtime `N`.
+///
+/// Bound ports listen from the moment they are added; connections are accepted once
+/// [`serve`](Self::serve) runs. Each connection gets a task of its own.
+///
+/// Defaults: at most 65,536 connections ([`with_max_connections`](Self::with_max_connections)), the
+/// limits and deadlines of [`AcceptOptions`], every path accepted, no pages.
+pub struct Server<N: Net> {
+    doors: Vec<Door<N>>,
+    rules: Rules<N>,
+    max_connections: usize,
+    registry: Registry,
+}
+
+impl<N: Net> Server<N> {
+    /// A server that listens nowhere yet.
+    #[must_use]
+    pub fn new(net: N) -> Self {
+        let rules = Rules {
+            net,
+            plain: Arc::default(),
+            secure: Arc::new(AcceptOptions { secure: true, ..AcceptOptions::default() }),
+            route: None,
+            pages: None,
+        };
+        Self { doors: Vec::new(), rules, max_connections: 65_536, registry: Registry::default() }
+    }
+
+    /// Listens for `ws` on `address`; port 0 takes a free one, see [`urls`](Self::urls).
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    pub fn listen(mut self, address: SocketAddr) -> io::Result<Self> {
+        let (listener, address) = self.bind(address)?;
+        self.doors.push(Door::Tcp { listener, address });
+        Ok(self)
+    }
+
+    /// Listens for `wss` on `address` with this certificate. The application protocols (ALPN) of
+    /// `config` are replaced by those of the HTTP versions served.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    #[cfg(feature = "rustls")]
+    pub fn listen_tls(
+        mut self,
+        address: SocketAddr,
+        config: Arc<rustls::ServerConfig>,
+    ) -> io::Result<Self> {
+        let (listener, address) = self.bind(address)?;
+        let config = crate::tls::server_with_alpn(config);
+        self.doors.push(Door::Tls { listener, address, config });
+        Ok(self)
+    }
+
+    /// Listens for `ws` on a Unix socket at `path`, which must not exist; it is removed when the
+    /// listener is closed.
+    ///
+    /// # Errors
+    ///
+    /// The path cannot be bound.
+    #[cfg(unix)]
+    pub fn listen_unix(mut self, path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let listener = self.rules.net.listen_unix(socket::listen_unix(path)?)?;
+        let listener = PatientListener::new(listener, self.rules.net.clone());
+        self.doors.push(Door::Unix { listener, path: path.to_owned() });
+        Ok(self)
+    }
+
+    /// Accepts connections by these options. [`AcceptOptions::secure`] is set for each listener as
+    /// it is.
+    #[must_use]
+    pub fn with_options(mut self, options: AcceptOptions) -> Self {
+        self.rules.secure = Arc::new(AcceptOptions { secure: true, ..options.clone() });
+        self.rules.plain = Arc::new(AcceptOptions { secure: false, ..options });
+        self
+    }
+
+    /// Holds at most this many connections, handshakes included, but at least one. Beyond that
+    /// nothing is accepted: the operating system queues and finally refuses.
+    #[must_use]
+    pub fn with_max_connections(mut self, max: usize) -> Self {
+        self.max_connections = max.max(1);
+        self
+    }
+
+    /// Looks at each request before it is accepted: path, query, cookies, credentials, and by the
+    /// stream the peer's address and certificate. Without it every path is served.
+    ///
+    /// ```
+    /// # use ws_endpoint::{Net, Server};
+    /// # use ws_io::Refusal;
+    /// # fn route<N: Net>(server: Server<N>) -> Server<N> {
+    /// server.with_route(|request, _stream| match request.path_only() {
+    ///     "/chat" => Ok(()),
+    ///     _ => Err(Refusal::fixed(404, &[])),
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_route(
+        mut self,
+        route: impl Fn(&Request, &Stream<N>) -> Result<(), Refusal> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.route = Some(Box::new(route));
+        self
+    }
+
+    /// Answers an ordinary `GET` with the page `pages` has for its path, or 404. Without it such
+    /// requests are answered 426 (Upgrade Required).
+    #[must_use]
+    pub fn with_pages(
+        mut self,
+        pages: impl Fn(&str) -> Option<Page> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.pages = Some(Box::new(pages));
+        self
+    }
+
+    /// The addresses listened on, in the order they were added; Unix sockets have none.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
+        self.doors.iter().filter_map(Door::address)
+    }
+
+    /// Where to connect to, as URLs, in the order they were added: `ws://127.0.0.1:8080/`,
+    /// `wss://[::1]:8443/`, `ws+unix:/run/chat.sock`.
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        self.doors.iter().map(Door::to_string)
+    }
+
+    /// How to end this server.
+    #[must_use]
+    pub fn shutdown_handle(&self) -> Shutdown {
+        Shutdown { registry: self.registry.clone() }
+    }
+
+    /// Gives each WebSocket to `serve`, in a task of its own, until the server is
+    /// [shut down](Self::shutdown_handle).
+    ///
+    /// Errors of a connection are that connection's; running out of file descriptors makes a pause.
+    /// Dropping the future stops accepting and leaves the connections to themselves.
+    pub async fn serve<F, Fut>(self, serve: F) -> Drained
+    where
+        F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let Self { mut doors, rules, max_connections, registry } = self;
+        let net = rules.net.clone();
+        let (rules, serve) = (Arc::new(rules), Arc::new(serve));
+        poll_fn(|cx| {
+            let mut arrived = 0;
+            while let Poll::Ready(Some(arriving)) =
+                poll_arrival(cx, &mut doors, &registry, max_connections)
+            {
+                let (rules, serve) = (Arc::clone(&rules), Arc::clone(&serve));
+                net.spawn(rules.attend(arriving, registry.enter(), serve));
+                arrived += 1;
+                if arrived == ACCEPTS_PER_TURN {
+                    cx.waker().wake_by_ref();
+                    break;
+                }
+            }
+            if registry.phase() == Phase::Serving { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+        drop(doors);
+        drain(&net, &registry).await
+    }
+
+    /// As [`serve`](Self::serve) with a [`Handler`] for each connection, made by `handler` from what
+    /// the handshake asked for.
+    pub async fn serve_handlers<F, H>(self, handler: F) -> Drained
+    where
+        F: Fn(&UpgradeInfo) -> H + Send + Sync + 'static,
+        H: Handler + 'static,
+    {
+        let handler = Arc::new(handler);
+        self.serve(move |websocket| {
+            let handler = Arc::clone(&handler);
+            async move {
+                let info = websocket.upgrade_info().cloned().unwrap_or_default();
+                let (_mailbox, inbox) = ws_io::mailbox(MAILBOX);
+                ws_io::run(websocket, handler(&info), inbox).await;
+            }
+        })
+        .await
+    }
+
+    fn bind(
+        &self,
+        address: SocketAddr,
+    ) -> io::Result<(PatientListener<N::TcpListener, N>, SocketAddr)> {
+        let net = &self.rules.net;
+        let socket = socket::listen_tcp(address)?;
+        let address = socket.local_addr()?;
+        Ok((PatientListener::new(net.listen_tcp(socket)?, net.clone()), address))
+    }
+}
+
+impl<N: Net> fmt::Debug for Server<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("urls", &self.urls().collect::<Vec<_>>())
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The next connection of any door; none while the house is full or closing.
+fn poll_arrival<N: Net>(
+    cx: &mut Context<'_>,
+    doors: &mut [Door<N>],
+    registry: &Registry,
+    max_connections: usize,
+) -> Poll<Option<Arriving<N>>> {
+    registry.watch(cx);
+    if registry.phase() != Phase::Serving || registry.live() >= max_connections {
+        return Poll::Ready(None);
+    }
+    for index in 0..doors.len() {
+        if let Some(Poll::Ready(arriving)) = doors.get_mut(index).map(|door| door.poll_accept(cx)) {
+            // A busy door goes to the end of the line.
+            doors.rotate_left(index + 1);
+            return Poll::Ready(Some(arriving));
+        }
+    }
+    Poll::Pending
+}
+
+/// Waits for the connections to finish, then for those that were cut.
+async fn drain<N: Net>(net: &N, registry: &Registry) -> Drained {
+    let within = registry.drain_for().unwrap_or_default();
+    if until(net, net.now() + within, registry.emptied()).await.is_some() {
+        return Drained { cut: 0 };
+    }
+    let cut = registry.live();
+    tracing::debug!(cut, "the deadline of the drain has passed");
+    registry.cut();
+    // Their tasks end when they are next polled; one that blocks its thread is not waited for.
+    let _ = until(net, net.now() + LAST_RESPITE, registry.emptied()).await;
+    Drained { cut }
+}
+
+/// Connections accepted before other tasks get their turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// Room in the mailbox of a handler.
+const MAILBOX: usize = 64;
+
+const LAST_RESPITE: Duration = Duration::from_secs(1);

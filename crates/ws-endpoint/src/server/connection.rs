@@ -1,0 +1,152 @@
+//! The life of one connection of a server: encrypt, read the request, route, answer, hand over.
+
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use tracing::Instrument as _;
+use ws_close::CloseCode;
+use ws_io::{
+    AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request, Sender,
+    Transport as _,
+};
+use ws_session::TransportError;
+
+use crate::WebSocket;
+use crate::deadline::until;
+use crate::net::Net;
+use crate::server::door::Arriving;
+use crate::server::registry::{Phase, Place};
+use crate::stream::Stream;
+
+type Route<N> = dyn Fn(&Request, &Stream<N>) -> Result<(), Refusal> + Send + Sync;
+type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
+
+/// What all connections of a server share.
+pub(crate) struct Rules<N: Net> {
+    pub(crate) net: N,
+    pub(crate) plain: Arc<AcceptOptions>,
+    pub(crate) secure: Arc<AcceptOptions>,
+    pub(crate) route: Option<Box<Route<N>>>,
+    pub(crate) pages: Option<Box<Pages>>,
+}
+
+impl<N: Net> Rules<N> {
+    /// Sees a connection from its arrival to its end.
+    pub(crate) async fn attend<F, Fut>(
+        self: Arc<Self>,
+        arriving: Arriving<N>,
+        place: Place,
+        serve: Arc<F>,
+    ) where
+        F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut place = place;
+        let span = tracing::info_span!(
+            "websocket",
+            peer = tracing::field::Empty,
+            path = tracing::field::Empty
+        );
+        // Boxed, so that an open connection does not carry the memory of its handshake.
+        let handshake = Box::pin(self.handshake(arriving, &span));
+        let opened = unless_cut(&mut place, handshake.instrument(span.clone())).await;
+        let Some(Some(mut websocket)) = opened else { return };
+        drop(self);
+        let sender = websocket.sender(1);
+        let mut goodbye = None;
+        let mut task = pin!(serve(websocket).instrument(span));
+        poll_fn(|cx| {
+            let phase = place.poll_phase(cx);
+            if phase == Phase::Cut {
+                return Poll::Ready(());
+            }
+            if phase == Phase::Draining {
+                let goodbye = goodbye.get_or_insert_with(|| Box::pin(say_goodbye(sender.clone())));
+                let _ = goodbye.as_mut().poll(cx);
+            }
+            task.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// `None` when there is no WebSocket: the client has been told why, and so has the log.
+    async fn handshake(&self, arriving: Arriving<N>, span: &tracing::Span) -> Option<WebSocket<N>> {
+        let deadline = self.net.now() + self.plain.handshake_timeout;
+        let opened = until(&self.net, deadline, self.open(arriving, span)).await;
+        match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
+            Ok(websocket) => websocket,
+            Err(error) => {
+                tracing::debug!(error = ?error, reason = error.reason(), "no websocket");
+                None
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        arriving: Arriving<N>,
+        span: &tracing::Span,
+    ) -> Result<Option<WebSocket<N>>, Error> {
+        let stream = arriving.open().await.map_err(Error::Transport)?;
+        if let Some(peer) = stream.peer_addr() {
+            span.record("peer", tracing::field::display(peer));
+        }
+        let options = if stream.is_secure() { &self.secure } else { &self.plain };
+        match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
+            Arrival::Upgrade(incoming) => {
+                // The client chose these bytes: Debug escapes them.
+                span.record("path", tracing::field::debug(&incoming.request().path));
+                self.answer(*incoming).await
+            }
+            Arrival::Page(request) => {
+                self.page(request).await?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    async fn answer(
+        &self,
+        incoming: Incoming<Stream<N>, N>,
+    ) -> Result<Option<WebSocket<N>>, Error> {
+        if let Some(route) = &self.route {
+            if let Err(refusal) = route(incoming.request(), incoming.transport()) {
+                incoming.refuse(refusal).await?;
+                return Ok(None);
+            }
+        }
+        Ok(Some(incoming.accept().await?))
+    }
+
+    async fn page(&self, request: PageRequest<Stream<N>, N>) -> Result<(), Error> {
+        let Some(pages) = &self.pages else {
+            let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
+            return request.refuse(&error.refusal()).await;
+        };
+        match pages(request.path()) {
+            Some(page) => request.answer(&page).await,
+            None => request.refuse(&Refusal::fixed(404, &[])).await,
+        }
+    }
+}
+
+/// Runs `future` unless the server cuts its connections first.
+async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match place.poll_phase(cx) {
+        Phase::Cut => Poll::Ready(None),
+        _ => future.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Sends the close frame of a server that goes away, and never ends: that is for the task to do.
+async fn say_goodbye(mut sender: Sender) {
+    if let Err(error) = sender.close(CloseCode::GOING_AWAY, "").await {
+        tracing::debug!(%error, "the connection was ending by itself");
+    }
+    pending().await
+}

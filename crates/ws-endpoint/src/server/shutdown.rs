@@ -1,0 +1,38 @@
+//! The end of a server, asked for from anywhere.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::server::registry::Registry;
+
+/// Ends a server gracefully; made by [`Server::shutdown_handle`](crate::Server::shutdown_handle),
+/// cloned freely.
+#[derive(Clone)]
+pub struct Shutdown {
+    pub(crate) registry: Registry,
+}
+
+impl Shutdown {
+    /// Closes the listeners, sends every WebSocket a close frame with 1001 (going away) and lets
+    /// them finish; those that have not after `within` are cut.
+    ///
+    /// Returns at once; [`Server::serve`](crate::Server::serve) returns when it is done. Only the
+    /// first call counts.
+    pub fn drain(&self, within: Duration) {
+        self.registry.drain(within);
+    }
+}
+
+impl fmt::Debug for Shutdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shutdown").field("connections", &self.registry.live()).finish()
+    }
+}
+
+/// How the end of a server went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Connections that had not finished in time and were cut.
+    pub cut: usize,
+}

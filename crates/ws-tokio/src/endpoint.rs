@@ -1,0 +1,108 @@
+//! The short way in: functions and names with tokio filled in.
+
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_endpoint::{AcceptOptions, ConnectOptions, Error};
+
+use crate::{Io, Tokio};
+
+/// A WebSocket on tokio, whatever it goes over.
+pub type WebSocket = ws_endpoint::WebSocket<Tokio>;
+
+/// A client on tokio; see [`client`].
+pub type Client = ws_endpoint::Client<Tokio>;
+
+/// A server on tokio; see [`server`].
+pub type Server = ws_endpoint::Server<Tokio>;
+
+/// A client to be configured: TLS, HTTP versions, connecting one at a time.
+#[must_use]
+pub fn client() -> Client {
+    Client::new(Tokio)
+}
+
+/// A server to be configured: addresses, certificates, routes, limits.
+#[must_use]
+pub fn server() -> Server {
+    Server::new(Tokio)
+}
+
+/// Opens a WebSocket to a `ws:` or `wss:` URL.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), ws_tokio::Error> {
+/// let mut websocket = ws_tokio::connect("wss://echo.example/").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`Client::connect`].
+pub async fn connect(url: &str) -> Result<WebSocket, Error> {
+    connect_with(url, &ConnectOptions::default()).await
+}
+
+/// Opens a WebSocket with subprotocols, header fields, limits and deadlines of your choice.
+///
+/// # Errors
+///
+/// As [`Client::connect`].
+pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<WebSocket, Error> {
+    client().connect(url, options).await
+}
+
+/// Takes in a connection from an accept loop of your own: reads the request and answers it.
+///
+/// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request before
+/// answering, call `ws_io::receive` with an [`Io`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// let serving = tokio::spawn(async move {
+///     let (stream, _peer) = listener.accept().await?;
+///     stream.set_nodelay(true)?;
+///     let mut websocket = ws_tokio::accept(stream).await?;
+///     websocket.send(ws_tokio::Message::text("welcome")).await?;
+///     websocket.close(ws_tokio::CloseCode::NORMAL, "").await?;
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// });
+/// let mut websocket = ws_tokio::connect(&url).await?;
+/// assert_eq!(websocket.next().await.expect("open")?, ws_tokio::Message::text("welcome"));
+/// while websocket.next().await.is_some() {}
+/// serving.await?.expect("served");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Why there is no WebSocket; the client has been told.
+pub async fn accept<S>(stream: S) -> Result<ws_io::WebSocket<Io<S>, Tokio>, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    accept_with(stream, AcceptOptions::default()).await
+}
+
+/// Takes in a connection with subprotocols, an origin policy, limits and deadlines of your choice.
+///
+/// Share the options among connections in an `Arc`. [`AcceptOptions::secure`] has to say whether
+/// the stream is encrypted.
+///
+/// # Errors
+///
+/// Why there is no WebSocket; the client has been told.
+pub async fn accept_with<S>(
+    stream: S,
+    options: impl Into<Arc<AcceptOptions>>,
+) -> Result<ws_io::WebSocket<Io<S>, Tokio>, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    ws_io::accept(Io::new(stream), Tokio, options).await
+}
