@@ -9,7 +9,7 @@ use ws_handshake::{HandshakeError, Refusal, Request, SubprotocolPolicy};
 use ws_session::TransportError;
 
 use crate::handshake::Wire;
-use crate::{AcceptOptions, Error, Runtime, Transport, UpgradeInfo, WebSocket};
+use crate::{AcceptOptions, Error, PageRequest, Runtime, Transport, UpgradeInfo, WebSocket};
 
 /// Takes a connection in: reads the request, judges it by `options` and answers.
 ///
@@ -35,6 +35,36 @@ pub async fn receive<T: Transport, R: Runtime>(
     runtime: R,
     options: impl Into<Arc<AcceptOptions>>,
 ) -> Result<Incoming<T, R>, Error> {
+    match receive_any(transport, runtime, options).await? {
+        Arrival::Upgrade(incoming) => Ok(*incoming),
+        Arrival::Page(request) => {
+            let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
+            request.refuse(&error.refusal()).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// What arrived at the port of a WebSocket server; made by [`receive_any`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Arrival<T: Transport, R: Runtime> {
+    /// A valid request for a WebSocket.
+    Upgrade(Box<Incoming<T, R>>),
+    /// A valid `GET` without `Upgrade`: a browser that wants a page.
+    Page(PageRequest<T, R>),
+}
+
+/// As [`receive`], but leaves the answer to ordinary requests to the caller as well.
+///
+/// # Errors
+///
+/// The request is neither, which the client has been told, or did not come in time.
+pub async fn receive_any<T: Transport, R: Runtime>(
+    transport: T,
+    runtime: R,
+    options: impl Into<Arc<AcceptOptions>>,
+) -> Result<Arrival<T, R>, Error> {
     let options = options.into();
     let mut wire = Wire::new(transport, runtime, options.handshake_timeout);
     let limits = HandshakeLimits {
@@ -60,7 +90,12 @@ pub async fn receive<T: Transport, R: Runtime>(
             Ok(None) => {}
             Ok(Some(mut upgrade)) => {
                 upgrade.request.secure = options.secure;
-                return Ok(Incoming { wire, options, upgrade, choice: None, headers: Vec::new() });
+                let incoming =
+                    Incoming { wire, options, upgrade, choice: None, headers: Vec::new() };
+                return Ok(Arrival::Upgrade(Box::new(incoming)));
+            }
+            Err(ws_h1_upgrade::Error::MissingUpgradeHeader) => {
+                return Ok(Arrival::Page(PageRequest::new(wire)));
             }
             Err(error) => {
                 refuse(wire, &error.refusal()).await?;
@@ -188,7 +223,7 @@ impl<T: Transport, R: Runtime> fmt::Debug for Incoming<T, R> {
     }
 }
 
-async fn refuse<T: Transport, R: Runtime>(
+pub(crate) async fn refuse<T: Transport, R: Runtime>(
     mut wire: Wire<T, R>,
     refusal: &Refusal,
 ) -> Result<(), Error> {

@@ -1,14 +1,10 @@
 //! Our TLS stream against another implementation of the same thing, `tokio-rustls`, over pipes of
 //! every width.
 
-#![cfg(feature = "rustls")]
-
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{certificates, distrustful, read, shutdown, write};
 use rustls::pki_types::ServerName;
-use support::{certificates, distrustful, read, shutdown, write};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use ws_endpoint::tls::Tls;
@@ -42,7 +38,7 @@ async fn our_server(width: usize) -> (Ours, tokio_rustls::client::TlsStream<Dupl
 }
 
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|index| (index % 251) as u8).collect()
+    (0..length).map(|index| u8::try_from(index % 251).unwrap_or_default()).collect()
 }
 
 #[tokio::test]

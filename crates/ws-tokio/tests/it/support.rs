@@ -1,13 +1,11 @@
 //! What the tests of this crate share: certificates and plain use of a transport.
 
-#![expect(clippy::allow_attributes, reason = "each test binary uses a part")]
-#![allow(dead_code, reason = "each test binary uses a part")]
-
-use std::future::poll_fn;
-use std::io;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
+#[cfg(feature = "rustls")]
+use std::{future::poll_fn, io};
 
+#[cfg(feature = "rustls")]
 use bytes::BytesMut;
 #[cfg(feature = "rustls")]
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -17,6 +15,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 #[cfg(feature = "rustls")]
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+#[cfg(feature = "rustls")]
 use ws_io::Transport;
 use ws_tokio::{Server, Shutdown, WebSocket};
 
@@ -70,6 +69,7 @@ fn client(roots: RootCertStore) -> ClientConfig {
 }
 
 /// Reads once.
+#[cfg(feature = "rustls")]
 pub(crate) async fn read(transport: &mut impl Transport, max: usize) -> io::Result<BytesMut> {
     let mut buf = BytesMut::new();
     poll_fn(|cx| transport.poll_read(cx, &mut buf, max)).await?;
@@ -77,6 +77,7 @@ pub(crate) async fn read(transport: &mut impl Transport, max: usize) -> io::Resu
 }
 
 /// Writes everything and flushes.
+#[cfg(feature = "rustls")]
 pub(crate) async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         poll_fn(|cx| transport.poll_write(cx, &mut bytes)).await?;
@@ -85,6 +86,7 @@ pub(crate) async fn write(transport: &mut impl Transport, mut bytes: &[u8]) -> i
 }
 
 /// Ends our direction.
+#[cfg(feature = "rustls")]
 pub(crate) async fn shutdown(transport: &mut impl Transport) -> io::Result<()> {
     poll_fn(|cx| transport.poll_shutdown(cx)).await
 }

@@ -1,11 +1,9 @@
 //! Clients and servers of this crate against each other, over every kind of socket.
 
-mod support;
-
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use support::{echo, serve};
+use crate::support::{echo, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use ws_tokio::{
@@ -56,7 +54,7 @@ async fn a_name_with_several_addresses_reaches_whichever_listens() {
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn messages_come_back_over_tls() {
-    let (certificate, trust) = support::certificates();
+    let (certificate, trust) = crate::support::certificates();
     let server = server().listen_tls(anywhere(), certificate).expect("a port");
     let (url, _shutdown) = serve(server);
     let url = url.replace("127.0.0.1", "localhost");
@@ -69,9 +67,9 @@ async fn messages_come_back_over_tls() {
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn a_server_nobody_vouches_for_is_refused() {
-    let (certificate, _) = support::certificates();
+    let (certificate, _) = crate::support::certificates();
     let (url, _shutdown) = serve(server().listen_tls(anywhere(), certificate).expect("a port"));
-    let client = ws_tokio::client().with_tls(support::distrustful());
+    let client = ws_tokio::client().with_tls(crate::support::distrustful());
     let refused = client.connect(&url, &ConnectOptions::default()).await;
     assert!(matches!(refused, Err(Error::Transport(TransportError::Io(_)))), "{refused:?}");
 }
@@ -80,7 +78,7 @@ async fn a_server_nobody_vouches_for_is_refused() {
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn the_server_is_told_the_name_it_was_called_by() {
-    let (certificate, trust) = support::certificates();
+    let (certificate, trust) = crate::support::certificates();
     let server = server()
         .with_route(|_, stream| match stream {
             ws_tokio::Stream::Tls(tls) => match tls.connection() {
@@ -198,7 +196,7 @@ async fn a_client_that_says_nothing_is_told_and_dropped() {
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn a_client_that_never_begins_to_encrypt_is_dropped() {
-    let (certificate, _) = support::certificates();
+    let (certificate, _) = crate::support::certificates();
     let options =
         AcceptOptions { handshake_timeout: Duration::from_millis(50), ..AcceptOptions::default() };
     let server = server().with_options(options).listen_tls(anywhere(), certificate);

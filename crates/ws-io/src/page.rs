@@ -1,0 +1,149 @@
+//! Ordinary requests on the port of a WebSocket server: a page to open in a browser, a health check.
+//!
+//! One `GET`, one answer, and the connection is closed: this is no HTTP server.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use bytes::{BufMut as _, BytesMut};
+use ws_handshake::{HandshakeError, Refusal, field};
+
+use crate::handshake::Wire;
+use crate::{Error, Runtime, Transport};
+
+/// A page to answer with, status 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
+    body: Cow<'static, [u8]>,
+}
+
+impl Page {
+    /// A page of HTML.
+    #[must_use]
+    pub fn html(text: impl Into<Cow<'static, str>>) -> Self {
+        let body = match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        let content_type = (Cow::Borrowed("Content-Type"), "text/html; charset=utf-8".into());
+        Self { headers: vec![content_type], body }
+    }
+
+    /// A page of any kind.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidHeader`] for a type with control characters.
+    pub fn new(
+        content_type: impl Into<Cow<'static, str>>,
+        body: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, HandshakeError> {
+        Self { headers: Vec::new(), body: body.into() }.header("Content-Type", content_type)
+    }
+
+    /// Adds a header field.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidHeader`] for a name that is not a token or not the page's to set, or
+    /// a value with control characters.
+    pub fn header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Result<Self, HandshakeError> {
+        let (name, value) = (name.into(), value.into());
+        field::validate_response_field(&name, value.as_bytes())?;
+        self.headers.push((name, value));
+        Ok(self)
+    }
+
+    fn write_to(&self, out: &mut BytesMut) {
+        out.put_slice(b"HTTP/1.1 200 OK\r\nConnection: close\r\n");
+        for (name, value) in &self.headers {
+            out.put_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        out.put_slice(format!("Content-Length: {}\r\n\r\n", self.body.len()).as_bytes());
+        out.put_slice(&self.body);
+    }
+}
+
+/// A valid `GET` that asks for no WebSocket, waiting for an answer; made by
+/// [`receive_any`](crate::receive_any). Dropping it drops the transport without one.
+pub struct PageRequest<T, R: Runtime> {
+    wire: Wire<T, R>,
+    path: String,
+}
+
+impl<T: Transport, R: Runtime> PageRequest<T, R> {
+    /// `wire` still has the request in its buffer, which has been found valid.
+    pub(crate) fn new(wire: Wire<T, R>) -> Self {
+        let head = wire.buffer.trim_ascii_start();
+        let target = head.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+        let path = String::from_utf8_lossy(target).into_owned();
+        Self { wire, path }
+    }
+
+    /// The target of the request as sent: usually a path with its query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The transport below, for the address of the peer and the like.
+    pub fn transport(&self) -> &T {
+        &self.wire.transport
+    }
+
+    /// Answers and closes the transport.
+    ///
+    /// # Errors
+    ///
+    /// The answer could not be written in time.
+    pub async fn answer(mut self, page: &Page) -> Result<(), Error> {
+        let mut answer = BytesMut::new();
+        page.write_to(&mut answer);
+        self.wire.buffer.clear();
+        self.wire.write(answer).await?;
+        self.wire.hang_up().await;
+        Ok(())
+    }
+
+    /// Refuses and closes the transport.
+    ///
+    /// # Errors
+    ///
+    /// The answer could not be written in time.
+    pub async fn refuse(self, refusal: &Refusal) -> Result<(), Error> {
+        crate::server::refuse(self.wire, refusal).await
+    }
+}
+
+impl<T: Transport, R: Runtime> fmt::Debug for PageRequest<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageRequest")
+            .field("transport", &self.wire.transport.name())
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_written_with_its_length_and_nothing_can_break_out_of_a_field() {
+        let page = Page::html("hello").header("Cache-Control", "no-store").expect("a valid field");
+        let mut out = BytesMut::new();
+        page.write_to(&mut out);
+        let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\n\
+                        Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\
+                        Content-Length: 5\r\n\r\nhello";
+        assert_eq!(out, expected.as_bytes());
+        for (name, value) in [("X-A", "a\r\nb"), ("bad name", "a"), ("Content-Length", "1")] {
+            assert!(Page::html("").header(name, value).is_err(), "{name}");
+        }
+        assert!(Page::new("text/plain\r\n", b"").is_err());
+    }
+}
