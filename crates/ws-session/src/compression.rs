@@ -107,9 +107,11 @@ mod present {
             piece: &[u8],
             last: bool,
             out: &mut BytesMut,
-            max: usize,
+            _: usize,
         ) -> Result<(), FrameError> {
-            let limits = InflateLimits::new(max)
+            // The inflater counts the message, chunks that were delivered included; what is left for
+            // the buffer follows from that.
+            let limits = InflateLimits::new(self.config.limits.max_message())
                 .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
             let inflated = self
                 .inflater

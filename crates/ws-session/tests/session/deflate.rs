@@ -172,8 +172,10 @@ fn a_broadcast_between_other_messages_keeps_both_windows_in_step() {
 
 #[test]
 fn chunks_of_a_compressed_message_come_inflated() {
-    let (mut a, mut b) = pair(Config::default());
     let data: Vec<u8> = (0..200_000_u32).flat_map(|i| (i / 7).to_le_bytes()).collect();
+    let mut config = Config::default();
+    config.limits = config.limits.with_max_message(data.len());
+    let (mut a, mut b) = pair(config);
     a.send(Message::binary(data.clone())).unwrap();
     let wire = transmitted(&mut a);
     let mut received = BytesMut::new();
