@@ -111,7 +111,7 @@ mod present {
         ) -> Result<(), FrameError> {
             // The inflater counts the message, chunks that were delivered included; what is left for
             // the buffer follows from that.
-            let limits = InflateLimits::new(self.config.limits.max_message())
+            let limits = InflateLimits::new(self.limits.limits.max_message())
                 .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
             let inflated = self
                 .inflater
