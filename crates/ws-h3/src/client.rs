@@ -1,13 +1,15 @@
 //! The client's side of a connection: many WebSockets on one QUIC connection.
 
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h3::client::{RequestStream, SendRequest};
+use h3::error::Code;
 use http::{Method, StatusCode};
 use tokio::sync::mpsc;
 use ws_io::Runtime;
@@ -51,9 +53,12 @@ pub struct Client {
     handle: Arc<Handle>,
 }
 
-/// Keeps the connection open: `h3` closes it when the last sender is gone.
 struct Handle {
-    sender: SendRequest<OpenStreams, Bytes>,
+    /// Keeps the connection open, as do the streams with theirs: `h3` closes it when the last sender
+    /// is gone. `None` once drained.
+    sender: Mutex<Option<SendRequest<OpenStreams, Bytes>>>,
+    /// One more than there are streams.
+    streams: Arc<()>,
     link: Arc<Link>,
     timeout: Duration,
 }
@@ -80,7 +85,8 @@ impl Client {
             .await?
             .map_err(|error| link.connection_error(error))?;
         link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), partings)));
-        Ok(Self { handle: Arc::new(Handle { sender, link, timeout }) })
+        let sender = Mutex::new(Some(sender));
+        Ok(Self { handle: Arc::new(Handle { sender, streams: Arc::default(), link, timeout }) })
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for the
@@ -92,14 +98,22 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::PeerDoesNotAllowConnectProtocol`], [`Error::GoingAway`] (nothing was sent),
-    /// [`Error::RequestRejected`] (it may be sent again), [`Error::UnexpectedStatus`],
-    /// [`Error::Timeout`], or the request, the answer, the stream or the connection is bad.
+    /// - [`Error::PeerDoesNotAllowConnectProtocol`]: nothing was sent.
+    /// - [`Error::UnexpectedStatus`]: the server refused.
+    /// - [`Error::GoingAway`], [`Error::TooManyStreams`], [`Error::RequestRejected`]: it was not
+    ///   processed and may be sent again ([`is_retryable`](Error::is_retryable)).
+    /// - [`Error::Timeout`] after [`handshake_timeout`](ClientConfig::handshake_timeout).
+    /// - Otherwise the request, the answer, the stream or the connection is bad.
     pub async fn connect(
         &self,
         request: http::Request<()>,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
-        self.handle.link.within(self.handle.timeout, self.open(request)).await?
+        let (link, timeout) = (&self.handle.link, self.handle.timeout);
+        let mut stage = Stage::Settings;
+        match (link.within(timeout, self.open(request, &mut stage)).await, stage) {
+            (Err(Error::Timeout), Stage::Stream) => Err(Error::TooManyStreams),
+            (result, _) => result?,
+        }
     }
 
     /// Whether the server allows WebSockets; `None` until its SETTINGS came.
@@ -112,7 +126,34 @@ impl Client {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let peer = *self.handle.link.peer.borrow();
-        !peer.closed && peer.goaway.is_none() && self.close_reason().is_none()
+        !peer.closed
+            && peer.goaway.is_none()
+            && self.handle.sender().is_some()
+            && self.close_reason().is_none()
+    }
+
+    /// How many WebSockets are open or about to be.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        Arc::strong_count(&self.handle.streams) - 1
+    }
+
+    /// The address of the server.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.handle.link.connection.remote_address()
+    }
+
+    /// Opens nothing more: when the live WebSockets have ended, the connection is closed with
+    /// `H3_NO_ERROR`.
+    pub fn drain(&self) {
+        drop(self.handle.sender().take());
+    }
+
+    /// Closes the connection and every stream on it at once, with `H3_NO_ERROR`; what was written
+    /// may be lost.
+    pub fn close(&self) {
+        self.handle.link.close(Code::H3_NO_ERROR, b"");
     }
 
     /// Why the connection has ended; `None` while it has not.
@@ -130,8 +171,10 @@ impl Client {
     async fn open(
         &self,
         mut request: http::Request<()>,
+        stage: &mut Stage,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
         let link = &self.handle.link;
+        let counted = Arc::clone(&self.handle.streams);
         let uri = request.uri();
         if uri.scheme().is_none() || uri.authority().is_none() {
             return Err(Error::InvalidRequest("the uri needs a scheme and an authority"));
@@ -152,8 +195,10 @@ impl Client {
         // The only token `h3` writes that stands for no other protocol of ours; it is replaced by
         // `websocket` on the way out.
         request.extensions_mut().insert(h3::ext::Protocol::CONNECT_UDP);
-        let mut sender = self.handle.sender.clone();
+        let mut sender = self.handle.sender().clone().ok_or(Error::GoingAway)?;
+        *stage = Stage::Stream;
         let sent = sender.send_request(request).await;
+        *stage = Stage::Answer;
         let mut stream = sent.map_err(|error| link.stream_error(error))?;
         let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
         let response = self.response(&mut stream, exchange.id()).await?;
@@ -162,7 +207,7 @@ impl Client {
             let body = read_body(&mut inbound).await;
             return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body))));
         }
-        let guard = Guard::new((stream, Arc::clone(&self.handle)));
+        let guard = Guard::new((stream, sender, counted));
         Ok((response, H3Stream::new((outbound, inbound), Arc::clone(link), guard)))
     }
 
@@ -215,6 +260,20 @@ impl Client {
     }
 }
 
+/// What an opening waits for.
+#[derive(Clone, Copy)]
+enum Stage {
+    Settings,
+    Stream,
+    Answer,
+}
+
+impl Handle {
+    fn sender(&self) -> MutexGuard<'_, Option<SendRequest<OpenStreams, Bytes>>> {
+        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl std::fmt::Debug for Handle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handle").field("link", &self.link).finish_non_exhaustive()
@@ -249,6 +308,7 @@ async fn read_body(inbound: &mut Inbound) -> Bytes {
             }
             // Trailers end the body.
             Ok(None | Some(FrameEvent::Start { kind: frames::HEADERS, .. })) | Err(_) => break,
+            Ok(Some(_)) if inbound.is_idling() => break,
             Ok(Some(_)) => {}
         }
     }

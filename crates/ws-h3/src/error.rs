@@ -32,6 +32,11 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// A request's body is larger than the reader wanted.
+    RequestTooBig {
+        /// The limit, in bytes.
+        max: usize,
+    },
     /// The header section breaks the rules of RFC 9114 §4.
     MalformedHeader(FieldError),
     /// The message as a whole is malformed (RFC 9114 §4.1.2).
@@ -48,6 +53,9 @@ pub enum Error {
     RequestRejected,
     /// The peer is shutting the connection down (GOAWAY); nothing was sent.
     GoingAway,
+    /// The server let no further stream be opened in time; nothing was sent, and another connection
+    /// may do.
+    TooManyStreams,
     /// The peer reset the stream or stopped reading it.
     StreamReset {
         /// The peer's error code; `H3_REQUEST_CANCELLED` (0x10c) stands for a TCP reset.
@@ -75,11 +83,13 @@ impl Error {
             Self::HandshakeTooBig { .. } => "handshake_too_big",
             Self::HandshakeResponseTooBig { .. } => "handshake_response_too_big",
             Self::TooManyHeaders { .. } => "too_many_headers",
+            Self::RequestTooBig { .. } => "request_too_big",
             Self::MalformedHeader(_) => "malformed_header",
             Self::MalformedMessage(_) => "malformed_message",
             Self::ProtocolError { .. } => "protocol_error",
             Self::RequestRejected => "request_rejected",
             Self::GoingAway => "going_away",
+            Self::TooManyStreams => "too_many_streams",
             Self::StreamReset { .. } => "stream_reset",
             Self::Timeout => "timeout",
             Self::Connection(_) if self.tls_alert().is_some() => "tls_alert",
@@ -93,7 +103,7 @@ impl Error {
     /// Whether the peer certainly did not act on the request, so that it may be sent again.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RequestRejected | Self::GoingAway)
+        matches!(self, Self::RequestRejected | Self::GoingAway | Self::TooManyStreams)
     }
 
     /// The TLS alert that ended the connection, whoever sent it (RFC 9001 §4.8).
@@ -133,6 +143,9 @@ impl fmt::Display for Error {
                 write!(f, "the response header is larger than the {max} bytes allowed")
             }
             Self::TooManyHeaders { max } => write!(f, "more than the {max} headers allowed"),
+            Self::RequestTooBig { max } => {
+                write!(f, "the request body is larger than the {max} bytes wanted")
+            }
             Self::MalformedHeader(_) => f.write_str("malformed header section"),
             Self::MalformedMessage(what) => write!(f, "malformed message: {what}"),
             Self::ProtocolError { code, what } => {
@@ -140,6 +153,7 @@ impl fmt::Display for Error {
             }
             Self::RequestRejected => f.write_str("the peer did not process the request"),
             Self::GoingAway => f.write_str("the peer is shutting the connection down"),
+            Self::TooManyStreams => f.write_str("the server lets no more streams be opened"),
             Self::StreamReset { code } => {
                 write!(f, "the peer reset the stream with {}", Code::from(*code))
             }

@@ -100,6 +100,11 @@ impl Link {
         Error::ProtocolError { code: code.value(), what }
     }
 
+    /// Closes the connection of a peer that sends one empty frame after the other.
+    pub(crate) fn idling(&self) -> Error {
+        self.violate(Code::H3_EXCESSIVE_LOAD, "too many empty frames")
+    }
+
     /// Closes the connection, unless it is closed: the first reason stands.
     pub(crate) fn close(&self, code: Code, reason: &[u8]) {
         if self.connection.close_reason().is_none() {

@@ -1,11 +1,12 @@
 //! Requests as a server sees them, and the answers it can give.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use h3::error::Code;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, StatusCode};
@@ -38,7 +39,7 @@ pub struct WebSocketRequest {
     open: Open,
 }
 
-/// An ordinary request, to be [answered](Self::respond). Its body is not read.
+/// An ordinary request, to be [answered](Self::respond).
 #[derive(Debug)]
 pub struct HttpRequest {
     open: Open,
@@ -101,6 +102,23 @@ impl HttpRequest {
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
         self.open.link.connection.remote_address()
+    }
+
+    /// Reads the rest of the request's body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RequestTooBig`] when it is larger than `max` bytes; otherwise the stream or the
+    /// connection is gone.
+    pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
+        let mut body = BytesMut::new();
+        while let Some(piece) = poll_fn(|cx| self.open.exchange.poll_body(cx)).await? {
+            if piece.len() > max - body.len() {
+                return Err(Error::RequestTooBig { max });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body.freeze())
     }
 
     /// Answers with `response` and ends the stream; a body still on its way is refused.

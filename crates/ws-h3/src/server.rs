@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,6 +104,17 @@ impl Server {
     /// [`max_requests`](crate::QuicOptions::max_requests) a client may have open.
     pub async fn next(&mut self) -> Option<Request> {
         self.requests.recv().await
+    }
+
+    /// The same as [`next`](Self::next), for those who poll.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Request>> {
+        self.requests.poll_recv(cx)
+    }
+
+    /// The address of the client, which may change as it moves between networks.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.handle.link.connection.remote_address()
     }
 
     /// A handle for ending the connection.

@@ -31,15 +31,13 @@ pub struct H3Stream {
     recv: Inbound,
     link: Arc<Link>,
     guard: Option<Guard>,
-    /// Frames in a row that carried nothing.
-    idle_frames: u32,
     /// A breach that came behind good data, to be reported by the next read.
     breach: Option<Box<Error>>,
 }
 
 impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
-        Self { send: Some(send), recv, link, guard: Some(guard), idle_frames: 0, breach: None }
+        Self { send: Some(send), recv, link, guard: Some(guard), breach: None }
     }
 
     /// The QUIC connection this stream is on.
@@ -61,22 +59,13 @@ impl H3Stream {
     /// Judges one event; payload goes to `buf`.
     fn take_event(&mut self, event: FrameEvent, buf: &mut BytesMut) -> Result<(), Error> {
         match event {
-            FrameEvent::Payload { kind: frames::DATA, bytes, .. } => {
-                self.idle_frames = 0;
-                buf.extend_from_slice(&bytes);
-            }
+            FrameEvent::Payload { kind: frames::DATA, bytes, .. } => buf.extend_from_slice(&bytes),
             FrameEvent::Start { kind, .. } if kind != frames::DATA && is_known(kind) => {
                 let what = "a frame other than DATA after the CONNECT";
                 return Err(self.link.violate(Code::H3_FRAME_UNEXPECTED, what));
             }
-            FrameEvent::Start { .. } => {
-                self.idle_frames += 1;
-                if self.idle_frames > IDLE_FRAMES_MAX {
-                    let what = "too many frames without data";
-                    return Err(self.link.violate(Code::H3_EXCESSIVE_LOAD, what));
-                }
-            }
-            FrameEvent::Payload { .. } => {}
+            _ if self.recv.is_idling() => return Err(self.link.idling()),
+            _ => {}
         }
         Ok(())
     }
@@ -130,6 +119,9 @@ impl Transport for H3Stream {
             return Poll::Ready(Err(self.lost(error.into())));
         }
         let len = buf.remaining().min(FRAME_MAX);
+        if len == 0 {
+            return Poll::Ready(Ok(0));
+        }
         push_frame(send, buf, len);
         // What QUIC does not take now is taken by the next write or flush.
         match send.poll_flush(cx) {
@@ -219,5 +211,3 @@ fn take(buf: &mut dyn Buf, len: usize) -> Bytes {
 const FRAME_MAX: usize = 64 * 1024;
 /// Bytes; a smaller piece is cheaper to copy than to pass on.
 const COPY_MAX: usize = 2048;
-/// Empty DATA frames and frames of unknown types in a row (RFC 9114 §10.5).
-const IDLE_FRAMES_MAX: u32 = 1024;

@@ -121,6 +121,8 @@ pub(crate) struct Inbound {
     /// What was taken from QUIC and is not yet parsed: at most one batch.
     current: Bytes,
     waiting: VecDeque<Bytes>,
+    /// Frames since the last byte of payload.
+    idle_frames: u32,
     end: End,
 }
 
@@ -141,6 +143,7 @@ impl Inbound {
             frames: FrameReader::new(),
             current: Bytes::new(),
             waiting: VecDeque::new(),
+            idle_frames: 0,
             end: End::Open,
         }
     }
@@ -166,6 +169,10 @@ impl Inbound {
     pub(crate) fn buffered_event(&mut self, max: usize) -> Option<FrameEvent> {
         loop {
             if let Some(event) = self.frames.next(&mut self.current, max) {
+                self.idle_frames = match event {
+                    FrameEvent::Start { .. } => self.idle_frames + 1,
+                    FrameEvent::Payload { .. } => 0,
+                };
                 return Some(event);
             }
             if max == 0 {
@@ -211,6 +218,11 @@ impl Inbound {
         }
     }
 
+    /// Whether more frames in a row than [`IDLE_FRAMES_MAX`] were empty (RFC 9114 §10.5).
+    pub(crate) fn is_idling(&self) -> bool {
+        self.idle_frames > IDLE_FRAMES_MAX
+    }
+
     /// Whether the end of the stream lies between two frames.
     pub(crate) fn is_at_boundary(&self) -> bool {
         self.frames.is_at_boundary()
@@ -249,3 +261,5 @@ pub(crate) fn to_varint(code: Code) -> VarInt {
 
 /// Pieces taken from QUIC under one lock. A piece is what came in one packet.
 const BATCH: usize = 16;
+/// Empty frames in a row, DATA or of unknown types.
+const IDLE_FRAMES_MAX: u32 = 1024;

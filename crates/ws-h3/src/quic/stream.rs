@@ -14,6 +14,7 @@ use quinn::{ReadError, WriteError};
 
 use super::control::UniReader;
 use super::fields::PseudoHeaders;
+use super::frames::{self, FrameEvent, is_known};
 use super::halves::{Inbound, Outbound, to_varint};
 use super::head::{
     HeadError, HeadReader, lifted_frame, named_frame, response_frame, stand_in, too_large_response,
@@ -67,6 +68,34 @@ impl Exchange {
     /// Whether the stream was opened before the handshake was complete (0-RTT).
     pub(crate) fn is_early(&self) -> bool {
         self.state().halves.as_ref().is_some_and(|(_, inbound)| inbound.is_early())
+    }
+
+    /// The next piece of the request's body; `None` at its end, where trailers count as such.
+    pub(crate) fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let mut state = self.state();
+        let Some((_, inbound)) = &mut state.halves else { return Poll::Ready(Ok(None)) };
+        loop {
+            match ready!(inbound.poll_event(cx, usize::MAX))? {
+                Some(FrameEvent::Payload { kind: frames::DATA, bytes, .. }) => {
+                    return Poll::Ready(Ok(Some(bytes)));
+                }
+                Some(FrameEvent::Start { kind: frames::HEADERS, .. }) => {
+                    inbound.stop(Code::H3_NO_ERROR);
+                    return Poll::Ready(Ok(None));
+                }
+                Some(FrameEvent::Start { kind, .. }) if kind != frames::DATA && is_known(kind) => {
+                    let what = "a frame that does not belong into a body";
+                    return Poll::Ready(Err(self.link.violate(Code::H3_FRAME_UNEXPECTED, what)));
+                }
+                Some(_) if inbound.is_idling() => return Poll::Ready(Err(self.link.idling())),
+                Some(_) => {}
+                None if inbound.is_at_boundary() => return Poll::Ready(Ok(None)),
+                None => {
+                    let what = "the stream ended inside a frame";
+                    return Poll::Ready(Err(self.link.violate(Code::H3_FRAME_ERROR, what)));
+                }
+            }
+        }
     }
 
     /// Ends the stream with `code`; a request that is being read fails with `error`.

@@ -247,6 +247,66 @@ async fn a_drained_connection_lets_streams_finish_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn a_full_connection_waits_for_a_stream_to_end() {
+    let mut setup = Setup::default();
+    setup.server_quic.max_requests = 2;
+    setup.client.handshake_timeout = Duration::from_millis(400);
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    let first = soon(open(&client, "/echo")).await.unwrap();
+    let _second = soon(open(&client, "/echo")).await.unwrap();
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyStreams) && error.is_retryable(), "{error}");
+    let third = async { open(&client, "/echo").await };
+    let (third, ()) = soon(async {
+        tokio::join!(third, async {
+            tokio::task::yield_now().await;
+            drop(first);
+        })
+    })
+    .await;
+    assert!(third.is_ok(), "{third:?}");
+}
+
+// RFC: H3-10.9-01, H3-7.2.4.2-01
+#[tokio::test]
+async fn a_resumed_connection_has_no_early_data() {
+    let host = host();
+    let mut endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    endpoint.set_default_client_config(host.client_config());
+    for _ in 0..2 {
+        let connecting = endpoint.connect(host.address, "localhost").unwrap();
+        let Err(connecting) = connecting.into_0rtt() else { panic!("early data is on") };
+        let (quic, server) = soon(async { tokio::join!(connecting, host.accept()) }).await;
+        tokio::spawn(crate::support::serve(server));
+        let client = ws_h3::Client::new(quic.unwrap(), crate::support::Tokio, &host.setup.client);
+        assert!(soon(is_healthy(&soon(client).await.unwrap())).await, "tickets have come by now");
+    }
+}
+
+#[tokio::test]
+async fn a_drained_client_closes_when_its_last_stream_ends() {
+    let host = host();
+    let (client, server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    let another = soon(open(&client, "/echo")).await.unwrap();
+    assert_eq!(client.open_streams(), 2);
+    drop(another);
+    assert_eq!(client.open_streams(), 1);
+    client.drain();
+    assert!(!client.is_open());
+    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
+    assert!(matches!(error, Error::GoingAway), "{error}");
+    soon(write_all(&mut stream, &mut &b"still here"[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, 10)).await.unwrap(), "still here");
+    soon(shutdown(&mut stream)).await.unwrap();
+    drop(stream);
+    let reason = soon(server.connection().closed()).await;
+    let quinn::ConnectionError::ApplicationClosed(close) = reason else { panic!("{reason}") };
+    assert_eq!(close.error_code.into_inner(), 0x100);
+}
+
+#[tokio::test]
 async fn a_lost_connection_is_an_aborted_stream() {
     let host = host();
     let (client, server) = soon(host.pair()).await;

@@ -322,6 +322,36 @@ async fn a_dripped_tunnel_reads_the_same() {
     assert_eq!(buf, "one two");
 }
 
+#[tokio::test]
+async fn a_body_is_read_up_to_its_limit() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let post = Section::request("POST").frame();
+    let body = [frame(0, b"some "), frame(0x21, b"grease"), frame(0, b"body")].concat();
+    for (tail, fin, max, expected) in [
+        (&body[..], true, 9, Ok("some body")),
+        (&body[..], true, 8, Err("request_too_big")),
+        (&[&body[..], &frame(1, &[0, 0])].concat()[..], true, 9, Ok("some body")),
+        (&[][..], true, 0, Ok("")),
+        (&frame(4, &[])[..], false, 9, Err("protocol_error")),
+    ] {
+        let (mut send, mut recv) = peer.open(&[&post[..], tail].concat()).await;
+        if fin {
+            send.finish().unwrap();
+        }
+        let Some(Request::Http(mut request)) = soon(server.next()).await else { panic!() };
+        let found = soon(request.body(max)).await;
+        let found = found.as_ref().map(|body| std::str::from_utf8(body).unwrap());
+        assert_eq!(found.map_err(Error::reason), expected);
+        if fin {
+            soon(request.respond(http::Response::default())).await.unwrap();
+            assert_eq!(soon(answer(&mut recv)).await, status("200"));
+        }
+    }
+    assert_eq!(soon(peer.closed_with()).await, FRAME_UNEXPECTED);
+}
+
 /// A raw server: accepts the control stream's settings and answers the first request with `bytes`.
 async fn answered_with(host: &Host, bytes: Vec<u8>, fin: bool) -> (Client, Result<(), Error>) {
     let serve = async {

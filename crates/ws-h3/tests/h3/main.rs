@@ -11,3 +11,4 @@ mod carrier;
 mod faults;
 mod hostile;
 mod support;
+mod websocket;

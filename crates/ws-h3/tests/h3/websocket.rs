@@ -1,0 +1,85 @@
+//! The whole way: the handshake of `ws-h3-upgrade`, the sessions of `ws-io`, the carrier between.
+
+use bytes::BytesMut;
+use ws_h3::{Client, H3Stream, Request, Server};
+use ws_h3_upgrade::{
+    HeaderFields, SubprotocolPolicy, WsUri, client_request, http_response, validate_request,
+    validate_response,
+};
+use ws_io::{AcceptOptions, ConnectOptions, UpgradeInfo, WebSocket};
+use ws_session::{CloseCode, Message};
+
+use crate::support::{Host, Setup, Tokio, soon};
+
+type Socket = WebSocket<H3Stream, Tokio>;
+
+async fn connect(client: &Client, options: &ConnectOptions) -> Socket {
+    let uri = WsUri::parse("wss://localhost/chat?room=1").unwrap();
+    let asked = client_request(&uri, &options.to_request(), Some(1)).unwrap();
+    let (response, stream) = client.connect(asked.to_http().unwrap()).await.unwrap();
+    let status = response.status().as_u16();
+    let response = validate_response(status, response.headers(), &options.to_request()).unwrap();
+    let agreed = options.agree(response.agreement).unwrap();
+    let session = options.session(&agreed, BytesMut::new());
+    let info = UpgradeInfo::new(uri.resource()).with_subprotocol(agreed.agreement.subprotocol);
+    WebSocket::from_parts(stream, Tokio, session, info)
+}
+
+async fn accept(server: &mut Server, policy: &SubprotocolPolicy) -> Socket {
+    let Some(Request::WebSocket(request)) = server.next().await else { panic!("no WebSocket") };
+    let upgrade = validate_request(&request.connect_request(), policy).unwrap();
+    let options = AcceptOptions::default();
+    let agreed = options.agree_on(&upgrade.request, upgrade.agreement.subprotocol.clone());
+    let response = http_response(&upgrade, &HeaderFields::new()).unwrap();
+    let stream = request.accept(response).await.unwrap();
+    let session = options.session(&agreed, BytesMut::new());
+    let info =
+        UpgradeInfo::new(upgrade.request.path).with_subprotocol(agreed.agreement.subprotocol);
+    WebSocket::from_parts(stream, Tokio, session, info)
+}
+
+async fn pair(host: &Host) -> (Client, Server, Socket, Socket) {
+    let options = ConnectOptions { subprotocols: vec!["chat".into()], ..ConnectOptions::default() };
+    let policy = SubprotocolPolicy::optional(["chat"]);
+    let (client, mut server) = tokio::join!(host.client(), host.accept());
+    let (ours, theirs) = tokio::join!(connect(&client, &options), accept(&mut server, &policy));
+    (client, server, ours, theirs)
+}
+
+// RFC: H2WS-5-06, H2WS-5-08, H2WS-5-09, H3-CAPS-01
+#[tokio::test]
+async fn messages_and_the_goodbye_cross_an_h3_stream() {
+    let host = Host::new(Setup::default());
+    let (_client, _server, mut ours, mut theirs) = soon(pair(&host)).await;
+    assert_eq!(ours.subprotocol(), Some("chat"));
+    assert_eq!(theirs.subprotocol(), Some("chat"));
+    assert_eq!(theirs.upgrade_info().map(UpgradeInfo::path), Some("/chat?room=1"));
+    let echo = tokio::spawn(async move {
+        while let Some(Ok(message)) = theirs.next().await {
+            if message.data_kind().is_some() {
+                theirs.feed(message).await.unwrap();
+            }
+        }
+        let outcome = theirs.outcome().unwrap();
+        (outcome.code.get(), outcome.reason.clone(), outcome.clean)
+    });
+    for len in [0, 1, 125, 126, 65_536, 300_000] {
+        let text = "ä".repeat(len / 2);
+        soon(ours.send(Message::text(text.clone()))).await.unwrap();
+        let message = soon(ours.next()).await.unwrap().unwrap();
+        assert!(message.as_text() == Some(text.as_str()), "{len} bytes");
+    }
+    let outcome = soon(ours.close(CloseCode::new(4000), "enough")).await.unwrap();
+    assert_eq!((outcome.code.get(), outcome.clean), (4000, true));
+    assert_eq!(soon(echo).await.unwrap(), (4000, "enough".into(), true));
+}
+
+#[tokio::test]
+async fn a_peer_that_is_dropped_is_an_abnormal_end() {
+    let host = Host::new(Setup::default());
+    let (_client, _server, mut ours, theirs) = soon(pair(&host)).await;
+    drop(theirs);
+    assert!(soon(ours.next()).await.is_some_and(|last| last.is_err()));
+    let outcome = ours.outcome().unwrap();
+    assert_eq!((outcome.code.get(), outcome.clean), (1006, false));
+}
