@@ -16,6 +16,8 @@ pub(crate) enum Need {
     Websockets,
     /// Python with the packages `h2` and `wsproto`.
     PythonH2,
+    /// Python with the packages `aioquic` and `wsproto`.
+    Aioquic,
     /// Node alone.
     Node,
     /// Node with the package `ws`.
@@ -28,7 +30,7 @@ impl Need {
     /// The program that runs the script.
     pub(super) fn interpreter(self) -> Result<PathBuf, String> {
         let found = match self {
-            Self::Websockets | Self::PythonH2 => python(),
+            Self::Websockets | Self::PythonH2 | Self::Aioquic => python(),
             Self::Node | Self::Ws | Self::Chromium => node(),
         };
         found.ok_or_else(|| "its interpreter is not installed".to_owned())
@@ -47,6 +49,9 @@ pub(super) fn absent(need: Need) -> Option<String> {
         Need::PythonH2 if !imports("h2, wsproto, cryptography") => {
             missing("Python h2 with wsproto")
         }
+        Need::Aioquic if !imports("aioquic, wsproto, cryptography") => {
+            missing("Python aioquic with wsproto")
+        }
         Need::Node if node().is_none() => missing("node"),
         Need::Ws if !requires("ws") => missing("node's ws"),
         Need::Chromium if !requires("playwright-core") => missing("playwright-core"),
@@ -62,7 +67,8 @@ pub(crate) fn install() {
     if let Some(packages) = debian_packages() {
         lost.extend(debian(&packages).err());
     }
-    if absent(Need::Websockets).is_some() || absent(Need::PythonH2).is_some() {
+    let python = [Need::Websockets, Need::PythonH2, Need::Aioquic];
+    if python.into_iter().any(|need| absent(need).is_some()) {
         lost.extend(pypi().err());
     }
     if absent(Need::Ws).is_some() || !requires("playwright-core") {

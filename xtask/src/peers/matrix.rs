@@ -112,6 +112,8 @@ const NODE_SERVER: &str = "node/ws_server.js";
 const BROWSER: &str = "node/browser.js";
 const PY_H2_CLIENT: &str = "python/h2_client.py";
 const PY_H2_SERVER: &str = "python/h2_server.py";
+const PY_H3_CLIENT: &str = "python/h3_client.py";
+const PY_H3_SERVER: &str = "python/h3_server.py";
 const HTTP2_CLIENT: &str = "node/http2_client.js";
 const HTTP2_SERVER: &str = "node/http2_server.js";
 

@@ -59,9 +59,9 @@ fn spoken(text: &str) -> Vec<String> {
     reasons
 }
 
-/// The quoted words of a line, comments aside; only snake_case words are reasons.
+/// The quoted words of a line, comments and attributes aside; only snake_case words are reasons.
 fn literals(text: &str, code: &str) -> Vec<String> {
-    if code.trim().is_empty() {
+    if code.trim().is_empty() || code.trim().starts_with("#[") {
         return Vec::new();
     }
     let inside = text.split('"').skip(1).step_by(2);
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn the_reasons_of_an_error_type_are_read_from_its_source() {
         let text = "impl Error {\n    pub fn reason(&self) -> &'static str {\n        match self {\n\
-            // \"not_this\"\n            Self::A => \"first\",\n            Self::B { .. } => \"the_second\",\n\
+            // \"not_this\"\n            #[cfg(feature = \"nor_this\")]\n            Self::A => \"first\",\n            Self::B { .. } => \"the_second\",\n\
             }\n    }\n    fn other() { \"else\" }\n}\n";
         assert_eq!(spoken(text), ["first", "the_second"]);
     }
