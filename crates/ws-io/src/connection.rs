@@ -8,7 +8,7 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use ws_session::{Event, Session, TransportError};
+use ws_session::{Event, Failure, Session, TransportError};
 
 use crate::error::copy_transport_error;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
@@ -129,6 +129,13 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         let queue = self.session.transmit();
         if queue.is_empty() && !queue.is_releasable() {
             queue.adopt(read_budget::take(read_budget::CORK));
+        }
+    }
+
+    /// Ends the connection because of a failure on our side, unless the transport failed before.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        if self.write_error.is_none() {
+            self.session.fail(failure);
         }
     }
 

@@ -151,15 +151,18 @@ pub async fn run<T: Transport, R: Runtime, H: Handler>(
     mut inbox: Inbox<H::Info>,
 ) -> Terminated<H, T, R> {
     let mailbox = inbox.mailbox().clone();
+    let span = websocket.span().clone();
     let mut turns = Turns { inbox: &mut inbox, info_first: false };
     let mut happening = Happening::Open;
     let fault = loop {
         let (subject, mut peer) = (&mut handler, Peer { link: &mut websocket, mailbox: &mailbox });
         let peer = &mut peer;
         let flow = match happening {
-            Happening::Open => guard(move || subject.on_open(peer)).await,
-            Happening::Message(message) => guard(move || subject.on_message(message, peer)).await,
-            Happening::Info(info) => guard(move || subject.on_info(info, peer)).await,
+            Happening::Open => guard(&span, move || subject.on_open(peer)).await,
+            Happening::Message(message) => {
+                guard(&span, move || subject.on_message(message, peer)).await
+            }
+            Happening::Info(info) => guard(&span, move || subject.on_info(info, peer)).await,
             Happening::End => break None,
         };
         match flow {
@@ -170,7 +173,7 @@ pub async fn run<T: Transport, R: Runtime, H: Handler>(
                 break None;
             }
             Err(fault) => {
-                tracing::debug!(?fault, "handler failed");
+                tracing::debug!(parent: &span, ?fault, "handler failed");
                 websocket.fail(Failure::HandlerFailed);
                 break Some(fault);
             }
@@ -180,13 +183,12 @@ pub async fn run<T: Transport, R: Runtime, H: Handler>(
     poll_fn(|cx| websocket.poll_end(cx)).await;
     if let Some(outcome) = websocket.outcome() {
         let subject = &mut handler;
-        if let Err(fault) = guard(move || async move {
+        let told = guard(&span, move || async move {
             subject.on_terminate(outcome).await;
             Ok::<(), H::Error>(())
-        })
-        .await
-        {
-            tracing::debug!(?fault, "handler failed at the end");
+        });
+        if let Err(fault) = told.await {
+            tracing::debug!(parent: &span, ?fault, "handler failed at the end");
         }
     }
     Terminated { handler, fault, websocket }
@@ -324,17 +326,20 @@ impl<I> Turns<'_, I> {
     }
 }
 
-/// Runs a method of a handler, turning a panic into a [`Fault`].
-async fn guard<F, P, E>(method: impl FnOnce() -> F) -> Result<P, Fault<E>>
+/// Runs a method of a handler inside the connection's span, turning a panic into a [`Fault`].
+async fn guard<F, P, E>(span: &tracing::Span, method: impl FnOnce() -> F) -> Result<P, Fault<E>>
 where
     F: Future<Output = Result<P, E>>,
 {
     // The handler is not used after a panic except to be told of the end, as `Fault` says.
-    let future = catch_unwind(AssertUnwindSafe(method)).map_err(Fault::Panicked)?;
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map_err(Fault::Failed),
-        Err(payload) => Poll::Ready(Err(Fault::Panicked(payload))),
+    let future = catch_unwind(AssertUnwindSafe(|| span.in_scope(method)));
+    let mut future = pin!(future.map_err(Fault::Panicked)?);
+    poll_fn(|cx| {
+        let poll = catch_unwind(AssertUnwindSafe(|| span.in_scope(|| future.as_mut().poll(cx))));
+        match poll {
+            Ok(poll) => poll.map_err(Fault::Failed),
+            Err(payload) => Poll::Ready(Err(Fault::Panicked(payload))),
+        }
     })
     .await
 }

@@ -14,7 +14,7 @@ use futures_channel::{mpsc, oneshot};
 use futures_core::Stream;
 use ws_close::{CloseCode, CloseFrame};
 use ws_frame::Message;
-use ws_session::{SendError, Session};
+use ws_session::{Prepared, SendError, Session};
 
 /// Sends messages on a connection that another task drives; made by
 /// [`WebSocket::sender`](crate::WebSocket::sender), cloned freely.
@@ -34,6 +34,27 @@ impl Sender {
     /// [`SendError::Closed`] when the connection has ended.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
         self.queue(Outgoing::Message(message, None)).await
+    }
+
+    /// As [`send`](Self::send), with a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        self.queue(Outgoing::Prepared(prepared.clone())).await
+    }
+
+    /// Queues a prepared message if there is room now: what a broadcast does, which drops those who
+    /// cannot keep up instead of waiting for them.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`], with the message.
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), TrySendError> {
+        self.queue
+            .try_send(Outgoing::Prepared(prepared.clone()))
+            .map_err(|error| TrySendError::new(error.is_full(), prepared.message().clone()))
     }
 
     /// Queues a message and waits until its bytes were handed to the transport.
@@ -61,7 +82,7 @@ impl Sender {
             let Outgoing::Message(message, _) = error.into_inner() else {
                 unreachable!("a message was queued above")
             };
-            if full { TrySendError::Full(message) } else { TrySendError::Closed(message) }
+            TrySendError::new(full, message)
         })
     }
 
@@ -110,6 +131,12 @@ pub enum TrySendError {
     Closed(Message),
 }
 
+impl TrySendError {
+    fn new(full: bool, message: Message) -> Self {
+        if full { Self::Full(message) } else { Self::Closed(message) }
+    }
+}
+
 impl fmt::Display for TrySendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -125,6 +152,7 @@ type Acknowledge = oneshot::Sender<Result<(), SendError>>;
 
 enum Outgoing {
     Message(Message, Option<Acknowledge>),
+    Prepared(Prepared),
     Close(CloseFrame, Acknowledge),
 }
 
@@ -155,6 +183,7 @@ impl Outbox {
             };
             let (result, acknowledge) = match outgoing {
                 Outgoing::Message(message, acknowledge) => (session.send(message), acknowledge),
+                Outgoing::Prepared(prepared) => (session.send_prepared(&prepared), None),
                 Outgoing::Close(frame, acknowledge) => {
                     (session.close(Some(frame)), Some(acknowledge))
                 }

@@ -235,10 +235,13 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         poll: impl FnOnce(&mut WebSocket<T, R>, &mut Context<'_>) -> Poll<P>,
     ) -> Poll<P> {
         self.shared.wakers.register(self.side, cx.waker());
-        let result = self.with(|ws| poll(ws, &mut Context::from_waker(&self.shared.waker)));
-        if result.is_ready() && self.with(|websocket| websocket.outcome().is_some()) {
+        let (result, has_ended) = self.with(|websocket| {
+            let result = poll(websocket, &mut Context::from_waker(&self.shared.waker));
+            (result, websocket.outcome().is_some())
+        });
+        if has_ended {
             // The other half may wait for the end.
-            self.shared.wakers.wake_both();
+            self.shared.wakers.wake_other(self.side);
         }
         result
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use ws_close::{CloseCode, CloseFrame};
 use ws_frame::{DataKind, Message};
-use ws_session::{Event, Failure, Outcome, Session};
+use ws_session::{Compress, Event, Failure, Outcome, Prepared, SendError, Session};
 
 use crate::connection::Connection;
 use crate::sender::Outbox;
@@ -26,8 +26,14 @@ use crate::{Error, Runtime, Sender, Transport, UpgradeInfo};
 /// at all.
 pub struct WebSocket<T: Transport, R: Runtime> {
     connection: Connection<T, R>,
-    info: Option<Box<UpgradeInfo>>,
+    identity: Box<Identity>,
     reported: bool,
+}
+
+/// What is not needed to move bytes.
+struct Identity {
+    info: Option<UpgradeInfo>,
+    span: tracing::Span,
 }
 
 impl<T: Transport, R: Runtime> WebSocket<T, R> {
@@ -39,7 +45,15 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     pub(crate) fn new(connection: Connection<T, R>, info: UpgradeInfo) -> Self {
-        Self { connection, info: Some(Box::new(info)), reported: false }
+        let span = tracing::debug_span!(
+            "websocket",
+            transport = connection.transport.name(),
+            peer = connection.transport.peer_addr().map(tracing::field::display),
+            path = ?info.path(),
+        );
+        tracing::debug!(parent: &span, "connection open");
+        let identity = Box::new(Identity { info: Some(info), span });
+        Self { connection, identity, reported: false }
     }
 
     /// Receives the next message: text, binary, ping, pong, and the peer's close frame.
@@ -77,6 +91,27 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
         poll_fn(|cx| self.poll_ready(cx)).await?;
         self.start_send(message)
+    }
+
+    /// As [`feed`](Self::feed), and says whether to compress the message, where compression was
+    /// agreed on.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_with(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.start(|session| session.send_with(message, compress))
+    }
+
+    /// As [`feed`](Self::feed), with a message that was encoded once for many connections.
+    ///
+    /// # Errors
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.start(|session| session.send_prepared(prepared))
     }
 
     /// Queues a message and waits until it was handed to the transport.
@@ -131,7 +166,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         reason: impl Into<String>,
     ) -> Result<&Outcome, Error> {
         match self.start_close(code, reason) {
-            Ok(()) | Err(Error::Send(ws_session::SendError::Closed)) => {}
+            Ok(()) | Err(Error::Send(SendError::Closed)) => {}
             Err(error @ Error::Send(_)) => return Err(error),
             Err(_ended) => {}
         }
@@ -146,8 +181,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     ///
     /// [`Error::Send`] for a code or reason that cannot be sent, or when one was queued before.
     pub fn start_close(&mut self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
-        self.connection.check_open()?;
-        Ok(self.connection.session.close(Some(CloseFrame { code, reason: reason.into() }))?)
+        self.start(|session| session.close(Some(CloseFrame::new(code, reason))))
     }
 
     /// A handle with which other tasks send on this connection, drained by [`next`](Self::next).
@@ -166,7 +200,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// Takes the connection apart. The session keeps what it has queued and buffered.
     pub fn into_parts(self) -> Parts<T, R> {
         let Connection { transport, runtime, session, .. } = self.connection;
-        Parts { transport, runtime, session, info: self.info.map(|info| *info).unwrap_or_default() }
+        let info = self.identity.info.unwrap_or_default();
+        Parts { transport, runtime, session, info }
     }
 
     /// How the connection ended; `None` while it has not.
@@ -176,18 +211,23 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// The subprotocol the handshake agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.info.as_deref().and_then(UpgradeInfo::subprotocol)
+        self.upgrade_info().and_then(UpgradeInfo::subprotocol)
     }
 
     /// What was asked for and agreed on in the handshake; `None` once
     /// [taken](Self::take_upgrade_info).
     pub fn upgrade_info(&self) -> Option<&UpgradeInfo> {
-        self.info.as_deref()
+        self.identity.info.as_ref()
     }
 
     /// Takes the record of the handshake out, which frees its memory.
     pub fn take_upgrade_info(&mut self) -> Option<UpgradeInfo> {
-        self.info.take().map(|info| *info)
+        self.identity.info.take()
+    }
+
+    /// The span that the log of this connection belongs to, to put your own into it.
+    pub fn span(&self) -> &tracing::Span {
+        &self.identity.span
     }
 
     /// The address of the peer, where the transport has one.
@@ -242,9 +282,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     pub(crate) fn start_send(&mut self, message: Message) -> Result<(), Error> {
-        self.connection.check_open()?;
-        self.connection.prepare_queue();
-        Ok(self.connection.session.send(message)?)
+        self.start(|session| session.send(message))
     }
 
     pub(crate) fn start_fragment(
@@ -253,8 +291,17 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         data: Bytes,
         last: bool,
     ) -> Result<(), Error> {
+        self.start(|session| session.send_fragment(kind, data, last))
+    }
+
+    /// Queues something, if the connection has not ended.
+    fn start(
+        &mut self,
+        queue: impl FnOnce(&mut Session) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
         self.connection.check_open()?;
-        Ok(self.connection.session.send_fragment(kind, data, last)?)
+        self.connection.prepare_queue();
+        Ok(queue(&mut self.connection.session)?)
     }
 
     /// Drives the connection to its end, discarding what arrives.
@@ -269,7 +316,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     pub(crate) fn fail(&mut self, failure: Failure) {
-        self.connection.session.fail(failure);
+        self.connection.fail(failure);
     }
 
     /// The failure that ended the connection, the first time it is asked for.
@@ -279,7 +326,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         }
         let outcome = self.outcome()?;
         tracing::debug!(
-            transport = self.connection.transport.name(),
+            parent: &self.identity.span,
             cause = outcome.cause.reason(),
             code = outcome.code.get(),
             reason = ?outcome.reason,
@@ -294,7 +341,7 @@ impl<T: Transport, R: Runtime> fmt::Debug for WebSocket<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
             .field("transport", &self.connection.transport.name())
-            .field("info", &self.info)
+            .field("info", &self.identity.info)
             .field("outcome", &self.outcome())
             .finish_non_exhaustive()
     }

@@ -7,12 +7,15 @@
 )]
 
 mod cancel;
+mod deadlines;
 mod driver;
 mod echo;
 mod faults;
 mod handler;
+mod handshake;
 mod sender;
 mod split;
 mod streaming;
 mod support;
 mod weight;
+mod wrapped;

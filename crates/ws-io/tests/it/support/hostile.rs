@@ -50,6 +50,8 @@ pub(crate) struct Counts {
     pub(crate) reads: usize,
     pub(crate) writes: usize,
     pub(crate) shutdowns: usize,
+    /// Bytes.
+    pub(crate) written: usize,
 }
 
 impl Hostile {
@@ -98,12 +100,15 @@ impl Transport for Hostile {
         if self.plan.stuck {
             return Poll::Pending;
         }
-        if self.plan.write >= buf.remaining() {
-            return self.inner.poll_write(cx, buf);
-        }
-        let mut part = &buf.chunk()[..self.plan.write.min(buf.chunk().len())];
-        let written = std::task::ready!(self.inner.poll_write(cx, &mut part))?;
-        buf.advance(written);
+        let written = if self.plan.write >= buf.remaining() {
+            std::task::ready!(self.inner.poll_write(cx, buf))?
+        } else {
+            let mut part = &buf.chunk()[..self.plan.write.min(buf.chunk().len())];
+            let written = std::task::ready!(self.inner.poll_write(cx, &mut part))?;
+            buf.advance(written);
+            written
+        };
+        self.counts.lock().unwrap().written += written;
         Poll::Ready(Ok(written))
     }
 

@@ -57,6 +57,11 @@ impl Sim {
         self.lock().timer_moves
     }
 
+    /// How many timers there are.
+    pub(crate) fn timers(&self) -> usize {
+        self.lock().timers.len()
+    }
+
     pub(crate) fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + use<> {
         let mut timer = self.timer(self.now() + duration);
         std::future::poll_fn(move |cx| timer.poll_expired(cx))

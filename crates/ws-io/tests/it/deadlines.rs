@@ -1,0 +1,98 @@
+//! Deadlines of an open connection, as the driver's one timer keeps them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ws_io::{CloseCode, Config, Error, Message, Runtime as _, Transport as _, duplex};
+
+use crate::support::{Sim, client, echo, frame, pair, server, server_with};
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_left() {
+    let sim = Sim::new();
+    // The other end reads nothing and says nothing.
+    let (raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    let error = sim.block_on(async {
+        let error = server.next().await.unwrap().unwrap_err();
+        assert!(server.next().await.is_none());
+        error
+    });
+    assert!(matches!(error, Error::Idle), "{error:?}");
+    let elapsed = sim.elapsed().as_secs();
+    assert!((60..=65).contains(&elapsed), "{elapsed} s: the idle timeout, then the goodbye");
+    drop(raw);
+}
+
+#[test]
+fn two_ends_of_ours_stay_connected_for_ever_in_silence() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut reader, mut writer) = client_halves(&sim, &mut client);
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(3600)).await;
+        writer.send(Message::text("still here")).await.unwrap();
+    });
+}
+
+/// Splits what stands behind the reference.
+fn client_halves(
+    sim: &Sim,
+    websocket: &mut crate::support::Socket,
+) -> (ws_io::Reader<ws_io::Duplex, Sim>, ws_io::Writer<ws_io::Duplex, Sim>) {
+    let (spare, _) = duplex(1);
+    std::mem::replace(websocket, client(sim, spare)).split()
+}
+
+#[test]
+fn a_message_that_trickles_in_is_cut_though_bytes_keep_coming() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut config = Config::default();
+    config.message_timeout = Duration::from_secs(10);
+    let mut server = server_with(&sim, right, Arc::new(config));
+    let clock = sim.clone();
+    sim.spawn(async move {
+        for byte in frame(0x81, &[b'a'; 100]) {
+            let _ = std::future::poll_fn(|cx| raw.poll_write(cx, &mut &[byte][..])).await;
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let error = sim.block_on(async { server.next().await.unwrap().unwrap_err() });
+    assert!(matches!(error, Error::MessageStalled), "{error:?}");
+    let elapsed = sim.elapsed().as_secs();
+    assert!((10..=16).contains(&elapsed), "{elapsed} s");
+}
+
+#[test]
+fn a_peer_that_does_not_answer_the_goodbye_is_not_waited_for() {
+    let sim = Sim::new();
+    let (raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    let outcome = sim.block_on(async {
+        let outcome = server.close(CloseCode::NORMAL, "").await.unwrap();
+        (outcome.clean, outcome.code)
+    });
+    assert_eq!(outcome, (false, CloseCode::ABNORMAL));
+    assert_eq!(sim.elapsed(), Duration::from_secs(5));
+    drop(raw);
+}
+
+#[test]
+fn one_timer_serves_all_deadlines() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        for _ in 0..10 {
+            client.send(Message::text("hello")).await.unwrap();
+            client.next().await.unwrap().unwrap();
+        }
+        assert_eq!(sim.timers(), 2, "one for each end");
+        client.close(CloseCode::NORMAL, "").await.unwrap();
+        sim.sleep(Duration::from_millis(1)).await;
+        assert_eq!(sim.timers(), 0, "an ended connection has none");
+    });
+}

@@ -1,0 +1,75 @@
+//! Streams of the `futures` ecosystem as transports.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::BytesMut;
+use futures_io::{AsyncRead, AsyncWrite};
+use ws_io::{
+    AcceptOptions, CloseCode, ConnectOptions, Duplex, FuturesIo, Message, Runtime as _, Transport,
+    accept, connect, duplex,
+};
+
+use crate::support::{Sim, echo, join};
+
+/// A stream in memory that knows only the traits of `futures-io`.
+struct Plain(Duplex);
+
+impl AsyncRead for Plain {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut bytes = BytesMut::new();
+        let read = std::task::ready!(self.0.poll_read(cx, &mut bytes, buf.len()))?;
+        buf[..read].copy_from_slice(&bytes);
+        Poll::Ready(Ok(read))
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, &mut buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+}
+
+#[test]
+fn a_stream_of_the_futures_traits_carries_a_connection() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let address = "127.0.0.1:80".parse().ok();
+    let left = FuturesIo::new(Plain(left), "plain").with_peer_addr(address);
+    let right = FuturesIo::new(Plain(right), "plain");
+    let options = ConnectOptions::default();
+    let uri = "ws://localhost/".parse().unwrap();
+    sim.block_on(async {
+        let (client, server) = join(
+            connect(left, sim.clone(), &uri, &options),
+            accept(right, sim.clone(), AcceptOptions::default()),
+        )
+        .await;
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        assert_eq!(client.peer_addr(), address);
+        sim.spawn(async move { echo(&mut server).await.unwrap() });
+        for len in [0, 10, 5_000, 100_000] {
+            let message = Message::binary(vec![3; len]);
+            client.send(message.clone()).await.unwrap();
+            assert_eq!(client.next().await.unwrap().unwrap(), message);
+        }
+        assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
+    });
+}
