@@ -221,6 +221,38 @@ pub(super) const ROWS: &[Row] = &[
         &["{url}", "--deflate", "--over", "h2"],
     )
     .over("h2"),
+    client("aioquic", "h3", "wss", Need::Aioquic, PY_H3_CLIENT, &["{url}", "--ca", "{ca}"])
+        .over("h3"),
+    server(
+        "aioquic",
+        "h3",
+        Need::Aioquic,
+        PY_H3_SERVER,
+        &["--ca-out", "{ca}"],
+        &["--check", "--over", "h3", "--ca", "{ca}"],
+    )
+    .secure()
+    .over("h3"),
+    server(
+        "aioquic",
+        "h3 without the setting",
+        Need::Aioquic,
+        PY_H3_SERVER,
+        &["--ca-out", "{ca}", "--no-setting"],
+        &["--check", "--over", "h3", "--ca", "{ca}"],
+    )
+    .secure()
+    .refused()
+    .over("h3"),
+    client(
+        "chromium",
+        "h3",
+        "wss",
+        Need::Chromium,
+        BROWSER,
+        &["{url}", "--deflate", "--over", "h3"],
+    )
+    .over("h3"),
 ];
 
 #[cfg(test)]
