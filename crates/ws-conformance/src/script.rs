@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::arena::{Arena, Refused};
 use crate::case::{Play, Playing};
-use crate::judge::{Behavior, Ending, Verdict, close_behavior};
+use crate::groups::open_plain;
+use crate::judge::{Behavior, CloseBehavior, Ending, Verdict, close_behavior};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::wire::frame::Frame;
 
@@ -19,13 +20,34 @@ pub(crate) enum Step {
     Raw(&'static str, Vec<u8>),
     /// Watches for this long; a mark then stands among the events.
     Pause(Duration, &'static str),
-    /// Sends one frame in pieces cut at these offsets of its payload, with a pause and a mark
-    /// after each piece but the last.
-    Pieces(Frame, Vec<(usize, &'static str)>),
+    /// Sends one frame in pieces, with a pause and a mark after each piece but the last.
+    Pieces(Frame, Vec<(Cut, &'static str)>),
+    /// Sends only the first octets of a frame.
+    Start(Frame, usize),
+    /// Sends a frame octet by octet, with so many milliseconds between them.
+    Drip(Frame, u64),
     /// Waits until so many events were seen, or the usual time.
     Await(usize),
     /// Ends the suite's direction of TCP.
     HalfClose,
+}
+
+/// Where a frame is cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cut {
+    /// After so many octets of the frame.
+    Octet(usize),
+    /// After so many octets of its payload.
+    Payload(usize),
+}
+
+/// Which compression a script needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    Compression,
+    /// The suite may refer to its earlier messages.
+    Takeover,
 }
 
 /// What may be observed, and what is said of it.
@@ -44,12 +66,24 @@ pub(crate) struct Script {
     ending: Ending,
     informational: bool,
     needs_close_frame: bool,
+    needs: Needs,
+    /// What a peer shows that takes the input for valid, and what is then said of it.
+    lenient: Option<(Vec<Event>, &'static str)>,
+    serves_on: bool,
 }
 
 impl Script {
     pub(crate) fn new(ending: Ending) -> Self {
-        let (steps, outcomes) = (Vec::new(), Vec::new());
-        Self { steps, outcomes, ending, informational: false, needs_close_frame: false }
+        Self {
+            steps: Vec::new(),
+            outcomes: Vec::new(),
+            ending,
+            informational: false,
+            needs_close_frame: false,
+            needs: Needs::Nothing,
+            lenient: None,
+            serves_on: false,
+        }
     }
 
     /// A script that ends with a close of ours.
@@ -106,6 +140,30 @@ impl Script {
         self
     }
 
+    /// The script needs permessage-deflate.
+    pub(crate) fn compressed(mut self) -> Self {
+        self.needs = Needs::Compression;
+        self
+    }
+
+    /// The script needs permessage-deflate, and a peer that keeps the window of our messages.
+    pub(crate) fn compressed_with_takeover(mut self) -> Self {
+        self.needs = Needs::Takeover;
+        self
+    }
+
+    /// A peer that does not fail but shows these events (none: it waits) is non-strict.
+    pub(crate) fn or_lenient(mut self, events: impl Into<Vec<Event>>, why: &'static str) -> Self {
+        self.lenient = Some((events.into(), why));
+        self
+    }
+
+    /// Afterwards a server must serve the next connection.
+    pub(crate) fn and_serves_on(mut self) -> Self {
+        self.serves_on = true;
+        self
+    }
+
     fn outcome(
         mut self,
         events: impl Into<Vec<Event>>,
@@ -125,6 +183,9 @@ impl Script {
             }
             self.take(step, link, wait).await;
         }
+        if let Some(verdict) = self.judge_leniency(link, wait).await {
+            return verdict;
+        }
         match self.ending {
             Ending::SuiteCloses(_) => {
                 self.watch(link, wait).await;
@@ -137,6 +198,23 @@ impl Script {
             _ => link.drain(Instant::now() + wait).await,
         }
         self.judge(link)
+    }
+
+    /// The verdict on a peer that took the input for valid.
+    async fn judge_leniency(&self, link: &mut Link, wait: Duration) -> Option<Verdict> {
+        let (events, why) = self.lenient.as_ref()?;
+        let deadline = Instant::now() + wait;
+        while !link.is_over() && (events.is_empty() || link.events() != events) {
+            match link.next(deadline).await {
+                Next::Event(event) => link.record(event),
+                _ => break,
+            }
+        }
+        if link.is_over() || link.events() != events {
+            return None;
+        }
+        link.close(1000, wait / 4).await;
+        Some(Verdict::on(link, Behavior::NonStrict, CloseBehavior::Informational, *why))
     }
 
     async fn take(&self, step: &Step, link: &mut Link, wait: Duration) {
@@ -154,7 +232,11 @@ impl Script {
                 let mut rest = bytes.as_slice();
                 let mut sent = 0;
                 for (cut, mark) in cuts {
-                    let (piece, later) = rest.split_at(head + cut - sent);
+                    let end = match cut {
+                        Cut::Octet(end) => *end,
+                        Cut::Payload(end) => head + end,
+                    };
+                    let (piece, later) = rest.split_at(end - sent);
                     sent += piece.len();
                     rest = later;
                     link.send_raw("a piece of a frame", piece).await;
@@ -164,6 +246,17 @@ impl Script {
                     }
                 }
                 link.send_raw("the last piece of the frame", rest).await;
+            }
+            Step::Start(frame, count) => {
+                let bytes = frame.encode(link.suite_is_client());
+                let start = bytes.get(..*count).unwrap_or(&bytes);
+                link.send_raw("the first octets of a frame", start).await;
+            }
+            Step::Drip(frame, milliseconds) => {
+                for octet in frame.encode(link.suite_is_client()) {
+                    link.send_raw("an octet of a frame", &[octet]).await;
+                    sleep(Duration::from_millis(*milliseconds)).await;
+                }
             }
             Step::Await(count) => {
                 let deadline = Instant::now() + wait;
@@ -222,10 +315,40 @@ impl Script {
 impl Play for Script {
     fn play<'a>(&'a self, arena: &'a mut Arena) -> Playing<'a> {
         Box::pin(async move {
-            let mut link = arena.open().await?;
-            Ok::<_, Refused>(self.run(&mut link, arena).await)
+            let mut link = match self.needs {
+                Needs::Nothing => arena.open().await?,
+                needs => open_compressed(arena, needs == Needs::Takeover).await?,
+            };
+            let mut verdict = self.run(&mut link, arena).await;
+            drop(link);
+            if self.serves_on {
+                if let Err(refused) = arena.still_alive().await {
+                    verdict.behavior = Behavior::Failed;
+                    verdict.why = refused.verdict().why;
+                }
+            }
+            Ok::<_, Refused>(verdict)
         })
     }
+}
+
+/// Opens a link with compression, and with a window of 32 KiB that is kept if `takeover` says so.
+async fn open_compressed(arena: &mut Arena, takeover: bool) -> Result<Link, Refused> {
+    let mut link = open_plain(arena).await?;
+    let kept = link.agreement().is_some_and(|agreed| {
+        let (bits, dropped) = if link.suite_is_client() {
+            (agreed.client_bits, agreed.client_no_takeover)
+        } else {
+            (agreed.server_bits, agreed.server_no_takeover)
+        };
+        bits == 15 && !dropped
+    });
+    if takeover && !kept {
+        link.close(1000, arena.settings.wait).await;
+        let why = "the peer does not keep a window of 32 KiB for our messages";
+        return Err(Refused::Unimplemented(why.into()));
+    }
+    Ok(link)
 }
 
 /// Watches the link for `time`; a mark tells that it passed.

@@ -4,7 +4,7 @@ mod sequences;
 
 use crate::case::{Case, Weight};
 use crate::link::WriteMode;
-use crate::script::{Script, Step, mark, text};
+use crate::script::{Cut, Script, Step, mark, text};
 use crate::wire::frame::Frame;
 
 use super::g07_close::NOT_UTF8;
@@ -91,8 +91,10 @@ fn fail_fast() -> Vec<Case> {
     }
     for (number, pieces) in [3, 4].into_iter().zip(SPLITS) {
         let [first, second, _] = pieces;
-        let cuts =
-            vec![(first.len(), "after part 1"), (first.len() + second.len(), "after part 2")];
+        let cuts = vec![
+            (Cut::Payload(first.len()), "after part 1"),
+            (Cut::Payload(first.len() + second.len()), "after part 2"),
+        ];
         let frame = Frame::text(pieces.concat());
         let script = Script::failing(&[1007]).step(Step::Pieces(frame, cuts));
         cases.push(judged(&[6, 4, number], script, late, "one frame in three writes", number == 4));

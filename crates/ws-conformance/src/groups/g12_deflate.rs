@@ -136,6 +136,19 @@ impl Play for Compressed {
     }
 }
 
+/// Opens a link with compression by the plainest offer or answer.
+pub(crate) async fn open_plain(arena: &mut Arena) -> Result<Link, Refused> {
+    if !arena.peer_is_server() {
+        return open(arena, &[Wish::default()]).await;
+    }
+    let mut link = arena.open_with(Some("permessage-deflate")).await?;
+    if link.agreement().is_none() {
+        link.close(1000, arena.settings.wait).await;
+        return Err(Refused::Unimplemented("the server does not compress".into()));
+    }
+    Ok(link)
+}
+
 /// Opens a link with compression; asks the peer for the first wish that it grants.
 pub(super) async fn open(arena: &mut Arena, wishes: &[Wish]) -> Result<Link, Refused> {
     let none = |who: &str| Refused::Unimplemented(format!("the {who} does not compress this way"));

@@ -13,6 +13,18 @@ mod g07_close;
 mod g09_limits;
 mod g10_autofragment;
 mod g12_deflate;
+mod g20_framing;
+mod g21_reserved_deflate;
+mod g22_closing;
+mod g23_deflate;
+mod g24_abuse;
+mod g30_server;
+mod g31_client;
+mod g32_negotiation;
+mod g50_limits;
+mod g60_performance;
+
+pub(crate) use g12_deflate::open_plain;
 
 use crate::case::Case;
 
@@ -30,6 +42,16 @@ pub fn all() -> Vec<Case> {
         g09_limits::cases,
         g10_autofragment::cases,
         g12_deflate::cases,
+        g20_framing::cases,
+        g21_reserved_deflate::cases,
+        g22_closing::cases,
+        g23_deflate::cases,
+        g24_abuse::cases,
+        g30_server::cases,
+        g31_client::cases,
+        g32_negotiation::cases,
+        g50_limits::cases,
+        g60_performance::cases,
     ];
     let mut cases: Vec<Case> = groups.iter().flat_map(|group| group()).collect();
     cases.sort();

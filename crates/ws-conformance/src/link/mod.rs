@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use event::{Event, Kind, PeerClose};
-pub(crate) use receive::Next;
+pub(crate) use receive::{Dissection, Next};
 pub(crate) use send::{WriteMode, fragmented};
 
 use crate::log::Log;
