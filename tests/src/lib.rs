@@ -1,1 +1,6 @@
-//! Tests that cross crates: frame literals, session pairs, drips, hostile transports.
+//! Tests that cross crates; see the files in `tests/`.
+
+/// The README's code runs as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -1,0 +1,23 @@
+//! The guide. Its code runs as tests, therefore the pages are there with the features that they
+//! use.
+//!
+#![cfg_attr(feature = "tokio", doc = include_str!("../docs/guide.md"))]
+
+#[doc = include_str!("../docs/comparison.md")]
+pub mod comparison {}
+
+#[cfg(feature = "deflate")]
+#[doc = include_str!("../docs/compression.md")]
+pub mod compression {}
+
+#[doc = include_str!("../docs/embedding.md")]
+pub mod embedding {}
+
+#[doc = include_str!("../docs/errors.md")]
+pub mod errors {}
+
+#[doc = include_str!("../docs/features.md")]
+pub mod features {}
+
+#[doc = include_str!("../docs/hardening.md")]
+pub mod hardening {}
