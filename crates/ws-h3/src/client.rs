@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -54,13 +54,17 @@ pub struct Client {
 }
 
 struct Handle {
-    /// Keeps the connection open, as do the streams with theirs: `h3` closes it when the last sender
-    /// is gone. `None` once drained.
-    sender: Mutex<Option<SendRequest<OpenStreams, Bytes>>>,
-    /// One more than there are streams.
-    streams: Arc<()>,
+    /// `None` once drained.
+    keep: Mutex<Option<Arc<Keep>>>,
+    /// The same for counting: each stream has one.
+    kept: Weak<Keep>,
     link: Arc<Link>,
     timeout: Duration,
+}
+
+/// Keeps the connection open: `h3` closes it when the last sender is gone.
+struct Keep {
+    sender: SendRequest<OpenStreams, Bytes>,
 }
 
 impl Client {
@@ -85,8 +89,9 @@ impl Client {
             .await?
             .map_err(|error| link.connection_error(error))?;
         link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), partings)));
-        let sender = Mutex::new(Some(sender));
-        Ok(Self { handle: Arc::new(Handle { sender, streams: Arc::default(), link, timeout }) })
+        let keep = Arc::new(Keep { sender });
+        let kept = Arc::downgrade(&keep);
+        Ok(Self { handle: Arc::new(Handle { keep: Mutex::new(Some(keep)), kept, link, timeout }) })
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for the
@@ -110,7 +115,9 @@ impl Client {
     ) -> Result<(http::Response<()>, H3Stream), Error> {
         let (link, timeout) = (&self.handle.link, self.handle.timeout);
         let mut stage = Stage::Settings;
-        match (link.within(timeout, self.open(request, &mut stage)).await, stage) {
+        // Boxed, so that a caller's future is not as large as a handshake for all its life.
+        let opening = Box::pin(self.open(request, &mut stage));
+        match (link.within(timeout, opening).await, stage) {
             (Err(Error::Timeout), Stage::Stream) => Err(Error::TooManyStreams),
             (result, _) => result?,
         }
@@ -128,14 +135,15 @@ impl Client {
         let peer = *self.handle.link.peer.borrow();
         !peer.closed
             && peer.goaway.is_none()
-            && self.handle.sender().is_some()
+            && self.handle.keep().is_some()
             && self.close_reason().is_none()
     }
 
     /// How many WebSockets are open or about to be.
     #[must_use]
     pub fn open_streams(&self) -> usize {
-        Arc::strong_count(&self.handle.streams) - 1
+        let keep = self.handle.keep();
+        self.handle.kept.strong_count() - usize::from(keep.is_some())
     }
 
     /// The address of the server.
@@ -147,7 +155,7 @@ impl Client {
     /// Opens nothing more: when the live WebSockets have ended, the connection is closed with
     /// `H3_NO_ERROR`.
     pub fn drain(&self) {
-        drop(self.handle.sender().take());
+        drop(self.handle.keep().take());
     }
 
     /// Closes the connection and every stream on it at once, with `H3_NO_ERROR`; what was written
@@ -174,7 +182,7 @@ impl Client {
         stage: &mut Stage,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
         let link = &self.handle.link;
-        let counted = Arc::clone(&self.handle.streams);
+        let keep = self.handle.keep().clone().ok_or(Error::GoingAway)?;
         let uri = request.uri();
         if uri.scheme().is_none() || uri.authority().is_none() {
             return Err(Error::InvalidRequest("the uri needs a scheme and an authority"));
@@ -195,7 +203,7 @@ impl Client {
         // The only token `h3` writes that stands for no other protocol of ours; it is replaced by
         // `websocket` on the way out.
         request.extensions_mut().insert(h3::ext::Protocol::CONNECT_UDP);
-        let mut sender = self.handle.sender().clone().ok_or(Error::GoingAway)?;
+        let mut sender = keep.sender.clone();
         *stage = Stage::Stream;
         let sent = sender.send_request(request).await;
         *stage = Stage::Answer;
@@ -207,8 +215,8 @@ impl Client {
             let body = read_body(&mut inbound).await;
             return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body))));
         }
-        let guard = Guard::new((stream, sender, counted));
-        Ok((response, H3Stream::new((outbound, inbound), Arc::clone(link), guard)))
+        let halves = (outbound, inbound);
+        Ok((response, H3Stream::new(halves, Arc::clone(link), Guard::new(keep))))
     }
 
     /// The final response on the stream `id`, unless the server goes away before that.
@@ -269,8 +277,8 @@ enum Stage {
 }
 
 impl Handle {
-    fn sender(&self) -> MutexGuard<'_, Option<SendRequest<OpenStreams, Bytes>>> {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keep(&self) -> MutexGuard<'_, Option<Arc<Keep>>> {
+        self.keep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -60,14 +60,21 @@ pub(crate) struct Parting {
     pub(crate) guard: Guard,
 }
 
-/// Held, never looked at: as long as it lives, so does the connection.
+/// Held, never looked at: as long as a clone of it lives, so does the connection.
+#[derive(Clone)]
 pub(crate) struct Guard(
-    #[expect(dead_code, reason = "held for its Drop")] Box<dyn Any + Send + Sync>,
+    #[expect(dead_code, reason = "held for its Drop")] Arc<dyn Any + Send + Sync>,
 );
 
 impl Guard {
-    pub(crate) fn new(held: impl Any + Send + Sync) -> Self {
-        Self(Box::new(held))
+    pub(crate) fn new(held: Arc<dyn Any + Send + Sync>) -> Self {
+        Self(held)
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Guard")
     }
 }
 

@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::link::{Guard, Link, Parting};
 use crate::quic::fields::{PseudoHeader, PseudoHeaders};
 use crate::quic::{BidiStream, Exchange, private_name};
-use crate::server::Alive;
 use crate::transport::H3Stream;
 
 /// A request that arrived on a connection.
@@ -36,13 +35,13 @@ pub enum Request {
 /// an answer, the stream is cancelled.
 #[derive(Debug)]
 pub struct WebSocketRequest {
-    open: Open,
+    open: Box<Open>,
 }
 
 /// An ordinary request, to be [answered](Self::respond).
 #[derive(Debug)]
 pub struct HttpRequest {
-    open: Open,
+    open: Box<Open>,
 }
 
 impl WebSocketRequest {
@@ -74,7 +73,8 @@ impl WebSocketRequest {
         if !response.status().is_success() {
             return Err(Error::InvalidRequest("a WebSocket is accepted with a 2xx status"));
         }
-        self.open.accept(response).await
+        // Boxed, so that a caller's future is not as large as a handshake for all its life.
+        Box::pin(self.open.accept(response)).await
     }
 
     /// Answers with `response` and ends the stream.
@@ -87,7 +87,7 @@ impl WebSocketRequest {
         if response.status().is_success() {
             return Err(Error::InvalidRequest("a 2xx status would accept the WebSocket"));
         }
-        self.open.respond(response).await
+        Box::pin(self.open.respond(response)).await
     }
 }
 
@@ -128,7 +128,7 @@ impl HttpRequest {
     /// [`Error::InvalidRequest`] for a field HTTP/3 forbids; otherwise the client or the connection
     /// is gone.
     pub async fn respond(self, response: http::Response<Bytes>) -> Result<(), Error> {
-        self.open.respond(response).await
+        Box::pin(self.open.respond(response)).await
     }
 }
 
@@ -138,7 +138,7 @@ pub(crate) struct Open {
     stream: h3::server::RequestStream<BidiStream, Bytes>,
     exchange: Arc<Exchange>,
     link: Arc<Link>,
-    alive: Alive,
+    alive: Guard,
     timeout: Duration,
 }
 
@@ -147,14 +147,14 @@ impl Open {
         (head, stream): (http::Request<()>, h3::server::RequestStream<BidiStream, Bytes>),
         exchange: Arc<Exchange>,
         link: Arc<Link>,
-        alive: Alive,
+        alive: Guard,
         timeout: Duration,
-    ) -> Self {
-        Self { head, stream, exchange, link, alive, timeout }
+    ) -> Box<Self> {
+        Box::new(Self { head, stream, exchange, link, alive, timeout })
     }
 
     /// Judges the form of the message; `None` when that was the end of it.
-    pub(crate) async fn judge(mut self, websockets: bool) -> Option<Request> {
+    pub(crate) async fn judge(mut self: Box<Self>, websockets: bool) -> Option<Request> {
         let verdict = judge(
             &mut self.head,
             self.exchange.pseudo_headers(),
@@ -183,9 +183,8 @@ impl Open {
     async fn accept(mut self, response: http::Response<()>) -> Result<H3Stream, Error> {
         self.send_head(response).await?;
         let halves = self.exchange.take().ok_or(Error::Timeout)?;
-        // The driver counts the stream as open as long as `h3` has its request.
-        let guard = Guard::new((self.stream, self.alive));
-        Ok(H3Stream::new(halves, self.link, guard))
+        // `h3` forgets the stream; the driver counts it as long as the guard lives.
+        Ok(H3Stream::new(halves, self.link, self.alive))
     }
 
     async fn respond(mut self, response: http::Response<Bytes>) -> Result<(), Error> {
@@ -204,8 +203,7 @@ impl Open {
         self.stream.stop_sending(Code::H3_NO_ERROR);
         if let Some((outbound, _)) = self.exchange.take() {
             if let Some(send) = outbound.into_parting() {
-                let guard = Guard::new((self.stream, self.alive));
-                self.link.part(Parting { send, guard });
+                self.link.part(Parting { send, guard: self.alive });
             }
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! The server's side of a connection: requests come out, WebSockets live on.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -16,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Limits, Link, Parting};
+use crate::link::{Guard, Limits, Link, Parting};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
 
@@ -149,18 +148,6 @@ impl ServerHandle {
     }
 }
 
-/// Held by everything a drained connection has to wait for.
-#[derive(Clone)]
-pub(crate) struct Alive(
-    #[expect(dead_code, reason = "held for its Drop")] mpsc::Sender<Infallible>,
-);
-
-impl fmt::Debug for Alive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Alive")
-    }
-}
-
 /// What a request needs on its way to the caller.
 #[derive(Clone)]
 struct Job {
@@ -183,18 +170,25 @@ async fn drive(
     mut draining: watch::Receiver<bool>,
     mut partings: mpsc::UnboundedReceiver<Parting>,
 ) {
-    let (alive, mut dead) = mpsc::channel(1);
-    let mut alive = Some(Alive(alive));
+    // Whatever a drained connection has to wait for holds the sender.
+    let (alive, mut dead) = mpsc::channel::<Infallible>(1);
+    let mut alive = Some(Guard::new(Arc::new(alive)));
+    let mut is_deaf = false;
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
+            let mut closed = pin!(job.link.connection.closed());
             let mut drain = pin!(draining.wait_for(|drain| *drain));
             let mut abandoned = pin!(job.requests.closed());
             poll_fn(|cx| {
                 while let Poll::Ready(Some(parting)) = partings.poll_recv(cx) {
                     job.link.linger(parting);
                 }
-                if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
+                if is_deaf {
+                    if closed.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Step::Ended);
+                    }
+                } else if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
                     return Poll::Ready(accepted.map_or(Step::Ended, Step::Accepted));
                 }
                 if alive.is_none() {
@@ -223,14 +217,18 @@ async fn drive(
                     break;
                 }
             }
-            (Step::Accepted(None) | Step::Ended, _) => break,
+            (Step::Accepted(None), _) => {
+                // The client has sent GOAWAY, and `h3`, which does not count tunnels, is done.
+                (alive, is_deaf) = (None, true);
+            }
+            (Step::Ended, _) => break,
         }
     }
     job.link.peer.send_modify(|peer| peer.closed = true);
 }
 
 /// Brings a request to the caller.
-async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: Alive) {
+async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: Guard) {
     let Job { link, config, requests } = job;
     let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) else { return };
     let mut resolving = pin!(resolver.resolve_request());

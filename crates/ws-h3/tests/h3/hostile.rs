@@ -322,6 +322,26 @@ async fn a_dripped_tunnel_reads_the_same() {
     assert_eq!(buf, "one two");
 }
 
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn a_client_that_says_goaway_keeps_its_tunnels() {
+    let host = Host::new(Setup::default());
+    let mut peer = raw(&host).await;
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    peer.control.write_all(&frame(7, &[0])).await.unwrap();
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        send.write_all(&frame(0, b"alive")).await.unwrap();
+        let mut echo = [0; 7];
+        soon(recv.read_exact(&mut echo)).await.unwrap();
+        assert_eq!(&echo, b"\x00\x05alive");
+    }
+    send.finish().unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Closed);
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+}
+
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
     let host = Host::new(Setup::default());
