@@ -1,1 +1,72 @@
 //! WebSocket on async-std: dial, listen, serve.
+//!
+//! A thin crate: it gives async-std's clock, tasks and sockets to `ws-endpoint`, which does the rest.
+//! On tokio take `ws-tokio`, on smol `ws-smol`, with the same names; for all of them and every
+//! feature behind one door, `ws-stack`.
+//!
+//! async-std itself is no longer developed (RUSTSEC-2025-0052). Its maintainers point to smol, on
+//! whose parts it stands: new programs take `ws-smol`, this crate is for those that exist.
+//!
+//! An echo server, and a client that talks to it:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ws_async_std::{Message, Server, WebSocket, connect};
+//!
+//! async fn echo(mut websocket: WebSocket) {
+//!     // `feed` queues, `next` writes what is queued before it waits: a burst of messages is
+//!     // answered with one system call.
+//!     while let Some(Ok(message)) = websocket.next().await {
+//!         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+//!             break;
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! async_std::task::block_on(async {
+//!     let server = ws_async_std::server().listen("127.0.0.1:0".parse()?)?;
+//!     let url = server.urls().next().expect("it listens somewhere");
+//!     let shutdown = server.shutdown_handle();
+//!     let serving = async_std::task::spawn(server.serve(echo));
+//!
+//!     let mut websocket = connect(&url).await?;
+//!     websocket.send(Message::text("hello")).await?;
+//!     assert_eq!(websocket.next().await.expect("an answer")?, Message::text("hello"));
+//!
+//!     shutdown.drain(Duration::from_secs(5));
+//!     while let Some(message) = websocket.next().await {
+//!         println!("the server's goodbye: {:?}", message?);
+//!     }
+//!     serving.await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! No tokio runtime is started or needed.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `rustls` | `wss`: certificates by rustls, those of the operating system by default |
+//! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
+
+mod endpoint;
+mod runtime;
+
+pub use endpoint::{
+    Client, Server, WebSocket, accept, accept_with, client, connect, connect_with, server,
+};
+pub use runtime::AsyncStd;
+
+#[cfg(unix)]
+pub use ws_endpoint::reactor::UnixListener;
+pub use ws_endpoint::reactor::{TcpListener, Timer};
+pub use ws_endpoint::{
+    AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
+    Error, Handler, HttpPolicy, Limits, Message, OriginPolicy, Outcome, Page, Refusal, Request,
+    Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+};
+/// Any stream of the futures ecosystem as a transport.
+pub use ws_io::FuturesIo as Io;

@@ -49,6 +49,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `rustls` | `wss`: [`tls`], `Client::with_tls`, `Server::listen_tls` |
+//! | `async-io` | [`reactor`]: the sockets of async-std and smol |
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod accept;
@@ -59,6 +60,8 @@ mod dial;
 #[cfg(test)]
 mod fake;
 mod net;
+#[cfg(feature = "async-io")]
+pub mod reactor;
 mod server;
 mod socket;
 mod stream;

@@ -1,1 +1,69 @@
 //! WebSocket on smol: dial, listen, serve.
+//!
+//! A thin crate: it gives smol's clock, tasks and sockets to `ws-endpoint`, which does the rest.
+//! On tokio take `ws-tokio`, on async-std `ws-async-std`, with the same names; for all of them and
+//! every feature behind one door, `ws-stack`.
+//!
+//! An echo server, and a client that talks to it:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use ws_smol::{Message, Server, WebSocket, connect};
+//!
+//! async fn echo(mut websocket: WebSocket) {
+//!     // `feed` queues, `next` writes what is queued before it waits: a burst of messages is
+//!     // answered with one system call.
+//!     while let Some(Ok(message)) = websocket.next().await {
+//!         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+//!             break;
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! smol::block_on(async {
+//!     let server = ws_smol::server().listen("127.0.0.1:0".parse()?)?;
+//!     let url = server.urls().next().expect("it listens somewhere");
+//!     let shutdown = server.shutdown_handle();
+//!     let serving = smol::spawn(server.serve(echo));
+//!
+//!     let mut websocket = connect(&url).await?;
+//!     websocket.send(Message::text("hello")).await?;
+//!     assert_eq!(websocket.next().await.expect("an answer")?, Message::text("hello"));
+//!
+//!     shutdown.drain(Duration::from_secs(5));
+//!     while let Some(message) = websocket.next().await {
+//!         println!("the server's goodbye: {:?}", message?);
+//!     }
+//!     serving.await;
+//!     Ok(())
+//! })
+//! # }
+//! ```
+//!
+//! No tokio runtime is started or needed.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `rustls` | `wss`: certificates by rustls, those of the operating system by default |
+//! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
+
+mod endpoint;
+mod runtime;
+
+pub use endpoint::{
+    Client, Server, WebSocket, accept, accept_with, client, connect, connect_with, server,
+};
+pub use runtime::Smol;
+
+#[cfg(unix)]
+pub use ws_endpoint::reactor::UnixListener;
+pub use ws_endpoint::reactor::{TcpListener, Timer};
+pub use ws_endpoint::{
+    AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
+    Error, Handler, HttpPolicy, Limits, Message, OriginPolicy, Outcome, Page, Refusal, Request,
+    Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+};
+/// Any stream of the futures ecosystem as a transport.
+pub use ws_io::FuturesIo as Io;

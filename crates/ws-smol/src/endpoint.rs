@@ -1,0 +1,109 @@
+//! The short way in: functions and names with smol filled in.
+
+use std::sync::Arc;
+
+use futures_io::{AsyncRead, AsyncWrite};
+use ws_endpoint::{AcceptOptions, ConnectOptions, Error};
+
+use crate::{Io, Smol};
+
+/// A WebSocket on smol, whatever it goes over.
+pub type WebSocket = ws_endpoint::WebSocket<Smol>;
+
+/// A client on smol; see [`client`].
+pub type Client = ws_endpoint::Client<Smol>;
+
+/// A server on smol; see [`server`].
+pub type Server = ws_endpoint::Server<Smol>;
+
+/// A client to be configured: TLS, HTTP versions, connecting one at a time.
+#[must_use]
+pub fn client() -> Client {
+    Client::new(Smol)
+}
+
+/// A server to be configured: addresses, certificates, routes, limits.
+#[must_use]
+pub fn server() -> Server {
+    Server::new(Smol)
+}
+
+/// Opens a WebSocket to a `ws:` or `wss:` URL.
+///
+/// ```no_run
+/// # async fn f() -> Result<(), ws_smol::Error> {
+/// let mut websocket = ws_smol::connect("wss://echo.example/").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As [`Client::connect`].
+pub async fn connect(url: &str) -> Result<WebSocket, Error> {
+    connect_with(url, &ConnectOptions::default()).await
+}
+
+/// Opens a WebSocket with subprotocols, header fields, limits and deadlines of your choice.
+///
+/// # Errors
+///
+/// As [`Client::connect`].
+pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<WebSocket, Error> {
+    client().connect(url, options).await
+}
+
+/// Takes in a connection from an accept loop of your own: reads the request and answers it.
+///
+/// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request before
+/// answering, call `ws_io::receive` with an [`Io`].
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # smol::block_on(async {
+/// let listener = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let url = format!("ws://{}/", listener.local_addr()?);
+/// let serving = smol::spawn(async move {
+///     let (stream, _peer) = listener.accept().await?;
+///     stream.set_nodelay(true)?;
+///     let mut websocket = ws_smol::accept(stream).await?;
+///     websocket.send(ws_smol::Message::text("welcome")).await?;
+///     websocket.close(ws_smol::CloseCode::NORMAL, "").await?;
+///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+/// });
+/// let mut websocket = ws_smol::connect(&url).await?;
+/// assert_eq!(websocket.next().await.expect("open")?, ws_smol::Message::text("welcome"));
+/// while websocket.next().await.is_some() {}
+/// serving.await.expect("served");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// Why there is no WebSocket; the client has been told.
+pub async fn accept<S>(stream: S) -> Result<ws_io::WebSocket<Io<S>, Smol>, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    accept_with(stream, AcceptOptions::default()).await
+}
+
+/// Takes in a connection with subprotocols, an origin policy, limits and deadlines of your choice.
+///
+/// Share the options among connections in an `Arc`. [`AcceptOptions::secure`] has to say whether
+/// the stream is encrypted.
+///
+/// # Errors
+///
+/// Why there is no WebSocket; the client has been told.
+pub async fn accept_with<S>(
+    stream: S,
+    options: impl Into<Arc<AcceptOptions>>,
+) -> Result<ws_io::WebSocket<Io<S>, Smol>, Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    ws_io::accept(Io::new(stream, "stream"), Smol, options).await
+}
