@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_io::{AsyncRead, AsyncWrite};
 use ws_endpoint::{AcceptOptions, ConnectOptions, Error};
 
+use crate::io::io;
 use crate::{AsyncStd, Io};
 
 /// A WebSocket on async-std, whatever it goes over.
@@ -56,7 +57,8 @@ pub async fn connect_with(url: &str, options: &ConnectOptions) -> Result<WebSock
 /// Takes in a connection from an accept loop of your own: reads the request and answers it.
 ///
 /// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request before
-/// answering, call `ws_io::receive` with an [`Io`].
+/// answering, call `ws_io::receive` with an [`Io`] and, for sockets of async-std, its
+/// [`with_shutdown`](Io::with_shutdown).
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -105,5 +107,5 @@ pub async fn accept_with<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    ws_io::accept(Io::new(stream, "stream"), AsyncStd, options).await
+    ws_io::accept(io(stream), AsyncStd, options).await
 }

@@ -53,6 +53,7 @@
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod endpoint;
+mod io;
 mod runtime;
 
 pub use endpoint::{

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 #[cfg(unix)]
@@ -50,7 +50,7 @@ impl<R: Reactor> Net for R {
     async fn connect_tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
         let stream = Async::<TcpStream>::connect(address).await?;
         stream.get_ref().set_nodelay(true)?;
-        Ok(FuturesIo::new(stream, "tcp").with_peer_addr(Some(address)))
+        Ok(tcp(stream, address))
     }
 
     fn listen_tcp(&self, socket: std::net::TcpListener) -> io::Result<TcpListener> {
@@ -59,7 +59,7 @@ impl<R: Reactor> Net for R {
 
     #[cfg(unix)]
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Unix> {
-        Ok(FuturesIo::new(Async::<UnixStream>::connect(path).await?, "unix"))
+        Ok(unix(Async::<UnixStream>::connect(path).await?))
     }
 
     #[cfg(unix)]
@@ -79,7 +79,7 @@ impl Listener for TcpListener {
         let (stream, peer) = ready!(poll_accept(&self.0, cx, std::net::TcpListener::accept))?;
         // Fails only on a connection that is gone already, which its first read will say.
         let _ = stream.set_nodelay(true);
-        Poll::Ready(Ok(FuturesIo::new(Async::new(stream)?, "tcp").with_peer_addr(Some(peer))))
+        Poll::Ready(Ok(tcp(Async::new(stream)?, peer)))
     }
 }
 
@@ -95,8 +95,22 @@ impl Listener for UnixListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Self::Connection>> {
         let accept = std::os::unix::net::UnixListener::accept;
         let (stream, _unnamed) = ready!(poll_accept(&self.0, cx, accept))?;
-        Poll::Ready(Ok(FuturesIo::new(Async::new(stream)?, "unix")))
+        Poll::Ready(Ok(unix(Async::new(stream)?)))
     }
+}
+
+// Closing an `Async` only flushes; the peer has to learn that our direction has ended.
+
+fn tcp(stream: Async<TcpStream>, peer: SocketAddr) -> FuturesIo<Async<TcpStream>> {
+    FuturesIo::new(stream, "tcp")
+        .with_peer_addr(Some(peer))
+        .with_shutdown(|stream| stream.get_ref().shutdown(Shutdown::Write))
+}
+
+#[cfg(unix)]
+fn unix(stream: Async<UnixStream>) -> FuturesIo<Async<UnixStream>> {
+    FuturesIo::new(stream, "unix")
+        .with_shutdown(|stream| stream.get_ref().shutdown(Shutdown::Write))
 }
 
 fn poll_accept<L, C>(

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -20,18 +20,28 @@ pub struct FuturesIo<S> {
     stream: S,
     name: &'static str,
     peer_addr: Option<SocketAddr>,
+    shutdown: Option<fn(&S) -> io::Result<()>>,
 }
 
 impl<S> FuturesIo<S> {
     /// Wraps `stream`; `name` stands in error messages and logs.
     pub fn new(stream: S, name: &'static str) -> Self {
-        Self { stream, name, peer_addr: None }
+        Self { stream, name, peer_addr: None, shutdown: None }
     }
 
     /// Tells the address of the peer, which the stream's traits cannot be asked for.
     #[must_use]
     pub fn with_peer_addr(mut self, peer_addr: Option<SocketAddr>) -> Self {
         self.peer_addr = peer_addr;
+        self
+    }
+
+    /// Ends our direction with `shutdown` once the stream has closed: for streams whose `poll_close`
+    /// only flushes, such as the sockets of async-io and async-std. Without it their peer learns of
+    /// the end when the stream is dropped, and both sides wait for each other until then.
+    #[must_use]
+    pub fn with_shutdown(mut self, shutdown: fn(&S) -> io::Result<()>) -> Self {
+        self.shutdown = Some(shutdown);
         self
     }
 
@@ -83,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo
             [only, ..] if count == 1 => stream.poll_write(cx, only),
             slices => stream.poll_write_vectored(cx, slices.get(..count).unwrap_or(slices)),
         };
-        let written = std::task::ready!(written)?;
+        let written = ready!(written)?;
         buf.advance(written.min(buf.remaining()));
         Poll::Ready(Ok(written))
     }
@@ -93,7 +103,13 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_close(cx)
+        ready!(Pin::new(&mut self.stream).poll_close(cx))?;
+        let ended = self.shutdown.map_or(Ok(()), |shutdown| shutdown(&self.stream));
+        Poll::Ready(match ended {
+            // The peer is gone, and with it both directions.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            ended => ended,
+        })
     }
 
     fn name(&self) -> &'static str {

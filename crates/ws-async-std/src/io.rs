@@ -1,0 +1,29 @@
+//! Streams of async-std as transports.
+
+use std::any::Any;
+use std::io;
+use std::net::Shutdown;
+
+use async_std::net::TcpStream;
+#[cfg(unix)]
+use async_std::os::unix::net::UnixStream;
+
+use crate::Io;
+
+pub(crate) fn io<S: 'static>(stream: S) -> Io<S> {
+    Io::new(stream, "stream").with_shutdown(end_direction)
+}
+
+/// Closing a socket of async-std only flushes it; the peer has to learn that our direction has
+/// ended. Other streams end it when they are closed.
+fn end_direction<S: 'static>(stream: &S) -> io::Result<()> {
+    let stream: &dyn Any = stream;
+    #[cfg(unix)]
+    if let Some(unix) = stream.downcast_ref::<UnixStream>() {
+        return unix.shutdown(Shutdown::Write);
+    }
+    match stream.downcast_ref::<TcpStream>() {
+        Some(tcp) => tcp.shutdown(Shutdown::Write),
+        None => Ok(()),
+    }
+}
