@@ -28,6 +28,12 @@ pub(crate) struct Connection<T, R: Runtime> {
     /// Reads since this connection last let go of its thread.
     reads: u8,
     needs_flush: bool,
+    /// Whether another task may be receiving while one waits to send.
+    pub(crate) is_split: bool,
+    /// Whether receiving waits for input, so that silence is the peer's.
+    receiver_waits: bool,
+    /// Whether the queue was given memory since it last gave it up.
+    has_queue_memory: bool,
 }
 
 /// Whether a step changed something that may have produced an event.
@@ -48,6 +54,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             written: 0,
             reads: 0,
             needs_flush: false,
+            is_split: false,
+            receiver_waits: false,
+            has_queue_memory: false,
         }
     }
 
@@ -63,6 +72,12 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         cx: &mut Context<'_>,
         streaming: bool,
     ) -> Poll<Option<Event>> {
+        let event = self.poll_receive(cx, streaming);
+        self.receiver_waits = event.is_pending();
+        event
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>, streaming: bool) -> Poll<Option<Event>> {
         loop {
             let event =
                 if streaming { self.session.poll_chunk() } else { self.session.poll_event() };
@@ -107,7 +122,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 Poll::Ready(result) => result?,
                 // Part of the queue may have left, which is all that is asked for.
                 Poll::Pending if self.session.is_writable() => break,
-                Poll::Pending => std::task::ready!(self.poll_alarm(cx)),
+                Poll::Pending => std::task::ready!(self.poll_write_alarm(cx)),
             }
         }
         Poll::Ready(Ok(()))
@@ -118,7 +133,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         loop {
             match self.poll_flush_transport(cx) {
                 Poll::Ready(result) => return Poll::Ready(result),
-                Poll::Pending => std::task::ready!(self.poll_alarm(cx)),
+                Poll::Pending => std::task::ready!(self.poll_write_alarm(cx)),
             }
             self.check_open()?;
         }
@@ -126,9 +141,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     /// Makes sure that what is queued next finds memory of the pool.
     pub(crate) fn prepare_queue(&mut self) {
-        let queue = self.session.transmit();
-        if queue.is_empty() && !queue.is_releasable() {
-            queue.adopt(read_budget::take(read_budget::CORK));
+        if !self.has_queue_memory {
+            self.session.transmit().adopt(read_budget::take(CORK));
+            self.has_queue_memory = true;
         }
     }
 
@@ -240,6 +255,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         let queue = self.session.transmit();
         if queue.is_releasable() {
             read_budget::give(queue.release());
+            self.has_queue_memory = false;
         }
         Step::Wait
     }
@@ -252,6 +268,23 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         };
         if deadline <= now {
             self.session.handle_timeout(now);
+            return Poll::Ready(());
+        }
+        self.alarm.poll(cx, &self.runtime, now, deadline)
+    }
+
+    /// As `poll_alarm`, where only writing is waited for. Nobody reads meanwhile, so the peer is not
+    /// blamed for silence; unless the other half of the connection does.
+    fn poll_write_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_split && self.receiver_waits {
+            return self.poll_alarm(cx);
+        }
+        let now = self.runtime.now();
+        let Some(deadline) = self.session.poll_write_timeout(now) else {
+            return Poll::Pending;
+        };
+        if deadline <= now {
+            self.session.handle_write_timeout(now);
             return Poll::Ready(());
         }
         self.alarm.poll(cx, &self.runtime, now, deadline)

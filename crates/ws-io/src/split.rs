@@ -36,8 +36,9 @@ pub struct Writer<T: Transport, R: Runtime> {
 }
 
 pub(crate) fn halves<T: Transport, R: Runtime>(
-    websocket: WebSocket<T, R>,
+    mut websocket: WebSocket<T, R>,
 ) -> (Reader<T, R>, Writer<T, R>) {
+    websocket.set_split(true);
     let wakers = Arc::new(Wakers::default());
     let shared = Arc::new(Shared {
         state: Mutex::new(State { websocket: Some(websocket), halves: 2 }),
@@ -82,7 +83,9 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
             return Err(ReuniteError { reader: self, writer });
         }
         let websocket = self.half.shared.lock().websocket.take();
-        Ok(websocket.expect("both halves live, so nobody reunited them before"))
+        let mut websocket = websocket.expect("both halves live, so nobody reunited them before");
+        websocket.set_split(false);
+        Ok(websocket)
     }
 }
 

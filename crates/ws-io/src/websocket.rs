@@ -33,8 +33,11 @@ pub struct WebSocket<T: Transport, R: Runtime> {
 /// What is not needed to move bytes.
 struct Identity {
     info: Option<UpgradeInfo>,
-    span: tracing::Span,
+    /// `None` when nobody listens.
+    span: Option<Box<tracing::Span>>,
 }
+
+static NO_SPAN: tracing::Span = tracing::Span::none();
 
 impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// Takes over after a handshake that was done elsewhere: by an HTTP server, or on an HTTP/2 or
@@ -52,6 +55,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
             path = ?info.path(),
         );
         tracing::debug!(parent: &span, "connection open");
+        let span = (!span.is_disabled()).then(|| Box::new(span));
         let identity = Box::new(Identity { info: Some(info), span });
         Self { connection, identity, reported: false }
     }
@@ -227,7 +231,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// The span that the log of this connection belongs to, to put your own into it.
     pub fn span(&self) -> &tracing::Span {
-        &self.identity.span
+        self.identity.span.as_deref().unwrap_or(&NO_SPAN)
     }
 
     /// The address of the peer, where the transport has one.
@@ -311,6 +315,10 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         Poll::Ready(())
     }
 
+    pub(crate) fn set_split(&mut self, is_split: bool) {
+        self.connection.is_split = is_split;
+    }
+
     pub(crate) fn is_reported(&self) -> bool {
         self.reported
     }
@@ -326,7 +334,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         }
         let outcome = self.outcome()?;
         tracing::debug!(
-            parent: &self.identity.span,
+            parent: self.span(),
             cause = outcome.cause.reason(),
             code = outcome.code.get(),
             reason = ?outcome.reason,

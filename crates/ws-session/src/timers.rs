@@ -8,6 +8,8 @@ use crate::Config;
 /// What the session knows about itself when it is about to wait.
 #[derive(Debug)]
 pub(crate) struct Activity {
+    /// Whether everything that has arrived was read. If not, the peer cannot be blamed for silence.
+    pub(crate) reading: bool,
     /// Whether the session is open or waits for the peer's close frame.
     pub(crate) open: bool,
     /// Whether a close frame was sent or the session is being shut down.
@@ -61,7 +63,13 @@ impl Timers {
             self.last_received = Some(now);
             self.pinged_at = None;
         }
-        since(&mut self.message_since, now, activity.message_bytes.is_some());
+        if !activity.reading {
+            // The answer to a ping may have arrived; it gets its whole time again.
+            self.pinged_at = None;
+            self.message_since = None;
+        }
+        let mid_message = activity.reading && activity.message_bytes.is_some();
+        since(&mut self.message_since, now, mid_message);
         let progress = std::mem::replace(&mut self.written, activity.written) != activity.written;
         if progress {
             self.stalled_since = None;
@@ -83,7 +91,8 @@ impl Timers {
     }
 
     fn next(&self, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
-        let quiet = self.last_received.filter(|_| activity.open && !activity.closing);
+        let judged = activity.reading && activity.open && !activity.closing;
+        let quiet = self.last_received.filter(|_| judged);
         let keep_alive = config.keep_alive.min(config.idle_timeout);
         let silence = match self.pinged_at {
             // The answer gets its time even if the ping went out late.

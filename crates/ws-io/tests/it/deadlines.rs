@@ -96,3 +96,25 @@ fn one_timer_serves_all_deadlines() {
         assert_eq!(sim.timers(), 0, "an ended connection has none");
     });
 }
+
+#[test]
+fn a_long_send_to_a_slow_reader_is_not_taken_for_silence() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    let clock = sim.clone();
+    sim.spawn(async move {
+        // Says something once, which the server finds only after it has sent everything.
+        let mut hello = frame(0x81, b"hello");
+        std::future::poll_fn(|cx| raw.poll_write(cx, &mut hello)).await.unwrap();
+        let mut bytes = bytes::BytesMut::new();
+        while std::future::poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await.is_ok() {
+            clock.sleep(Duration::from_secs(1)).await;
+        }
+    });
+    sim.block_on(async {
+        server.send(Message::binary(vec![0; 300_000])).await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("hello"));
+    });
+    assert!(sim.elapsed() > Duration::from_secs(200), "{:?}", sim.elapsed());
+}

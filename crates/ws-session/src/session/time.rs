@@ -13,13 +13,30 @@ impl Session {
     /// Takes note of the time and returns the next deadline. Call it when about to wait, and call
     /// [`handle_timeout`](Self::handle_timeout) when the deadline is reached.
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
-        self.next_due(now).map(|(at, _)| at)
+        self.next_due(now, true).map(|(at, _)| at)
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), for a driver that is about to wait for room to
+    /// write and does not read meanwhile: the deadlines of what the peer sends rest until the
+    /// next `poll_timeout`. Act on it with [`handle_write_timeout`](Self::handle_write_timeout).
+    pub fn poll_write_timeout(&mut self, now: Instant) -> Option<Instant> {
+        self.next_due(now, false).map(|(at, _)| at)
     }
 
     /// Acts on the deadlines that are reached: sends a ping, begins to close, or gives up. **Poll
     /// for events and write afterwards.**
     pub fn handle_timeout(&mut self, now: Instant) {
-        let Some((at, due)) = self.next_due(now) else { return };
+        self.act(now, true);
+    }
+
+    /// Acts on the deadlines of [`poll_write_timeout`](Self::poll_write_timeout) that are reached.
+    /// **Poll for events afterwards.**
+    pub fn handle_write_timeout(&mut self, now: Instant) {
+        self.act(now, false);
+    }
+
+    fn act(&mut self, now: Instant, reading: bool) {
+        let Some((at, due)) = self.next_due(now, reading) else { return };
         if at > now {
             return;
         }
@@ -42,13 +59,14 @@ impl Session {
         }
     }
 
-    fn next_due(&mut self, now: Instant) -> Option<(Instant, Due)> {
+    fn next_due(&mut self, now: Instant, reading: bool) -> Option<(Instant, Due)> {
         let phase = self.closing.phase;
         if phase == Phase::Finished {
             return None;
         }
         let open = matches!(phase, Phase::Open | Phase::CloseSent);
         let activity = Activity {
+            reading,
             open,
             closing: phase != Phase::Open,
             lingering: phase == Phase::Draining

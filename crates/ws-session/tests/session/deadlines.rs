@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::Driven;
+use crate::support::{Driven, transmitted};
 use ws_session::{Cause, CloseCode, Config, Message};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -176,4 +176,37 @@ fn zero_does_not_switch_a_deadline_off_and_the_largest_duration_does() {
     let mut client = Driven::client(config);
     client.pass(1_000_000 * SECOND);
     assert!(client.session.is_open() && client.deadline.is_none());
+}
+
+#[test]
+fn a_driver_that_waits_to_write_does_not_blame_the_peer_for_silence() {
+    let mut server = Driven::server(Config::default());
+    server.turn();
+    // The beginning of a message has arrived, then the application sends for a long time.
+    server.receive(&[0x81]);
+    for _ in 0..20 {
+        server.session.send(Message::binary(vec![0; 1000])).unwrap();
+        server.now += Duration::from_secs(20);
+        server.session.handle_write_timeout(server.now);
+        let deadline = server.session.poll_write_timeout(server.now);
+        assert_eq!(deadline, Some(server.now + Duration::from_secs(30)), "the write timeout");
+        transmitted(&mut server.session);
+    }
+    // Back at reading, the message gets its whole time, and the peer a ping before it is left.
+    server.turn();
+    server.pass(Duration::from_secs(29));
+    assert!(server.session.is_open());
+    server.pass(Duration::from_secs(2));
+    assert!(!server.session.is_open(), "it did not answer the ping");
+}
+
+#[test]
+fn a_peer_that_takes_nothing_is_cut_while_the_driver_waits_to_write() {
+    let mut server = Driven::server(Config::default());
+    server.turn();
+    server.session.send(Message::binary(vec![0; 1000])).unwrap();
+    let deadline = server.session.poll_write_timeout(server.now).unwrap();
+    assert_eq!(deadline, server.now + Duration::from_secs(30));
+    server.session.handle_write_timeout(deadline);
+    assert_eq!(server.cause(), "write_stalled");
 }
