@@ -31,13 +31,13 @@ pub struct H3Stream {
     recv: Inbound,
     link: Arc<Link>,
     guard: Option<Guard>,
-    /// A breach that came behind good data, to be reported by the next read.
-    breach: Option<Box<Error>>,
+    /// A failure that came behind good data, to be reported by the next read.
+    failure: Option<Box<Error>>,
 }
 
 impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
-        Self { send: Some(send), recv, link, guard: Some(guard), breach: None }
+        Self { send: Some(send), recv, link, guard: Some(guard), failure: None }
     }
 
     /// The QUIC connection this stream is on.
@@ -78,8 +78,8 @@ impl Transport for H3Stream {
         buf: &mut BytesMut,
         max: usize,
     ) -> Poll<io::Result<usize>> {
-        if let Some(breach) = self.breach.take() {
-            return Poll::Ready(Err((*breach).into()));
+        if let Some(failure) = self.failure.take() {
+            return Poll::Ready(Err((*failure).into()));
         }
         let before = buf.len();
         loop {
@@ -89,15 +89,27 @@ impl Transport for H3Stream {
                     if buf.len() == before {
                         return Poll::Ready(Err(error.into()));
                     }
-                    self.breach = Some(Box::new(error));
+                    self.failure = Some(Box::new(error));
                     break;
                 }
             }
-            if buf.len() > before || max == 0 {
-                return Poll::Ready(Ok(buf.len() - before));
+            let read = buf.len() - before;
+            if read == max || (read > 0 && !self.recv.is_more_likely()) {
+                return Poll::Ready(Ok(read));
             }
-            match ready!(self.recv.poll_fill(cx)) {
+            let filled = match self.recv.poll_fill(cx) {
+                Poll::Ready(filled) => filled,
+                Poll::Pending if read > 0 => return Poll::Ready(Ok(read)),
+                Poll::Pending => return Poll::Pending,
+            };
+            match filled {
                 Ok(true) => {}
+                // An end is still there for the next read, a failure is kept for it.
+                Ok(false) if read > 0 => return Poll::Ready(Ok(read)),
+                Err(error) if read > 0 => {
+                    self.failure = Some(Box::new(self.cause(error.into())));
+                    return Poll::Ready(Ok(read));
+                }
                 Ok(false) if self.recv.is_at_boundary() => return Poll::Ready(Ok(0)),
                 Ok(false) => {
                     let what = "the stream ended inside a frame";
@@ -108,7 +120,7 @@ impl Transport for H3Stream {
                 Err(quinn::ReadError::ClosedStream) => {
                     return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
                 }
-                Err(error) => return Poll::Ready(Err(self.lost(error.into()))),
+                Err(error) => return Poll::Ready(Err(self.cause(error.into()).into())),
             }
         }
     }
@@ -116,7 +128,7 @@ impl Transport for H3Stream {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
         let send = self.send()?;
         if let Err(error) = ready!(send.poll_flush(cx)) {
-            return Poll::Ready(Err(self.lost(error.into())));
+            return Poll::Ready(Err(self.cause(error.into()).into()));
         }
         let len = buf.remaining().min(FRAME_MAX);
         if len == 0 {
@@ -125,19 +137,19 @@ impl Transport for H3Stream {
         push_frame(send, buf, len);
         // What QUIC does not take now is taken by the next write or flush.
         match send.poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(self.lost(error.into()))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.cause(error.into()).into())),
             _ => Poll::Ready(Ok(len)),
         }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = ready!(self.send()?.poll_flush(cx));
-        Poll::Ready(flushed.map_err(|error| self.lost(error.into())))
+        Poll::Ready(flushed.map_err(|error| self.cause(error.into()).into()))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let finished = ready!(self.send()?.poll_finish(cx));
-        Poll::Ready(finished.map_err(|error| self.lost(error.into())))
+        Poll::Ready(finished.map_err(|error| self.cause(error.into()).into()))
     }
 
     fn name(&self) -> &'static str {
@@ -151,10 +163,10 @@ impl Transport for H3Stream {
 
 impl H3Stream {
     /// The cause of a failure: what we closed the connection for comes first.
-    fn lost(&self, error: Error) -> io::Error {
+    fn cause(&self, error: Error) -> Error {
         match error {
-            Error::Connection(_) => self.link.close_reason().unwrap_or(error).into(),
-            other => other.into(),
+            Error::Connection(_) => self.link.close_reason().unwrap_or(error),
+            other => other,
         }
     }
 }

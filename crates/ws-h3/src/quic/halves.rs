@@ -123,6 +123,8 @@ pub(crate) struct Inbound {
     waiting: VecDeque<Bytes>,
     /// Frames since the last byte of payload.
     idle_frames: u32,
+    /// The last batch was full.
+    is_more_likely: bool,
     end: End,
 }
 
@@ -144,6 +146,7 @@ impl Inbound {
             current: Bytes::new(),
             waiting: VecDeque::new(),
             idle_frames: 0,
+            is_more_likely: false,
             end: End::Open,
         }
     }
@@ -202,6 +205,7 @@ impl Inbound {
         };
         match read {
             Ok(Some(count)) => {
+                self.is_more_likely = count == BATCH;
                 let mut chunks = batch.into_iter().take(count);
                 self.current = chunks.next().unwrap_or_default();
                 self.waiting.extend(chunks);
@@ -216,6 +220,11 @@ impl Inbound {
                 Poll::Ready(Err(error))
             }
         }
+    }
+
+    /// Whether another batch is probably there to be read.
+    pub(crate) fn is_more_likely(&self) -> bool {
+        self.is_more_likely
     }
 
     /// Whether more frames in a row than [`IDLE_FRAMES_MAX`] were empty (RFC 9114 §10.5).
