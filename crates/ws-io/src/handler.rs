@@ -24,8 +24,49 @@ use crate::{Error, Runtime, Transport, UpgradeInfo, WebSocket};
 ///
 /// A method that fails or panics ends the connection with close code 1011; the outcome's cause is
 /// then `handler_failed`.
+///
+/// ```
+/// use ws_io::{Error, Flow, Handler, Message, Peer};
+///
+/// /// Greets, echoes, and passes on what the rest of the program says.
+/// struct Chat;
+///
+/// impl Handler for Chat {
+///     type Info = String;
+///     type Error = Error;
+///
+///     async fn on_open(&mut self, peer: &mut Peer<'_, String>) -> Result<Flow, Error> {
+///         peer.send(Message::text("welcome")).await?;
+///         Ok(Flow::Continue)
+///     }
+///
+///     async fn on_message(
+///         &mut self,
+///         message: Message,
+///         peer: &mut Peer<'_, String>,
+///     ) -> Result<Flow, Error> {
+///         match message.as_text() {
+///             Some("bye") => return Ok(Flow::Stop),
+///             Some(_) => peer.send(message).await?,
+///             None => {}
+///         }
+///         Ok(Flow::Continue)
+///     }
+///
+///     async fn on_info(
+///         &mut self,
+///         line: String,
+///         peer: &mut Peer<'_, String>,
+///     ) -> Result<Flow, Error> {
+///         peer.send(Message::from(line)).await?;
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
+///
+/// [`run`] with a [`mailbox`](crate::mailbox) makes it live.
 pub trait Handler: Send {
-    /// Messages from the rest of the program, sent through a [`Mailbox`].
+    /// Messages from the rest of the program, sent through a [`Mailbox`]; `()` if there are none.
     type Info: Send + 'static;
     /// Why a method failed. It is logged and given back by [`run`], never sent to the peer.
     type Error: fmt::Debug + Send;

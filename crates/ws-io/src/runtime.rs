@@ -23,6 +23,9 @@ pub trait Runtime: Clone + fmt::Debug + Send + Sync + Unpin + 'static {
 }
 
 /// A timer that can be moved.
+///
+/// The driver keeps one per connection, moves it only when a deadline comes nearer or after it
+/// fired, and may poll it less often than it waits: the waker of the last poll must stay known.
 pub trait Timer: Send + Unpin + 'static {
     /// Moves the timer; it fires at `at` whether or not it had fired before.
     fn reset(&mut self, at: Instant);

@@ -14,10 +14,16 @@ use ws_session::TransportError;
 /// A full-duplex, ordered byte stream.
 ///
 /// All methods are poll functions in the usual sense: after `Pending` the waker of `cx` is woken
-/// when a new call may make progress. A read and a write may be pending at the same time.
+/// when a new call may make progress. **A read and a write may be pending at the same time, each
+/// with the waker of its own last call.** One that is pending may be given up and repeated with
+/// other bytes: nothing has been taken then.
 pub trait Transport: Send + Unpin + 'static {
     /// Appends at most `max` bytes to `buf` and returns how many; 0 means the peer has ended its
     /// direction. Nothing is appended unless `Ready(Ok(_))` is returned.
+    ///
+    /// The driver passes a `buf` with room for `max` more bytes, at least one, so that a transport
+    /// need not reserve; it does not ask again after an end or an error. What `buf` holds already
+    /// belongs to the session.
     ///
     /// # Errors
     ///
@@ -30,7 +36,10 @@ pub trait Transport: Send + Unpin + 'static {
     ) -> Poll<io::Result<usize>>;
 
     /// Takes bytes from the front of `buf`, advances it by what was taken, and returns how many.
-    /// `buf` is never empty. 0 means the stream takes no more bytes.
+    /// `buf` is never empty. 0 means the stream takes no more bytes. [`Buf::chunks_vectored`] gives
+    /// all that waits at once, [`Buf::copy_to_bytes`] owned pieces without a copy.
+    ///
+    /// What is taken need not have left before [`poll_flush`](Self::poll_flush) is ready.
     ///
     /// # Errors
     ///
