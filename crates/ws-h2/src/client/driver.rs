@@ -1,0 +1,96 @@
+//! The task that keeps a client's connection alive.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::PingPong;
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_io::Runtime;
+
+use crate::alarm::{Alarm, after};
+use crate::error::{Error, Fate};
+use crate::hub::{Hub, Shutdown};
+use crate::intake::Intake;
+use crate::paced::{Paced, Turn};
+
+pub(super) struct Driver<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> {
+    pub(super) connection: h2::client::Connection<Paced<IO>, Bytes>,
+    pub(super) turn: Turn,
+    /// While the answer to our first PING is awaited: SETTINGS come before it.
+    pub(super) ping: Option<PingPong>,
+    pub(super) intake: Intake,
+    pub(super) hub: Arc<Hub>,
+    pub(super) runtime: R,
+    pub(super) linger: Duration,
+    pub(super) alarm: Alarm<R>,
+    /// When the socket is dropped, once all is done but the last bytes.
+    pub(super) ending: Option<Instant>,
+    pub(super) is_closing: bool,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
+    /// Ready when the connection is over.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fate> {
+        loop {
+            let now = self.runtime.now();
+            let news = self.hub.news();
+            for adoption in news.adoptions {
+                self.intake.adopt(adoption, now);
+            }
+            match news.shutdown {
+                Shutdown::Abrupt => return Poll::Ready(Fate::Closed),
+                Shutdown::Graceful => self.is_closing = true,
+                Shutdown::No => {}
+            }
+            self.turn.begin();
+            if let Poll::Ready(result) = Pin::new(&mut self.connection).poll(cx) {
+                let fate = result.map_err(Error::from);
+                return Poll::Ready(
+                    fate.map_or_else(|error| Fate::from(&error), |()| Fate::Closed),
+                );
+            }
+            self.poll_ping(cx);
+            // No budget was set, so none is exceeded.
+            drop(self.intake.drain(now));
+            // The peer may have enabled the protocol, raised its limit or sent GOAWAY.
+            self.hub.nudge();
+            if self.is_closing && self.ending.is_none() && self.hub.status().open == 0 {
+                self.ending = Some(after(now, self.linger));
+            }
+            if self.poll_timer(cx, now).is_ready() {
+                if self.ending.is_some_and(|at| at <= self.runtime.now()) {
+                    return Poll::Ready(Fate::Closed);
+                }
+                continue;
+            }
+            if self.hub.settle(cx) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn poll_ping(&mut self, cx: &mut Context<'_>) {
+        if let Some(ping) = &mut self.ping {
+            if ping.poll_pong(cx).is_ready() {
+                self.ping = None;
+                self.hub.announce(|status| status.is_settled = true);
+            }
+        }
+    }
+
+    /// Ready when a deadline has passed.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(deadline) = self.ending.into_iter().chain(self.intake.deadline()).min() else {
+            return Poll::Pending;
+        };
+        if deadline > now && self.alarm.poll(cx, &self.runtime, deadline).is_pending() {
+            return Poll::Pending;
+        }
+        self.intake.expire(self.runtime.now().max(deadline));
+        Poll::Ready(())
+    }
+}

@@ -1,0 +1,343 @@
+//! The client's side of a connection: many WebSockets on one socket.
+
+mod driver;
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use h2::client::SendRequest;
+use h2::ext::Protocol;
+use h2::{Ping, RecvStream};
+use http::uri::Scheme;
+use http::{HeaderMap, Method, Request, Response, Version};
+use tokio::io::{AsyncRead, AsyncWrite};
+use ws_io::Runtime;
+
+use crate::alarm::{Alarm, Clock, after, within};
+use crate::config::{ClientConfig, FRAME_BUDGET, LOCAL_RESETS, Windows};
+use crate::error::Error;
+use crate::hub::{Adoption, Hub, Shutdown, Slot, Status, StreamCore};
+use crate::intake::Intake;
+use crate::paced::Paced;
+use crate::server::check_fields;
+use crate::transport::{H2Stream, Reader};
+
+use driver::Driver;
+
+/// A connection to a server, for any number of WebSockets.
+///
+/// Clones share the connection. When the last one is dropped, the connection is closed as soon as
+/// its WebSockets have ended.
+#[derive(Clone)]
+pub struct Client {
+    link: Arc<Link>,
+}
+
+impl Client {
+    /// Begins HTTP/2 on a socket: sends the preface and starts, on `runtime`, the task that drives
+    /// the connection.
+    ///
+    /// `io` is a TLS stream whose ALPN chose `h2`, or a cleartext socket to a server that is known
+    /// to speak HTTP/2. Switch Nagle's algorithm off: it makes every small message wait.
+    ///
+    /// # Errors
+    ///
+    /// The server is gone, or does not take our bytes within
+    /// [`handshake_timeout`](ClientConfig::handshake_timeout).
+    pub async fn new<IO, R>(
+        io: IO,
+        peer_addr: Option<SocketAddr>,
+        runtime: R,
+        config: &ClientConfig,
+    ) -> Result<Self, Error>
+    where
+        IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        R: Runtime,
+    {
+        let windows = Windows::new(config.max_streams, config.stream_window);
+        let deadline = after(runtime.now(), config.handshake_timeout);
+        let (io, turn) = Paced::new(io);
+        let builder = builder(config, windows);
+        let handshake = builder.handshake(io);
+        let (send, mut connection) = within(&runtime, deadline, handshake).await??;
+
+        let mut ping = connection.ping_pong();
+        if let Some(ping) = &mut ping {
+            ping.send_ping(Ping::opaque())?;
+        }
+        let hub = Hub::new(false, windows.stream, peer_addr);
+        let mut driver = Driver {
+            connection,
+            turn,
+            ping,
+            intake: Intake::new(&hub, config.linger, None),
+            hub: Arc::clone(&hub),
+            runtime: runtime.clone(),
+            linger: config.linger,
+            alarm: Alarm::new(),
+            ending: None,
+            is_closing: false,
+        };
+        runtime.spawn(async move {
+            let fate = poll_fn(|cx| driver.poll(cx)).await;
+            driver.hub.announce(|status| {
+                status.fate.get_or_insert(fate);
+            });
+        });
+        let (clock, config) = (Box::new(runtime), config.clone());
+        Ok(Self { link: Arc::new(Link { send: Mutex::new(Some(send)), hub, clock, config }) })
+    }
+
+    /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for
+    /// the server's SETTINGS, then, if as many streams are open as the server or
+    /// [`max_streams`](ClientConfig::max_streams) allows, for one to end, then for a 2xx status.
+    ///
+    /// The URI needs scheme (`https` or `http`), authority and path; the method does not matter.
+    /// Dropping the future cancels the request.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::PeerDoesNotAllowConnectProtocol`]: nothing was sent.
+    /// - [`Error::UnexpectedStatus`]: the server refused.
+    /// - [`Error::GoingAway`], [`Error::TooManyStreams`], [`Error::RequestRejected`]: it was not
+    ///   processed and may be sent again ([`is_retryable`](Error::is_retryable)).
+    /// - [`Error::Timeout`] after [`handshake_timeout`](ClientConfig::handshake_timeout).
+    /// - Otherwise the request, the answer, the stream or the connection is bad.
+    pub async fn connect(&self, request: Request<()>) -> Result<(Response<()>, H2Stream), Error> {
+        let link = &self.link;
+        let request = prepare(request)?;
+        let deadline = link.clock.after(link.config.handshake_timeout);
+        let mut send = link.send()?;
+        link.within(deadline, poll_fn(|cx| link.poll_settled(cx, &mut send))).await??;
+        if !send.is_extended_connect_protocol_enabled() {
+            return Err(Error::PeerDoesNotAllowConnectProtocol);
+        }
+        let mut max = 0;
+        let slot = poll_fn(|cx| {
+            max = send.current_max_send_streams().min(link.config.max_streams as usize);
+            link.poll_slot(cx, &mut send, max)
+        });
+        let slot = match link.within(deadline, slot).await {
+            Ok(slot) => slot?,
+            Err(_) => return Err(Error::TooManyStreams { max }),
+        };
+        link.within(deadline, self.exchange(send, request, slot)).await?
+    }
+
+    /// Whether the server allows WebSockets; `None` until its SETTINGS came.
+    #[must_use]
+    pub fn allows_websockets(&self) -> Option<bool> {
+        let send = self.link.send().ok()?;
+        let is_allowed = send.is_extended_connect_protocol_enabled();
+        (is_allowed || self.link.hub.status().is_settled).then_some(is_allowed)
+    }
+
+    /// Whether new WebSockets can be opened: neither closed nor going away.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let Ok(mut send) = self.link.send() else { return false };
+        self.close_reason().is_none() && matches!(send.poll_ready(&mut cx), Poll::Ready(Ok(())))
+    }
+
+    /// How many WebSockets are open or about to be.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.link.hub.status().open
+    }
+
+    /// The address of the server, if it was given.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.link.hub.peer_addr
+    }
+
+    /// Opens nothing more; when the live WebSockets have ended, the connection is closed (GOAWAY).
+    pub fn drain(&self) {
+        self.link.close();
+    }
+
+    /// Closes the connection and every stream on it now; what was written may be lost.
+    pub fn close(&self) {
+        self.link.hub.shut_down(Shutdown::Abrupt);
+    }
+
+    /// Why the connection has ended; `None` while it has not.
+    #[must_use]
+    pub fn close_reason(&self) -> Option<Error> {
+        self.link.hub.status().fate.map(Error::from)
+    }
+
+    async fn exchange(
+        &self,
+        mut send: SendRequest<Bytes>,
+        request: Request<()>,
+        slot: Slot,
+    ) -> Result<(Response<()>, H2Stream), Error> {
+        let (response, send) = send.send_request(request, false)?;
+        let (head, mut recv) = response.await?.into_parts();
+        self.check_size(&head.headers)?;
+        if !head.status.is_success() {
+            let mut body = BytesMut::new();
+            let deadline = self.link.clock.after(self.link.config.linger);
+            // Whatever has come by then will do.
+            drop(self.link.within(deadline, read_some(&mut recv, &mut body)).await);
+            let response = Response::from_parts(head, body.freeze());
+            return Err(Error::UnexpectedStatus(Box::new(response)));
+        }
+        let core = StreamCore::new(&self.link.hub);
+        let reader = Reader::new(Arc::clone(&core), recv.flow_control().clone());
+        self.link.hub.adopt(Adoption { core, recv, slot: Some(slot), is_tunnel: true });
+        Ok((Response::from_parts(head, ()), H2Stream::new(send, reader)))
+    }
+
+    fn check_size(&self, headers: &HeaderMap) -> Result<(), Error> {
+        let config = &self.link.config;
+        if headers.len() > config.max_headers {
+            return Err(Error::TooManyHeaders { max: config.max_headers });
+        }
+        // As RFC 9113 §6.5.2 counts.
+        let size = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
+            name.as_str().len() + value.len() + 32
+        };
+        if headers.iter().map(size).sum::<usize>() > config.max_header_size as usize {
+            return Err(Error::HandshakeResponseTooBig { max: config.max_header_size });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("peer_addr", &self.link.hub.peer_addr)
+            .field("status", &self.link.hub.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the clones of a connection share. As long as `send` lives, so does the connection.
+struct Link {
+    send: Mutex<Option<SendRequest<Bytes>>>,
+    hub: Arc<Hub>,
+    clock: Box<dyn Clock>,
+    config: ClientConfig,
+}
+
+impl Link {
+    async fn within<T>(
+        &self,
+        deadline: Instant,
+        task: impl Future<Output = T>,
+    ) -> Result<T, Error> {
+        within(&*self.clock, deadline, task).await
+    }
+
+    fn send(&self) -> Result<SendRequest<Bytes>, Error> {
+        let send = self.send.lock().unwrap_or_else(PoisonError::into_inner);
+        send.clone().ok_or(Error::GoingAway)
+    }
+
+    fn close(&self) {
+        let send = self.send.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(send);
+        self.hub.shut_down(Shutdown::Graceful);
+    }
+
+    /// Ready when the server's first SETTINGS have come.
+    fn poll_settled(
+        &self,
+        cx: &mut Context<'_>,
+        send: &mut SendRequest<Bytes>,
+    ) -> Poll<Result<(), Error>> {
+        let settled = self.hub.poll_status(cx, |status| match status {
+            status if status.is_settled => Poll::Ready(Ok(())),
+            Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
+            _ => Poll::Pending,
+        });
+        match send.poll_ready(cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            _ if send.is_extended_connect_protocol_enabled() => Poll::Ready(Ok(())),
+            _ => settled,
+        }
+    }
+
+    /// Ready when fewer than `max` streams are open.
+    fn poll_slot(
+        &self,
+        cx: &mut Context<'_>,
+        send: &mut SendRequest<Bytes>,
+        max: usize,
+    ) -> Poll<Result<Slot, Error>> {
+        if let Poll::Ready(Err(error)) = send.poll_ready(cx) {
+            return Poll::Ready(Err(error.into()));
+        }
+        let slot = self.hub.poll_status(cx, |status| match status {
+            Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
+            status if status.open < max => {
+                status.open += 1;
+                Poll::Ready(Ok(()))
+            }
+            _ => Poll::Pending,
+        });
+        slot.map_ok(|()| Slot(Arc::clone(&self.hub)))
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Makes an extended CONNECT of a request.
+fn prepare(mut request: Request<()>) -> Result<Request<()>, Error> {
+    let uri = request.uri();
+    if !uri.scheme().is_some_and(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme)) {
+        return Err(Error::InvalidRequest("the scheme is neither https nor http"));
+    }
+    if uri.path_and_query().is_none_or(|path| !path.as_str().starts_with('/')) {
+        return Err(Error::InvalidRequest("the path does not begin with a slash"));
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(Error::InvalidRequest("user information in the authority"));
+    }
+    check_fields(request.headers())?;
+    *request.method_mut() = Method::CONNECT;
+    *request.version_mut() = Version::HTTP_2;
+    request.extensions_mut().insert(Protocol::from_static("websocket"));
+    Ok(request)
+}
+
+fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
+    let mut builder = h2::client::Builder::new();
+    builder
+        .enable_push(false)
+        .initial_window_size(windows.stream)
+        .initial_connection_window_size(windows.connection)
+        // Twice the limit, so that we see what is too large and can say so.
+        .max_header_list_size(config.max_header_size.max(1).saturating_mul(2))
+        .max_send_buffer_size(config.send_buffer.max(1))
+        .max_local_error_reset_streams(Some(LOCAL_RESETS))
+        .data_frame_budget(FRAME_BUDGET);
+    builder
+}
+
+/// Reads the beginning of a refusal's body.
+async fn read_some(recv: &mut RecvStream, body: &mut BytesMut) {
+    while let Some(Ok(data)) = recv.data().await {
+        let room = REFUSAL_MAX - body.len();
+        body.extend_from_slice(data.get(..room).unwrap_or(&data));
+        if body.len() >= REFUSAL_MAX || recv.flow_control().release_capacity(data.len()).is_err() {
+            break;
+        }
+    }
+}
+
+/// What is kept of a refusal's body.
+const REFUSAL_MAX: usize = 16 * 1024;

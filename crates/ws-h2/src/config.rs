@@ -1,0 +1,168 @@
+//! Limits and deadlines of a connection.
+
+use std::time::Duration;
+
+/// How a server's connections behave. Every limit is on by default; a zero counts as the smallest
+/// value that works.
+///
+/// ```
+/// let mut config = ws_h2::ServerConfig::default();
+/// config.max_streams = 1000;
+/// config.stream_window = 64 * 1024;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Whether WebSockets are offered: `SETTINGS_ENABLE_CONNECT_PROTOCOL` is in the first SETTINGS
+    /// (RFC 8441 §3). On by default. Switch it off where no handler is mounted: a browser takes the
+    /// setting as "WebSockets work here" and does not fall back to HTTP/1.1.
+    pub websockets: bool,
+    /// How many streams the client may have open at a time, 256 by default. More than browsers open
+    /// on one connection, few enough that one connection cannot hold the memory of a whole server.
+    pub max_streams: u32,
+    /// How many bytes the peer may send on one stream before they are read, 256 KiB by default; at
+    /// least 16 KiB. This over the round-trip time is the highest speed of one WebSocket.
+    ///
+    /// The window of the connection is this times [`max_streams`](Self::max_streams), so streams
+    /// that nobody reads never hold up the others, and both together are the most a connection
+    /// buffers on its way in.
+    pub stream_window: u32,
+    /// How many bytes that the peer did not take yet may wait on one stream, 128 KiB by default.
+    pub send_buffer: usize,
+    /// The largest header list of a request, 64 KiB by default, counted as in RFC 9113 §6.5.2; a
+    /// larger one is answered with 431.
+    pub max_header_size: u32,
+    /// The most header fields of a request, 100 by default; more are answered with 431.
+    pub max_headers: usize,
+    /// How long the peer may take to begin the connection, 15 s by default.
+    pub handshake_timeout: Duration,
+    /// After this long without a stream the connection is closed (GOAWAY), 60 s by default.
+    pub idle_timeout: Duration,
+    /// How long a stream that we ended waits for its peer's end, 2 s by default, and how long a
+    /// connection that has ended may take to write its last bytes.
+    pub linger: Duration,
+    /// How many young streams (under 5 s) may be reset at once before the connection is closed with
+    /// `ENHANCE_YOUR_CALM`, 1,000 by default.
+    pub reset_burst: u32,
+    /// How many more resets each second allows, 33 by default.
+    pub resets_per_second: u32,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            websockets: true,
+            max_streams: 256,
+            stream_window: 256 * 1024,
+            send_buffer: 128 * 1024,
+            max_header_size: 64 * 1024,
+            max_headers: 100,
+            handshake_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(60),
+            linger: Duration::from_secs(2),
+            reset_burst: 1_000,
+            resets_per_second: 33,
+        }
+    }
+}
+
+/// How a client's connections behave. Every limit is on by default; a zero counts as the smallest
+/// value that works.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = ws_h2::ClientConfig::default();
+/// config.handshake_timeout = Duration::from_secs(5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientConfig {
+    /// How many streams we open at a time, 256 by default, if the server allows as many.
+    pub max_streams: u32,
+    /// How many bytes the server may send on one stream before they are read, 256 KiB by default;
+    /// at least 16 KiB. The window of the connection is this times
+    /// [`max_streams`](Self::max_streams), as on the server.
+    pub stream_window: u32,
+    /// How many bytes that the server did not take yet may wait on one stream, 128 KiB by default.
+    pub send_buffer: usize,
+    /// The largest header list of a response, 64 KiB by default, counted as in RFC 9113 §6.5.2.
+    pub max_header_size: u32,
+    /// The most header fields of a response, 100 by default.
+    pub max_headers: usize,
+    /// How long opening a stream may take from the call to the response, 15 s by default. Waiting
+    /// for the server's SETTINGS and for a free stream counts.
+    pub handshake_timeout: Duration,
+    /// How long a stream that is done waits for the server to end it first, 1 s by default; then it
+    /// is cancelled. Also how long a connection that has ended may take to write its last bytes.
+    pub linger: Duration,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            max_streams: 256,
+            stream_window: 256 * 1024,
+            send_buffer: 128 * 1024,
+            max_header_size: 64 * 1024,
+            max_headers: 100,
+            handshake_timeout: Duration::from_secs(15),
+            linger: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What both roles set in the same way, within the bounds that HTTP/2 has for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    pub(crate) streams: u32,
+    pub(crate) stream: u32,
+    pub(crate) connection: u32,
+}
+
+impl Windows {
+    pub(crate) fn new(streams: u32, stream: u32) -> Self {
+        let streams = streams.max(1);
+        let stream = stream.clamp(SMALLEST_WINDOW, LARGEST_WINDOW);
+        let connection = streams.saturating_mul(stream).clamp(DEFAULT_WINDOW, LARGEST_WINDOW);
+        Self { streams, stream, connection }
+    }
+}
+
+/// One frame of the default size.
+const SMALLEST_WINDOW: u32 = 16 * 1024;
+/// RFC 9113 §6.9.2.
+const DEFAULT_WINDOW: u32 = 65_535;
+/// RFC 9113 §6.9.1.
+const LARGEST_WINDOW: u32 = (1 << 31) - 1;
+
+/// The frames, by 255 minus their size, that may lie in `h2` before we take them off: several times
+/// what fits into one turn of reading, so that only our own failure to run can exhaust it.
+pub(crate) const FRAME_BUDGET: usize = 8 * 1024 * 1024;
+
+/// Protocol errors of single streams, each answered with `RST_STREAM`, in the life of a connection
+/// (CVE-2025-8671).
+pub(crate) const LOCAL_RESETS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paced::TURN;
+
+    #[test]
+    fn the_connection_window_holds_the_windows_of_all_streams() {
+        let windows = |streams, stream| {
+            let Windows { streams, stream, connection } = Windows::new(streams, stream);
+            (streams, stream, connection)
+        };
+        assert_eq!(windows(256, 256 * 1024), (256, 256 * 1024, 64 * 1024 * 1024));
+        assert_eq!(windows(0, 0), (1, 16 * 1024, 65_535));
+        assert_eq!(windows(u32::MAX, u32::MAX), (u32::MAX, LARGEST_WINDOW, LARGEST_WINDOW));
+    }
+
+    #[test]
+    fn one_turn_of_the_smallest_frames_stays_far_below_the_frame_budget() {
+        let frames = TURN.div_ceil(10);
+        assert!(frames * 255 < FRAME_BUDGET / 4);
+    }
+}

@@ -1,0 +1,355 @@
+//! Where the task that drives a connection meets the tasks that use its streams.
+
+use std::mem;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use bytes::Bytes;
+use h2::{Reason, RecvStream, SendStream};
+
+use crate::error::{Error, Fate};
+use crate::inbox::Inbox;
+
+/// What the driver of one connection shares with everybody else.
+///
+/// Locks are taken in the order stream, `h2`, hub; `h2` wakes tasks while it holds its own lock.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    state: Mutex<HubState>,
+    pub(crate) peer_addr: Option<SocketAddr>,
+    pub(crate) is_server: bool,
+    /// How many bytes are read on a stream before credit for them is sent.
+    pub(crate) credit_batch: usize,
+}
+
+#[derive(Debug, Default)]
+struct HubState {
+    /// Streams to look at, by key.
+    ready: Vec<usize>,
+    news: News,
+    /// The waiting driver; `None` while it runs.
+    driver: Option<Waker>,
+    /// Tasks that wait for a change of the connection as a whole.
+    waiters: Vec<Waker>,
+    status: Status,
+}
+
+/// What was asked of the driver since it last looked.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) adoptions: Vec<Adoption>,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// How a connection was told to end; the stronger wish counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Shutdown {
+    #[default]
+    No,
+    /// GOAWAY; streams that live run to their end.
+    Graceful,
+    /// Now.
+    Abrupt,
+}
+
+/// The connection as its users see it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Status {
+    /// The peer's first SETTINGS have come.
+    pub(crate) is_settled: bool,
+    /// Streams that hold a [`Slot`].
+    pub(crate) open: usize,
+    /// Why the connection has ended, if it has.
+    pub(crate) fate: Option<Fate>,
+}
+
+/// A stream that begins to be driven.
+#[derive(Debug)]
+pub(crate) struct Adoption {
+    pub(crate) core: Arc<StreamCore>,
+    pub(crate) recv: RecvStream,
+    pub(crate) slot: Option<Slot>,
+    /// Whether DATA is all that may come (RFC 9113 §8.5).
+    pub(crate) is_tunnel: bool,
+}
+
+impl Hub {
+    /// The hub of a connection whose streams have this window.
+    pub(crate) fn new(
+        is_server: bool,
+        stream_window: u32,
+        peer_addr: Option<SocketAddr>,
+    ) -> Arc<Self> {
+        let credit_batch = stream_window as usize / 4;
+        Arc::new(Self { state: Mutex::default(), peer_addr, is_server, credit_batch })
+    }
+
+    /// Hands a stream to the driver.
+    pub(crate) fn adopt(&self, adoption: Adoption) {
+        let mut state = self.lock();
+        if state.status.fate.is_some() {
+            drop(state);
+            adoption.core.abandon();
+            return;
+        }
+        state.news.adoptions.push(adoption);
+        let driver = state.driver.take();
+        drop(state);
+        wake(driver);
+    }
+
+    /// Has the driver end the connection.
+    pub(crate) fn shut_down(&self, how: Shutdown) {
+        let mut state = self.lock();
+        state.news.shutdown = state.news.shutdown.max(how);
+        let driver = state.driver.take();
+        drop(state);
+        wake(driver);
+    }
+
+    /// Has the driver look again at whatever it looks at.
+    pub(crate) fn wake_driver(&self) {
+        let driver = self.lock().driver.take();
+        wake(driver);
+    }
+
+    fn push_ready(&self, key: usize) {
+        let mut state = self.lock();
+        state.ready.push(key);
+        let driver = state.driver.take();
+        drop(state);
+        wake(driver);
+    }
+
+    /// The driver runs: what was asked of it.
+    pub(crate) fn news(&self) -> News {
+        let mut state = self.lock();
+        state.driver = None;
+        mem::take(&mut state.news)
+    }
+
+    /// The driver is gone: gives back what it was not told yet.
+    pub(crate) fn close(&self) -> Vec<Adoption> {
+        let mut adoptions = Vec::new();
+        self.announce(|status| {
+            status.fate.get_or_insert(Fate::Closed);
+        });
+        mem::swap(&mut adoptions, &mut self.lock().news.adoptions);
+        adoptions
+    }
+
+    /// Swaps an empty list for the list of streams to look at.
+    pub(crate) fn swap_ready(&self, keys: &mut Vec<usize>) {
+        mem::swap(&mut self.lock().ready, keys);
+    }
+
+    /// The driver wants to wait; `false` if there is something to do for it first.
+    pub(crate) fn settle(&self, cx: &Context<'_>) -> bool {
+        let mut state = self.lock();
+        let News { adoptions, shutdown } = &state.news;
+        if !state.ready.is_empty() || !adoptions.is_empty() || *shutdown != Shutdown::No {
+            return false;
+        }
+        state.driver = Some(cx.waker().clone());
+        true
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.lock().status
+    }
+
+    /// Changes what users of the connection may wait for, and wakes those who do.
+    pub(crate) fn announce(&self, change: impl FnOnce(&mut Status)) {
+        let mut state = self.lock();
+        change(&mut state.status);
+        let waiters = mem::take(&mut state.waiters);
+        drop(state);
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes those who wait for a change, if there are any.
+    pub(crate) fn nudge(&self) {
+        if !self.lock().waiters.is_empty() {
+            self.announce(|_| ());
+        }
+    }
+
+    /// Ready with what `check` makes of the status; until then it is asked after every change.
+    pub(crate) fn poll_status<T>(
+        &self,
+        cx: &Context<'_>,
+        check: impl FnOnce(&mut Status) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut state = self.lock();
+        let result = check(&mut state.status);
+        if result.is_pending() && !state.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
+            state.waiters.push(cx.waker().clone());
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HubState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The right to have one stream open.
+#[derive(Debug)]
+pub(crate) struct Slot(pub(crate) Arc<Hub>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.announce(|status| status.open = status.open.saturating_sub(1));
+    }
+}
+
+/// What the driver and the user of one stream share.
+#[derive(Debug)]
+pub(crate) struct StreamCore {
+    pub(crate) hub: Arc<Hub>,
+    state: Mutex<StreamState>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct StreamState {
+    pub(crate) inbox: Inbox,
+    /// Why nothing will be added to the inbox any more.
+    pub(crate) end: Option<End>,
+    pub(crate) reader: Option<Waker>,
+    pub(crate) parting: Parting,
+    /// The driver's name for the stream, once it has one.
+    key: Option<usize>,
+}
+
+/// How the receiving side of a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// `END_STREAM`, or a reset without an error.
+    Fin,
+    /// The peer's `RST_STREAM`.
+    Reset(Reason),
+    /// The peer broke the rules of the stream.
+    Malformed(Reason),
+    /// The connection is gone.
+    Gone,
+}
+
+impl End {
+    pub(crate) fn error(self) -> Option<Error> {
+        match self {
+            Self::Fin => None,
+            Self::Reset(code) => Some(Error::from_reset(code)),
+            Self::Malformed(code) => Some(Error::MalformedMessage { code: code.into() }),
+            Self::Gone => Some(Error::Closed),
+        }
+    }
+}
+
+/// How far the user of a stream has taken leave of it.
+#[derive(Debug, Default)]
+pub(crate) enum Parting {
+    #[default]
+    Not,
+    /// A client that is done gives the server the time to end the stream first.
+    Waiting(Option<Waker>),
+    /// The server did not.
+    Expired,
+    /// The user is gone after an orderly end; what is left to come is thrown away.
+    Ended(SendStream<Bytes>),
+    /// The user is gone and has reset the stream.
+    Aborted,
+    /// The driver is gone: it takes nothing any more.
+    Abandoned,
+}
+
+impl StreamCore {
+    pub(crate) fn new(hub: &Arc<Hub>) -> Arc<Self> {
+        Arc::new(Self { hub: Arc::clone(hub), state: Mutex::default() })
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, StreamState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The driver takes the stream under this name.
+    pub(crate) fn adopt(&self, key: usize) {
+        self.lock().key = Some(key);
+    }
+
+    /// The driver lets go of the stream: what the user holds of it finds its end.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.lock();
+        let parting = mem::replace(&mut state.parting, Parting::Abandoned);
+        state.end.get_or_insert(End::Gone);
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+        if let Parting::Waiting(waker) = parting {
+            wake(waker);
+        }
+    }
+
+    /// Ready with whether the peer has ended its direction; it has `linger` to do so.
+    pub(crate) fn poll_peer_end(&self, cx: &Context<'_>) -> Poll<bool> {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return Poll::Ready(true);
+        }
+        match &mut state.parting {
+            Parting::Waiting(waker) => *waker = Some(cx.waker().clone()),
+            Parting::Not => {
+                state.parting = Parting::Waiting(Some(cx.waker().clone()));
+                let key = state.key;
+                drop(state);
+                key.into_iter().for_each(|key| self.hub.push_ready(key));
+            }
+            _ => return Poll::Ready(false),
+        }
+        Poll::Pending
+    }
+
+    /// Leaves word for the driver. A `parting` that holds a handle of `h2` must not stay here when
+    /// the driver is gone, so it is dropped then.
+    pub(crate) fn part(&self, parting: Parting) {
+        let mut state = self.lock();
+        if matches!(state.parting, Parting::Abandoned) {
+            drop(state);
+            drop(parting);
+            return;
+        }
+        state.parting = parting;
+        let key = state.key;
+        drop(state);
+        if let Some(key) = key {
+            self.hub.push_ready(key);
+        }
+    }
+}
+
+/// Wakes the driver of a connection for one of its streams.
+#[derive(Debug)]
+pub(crate) struct StreamWaker {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) key: usize,
+    pub(crate) is_queued: AtomicBool,
+}
+
+impl Wake for StreamWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_queued.swap(true, Ordering::AcqRel) {
+            self.hub.push_ready(self.key);
+        }
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

@@ -1,0 +1,89 @@
+//! Requests between the driver, which finds them, and the server, which answers them.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::request::{Exchange, Request};
+use crate::hub::Hub;
+
+#[derive(Debug)]
+pub(super) struct Backlog {
+    hub: Arc<Hub>,
+    state: Mutex<State>,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    requests: VecDeque<Request>,
+    acceptor: Option<Waker>,
+    /// Nobody will answer any more.
+    is_deserted: bool,
+    /// No more requests will come.
+    has_ended: bool,
+}
+
+impl Backlog {
+    pub(super) fn new(hub: &Arc<Hub>, max: usize) -> Self {
+        Self { hub: Arc::clone(hub), state: Mutex::default(), max }
+    }
+
+    /// Whether the driver may look for more.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().requests.len() < self.max
+    }
+
+    pub(super) fn push(&self, exchange: Exchange, kind: fn(Exchange) -> Request) {
+        let mut state = self.lock();
+        if state.is_deserted {
+            drop(state);
+            exchange.reject();
+            return;
+        }
+        state.requests.push_back(kind(exchange));
+        let acceptor = state.acceptor.take();
+        drop(state);
+        acceptor.into_iter().for_each(Waker::wake);
+    }
+
+    /// The connection is over.
+    pub(super) fn end(&self) {
+        let mut state = self.lock();
+        state.has_ended = true;
+        let acceptor = state.acceptor.take();
+        drop(state);
+        acceptor.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Request>> {
+        let mut state = self.lock();
+        if let Some(request) = state.requests.pop_front() {
+            let was_full = state.requests.len() + 1 == self.max;
+            drop(state);
+            if was_full {
+                self.hub.wake_driver();
+            }
+            return Poll::Ready(Some(request));
+        }
+        if state.has_ended {
+            return Poll::Ready(None);
+        }
+        state.acceptor = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Nobody will answer any more.
+    pub(super) fn desert(&self) {
+        let mut state = self.lock();
+        state.is_deserted = true;
+        let requests = mem::take(&mut state.requests);
+        drop(state);
+        requests.into_iter().for_each(Request::reject);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,271 @@
+//! Requests that wait for their answer.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use h2::server::SendResponse;
+use h2::{FlowControl, Reason};
+use http::{HeaderMap, Response, StatusCode};
+use ws_h2_upgrade::ConnectRequest;
+
+use crate::error::Error;
+use crate::hub::{Parting, StreamCore};
+use crate::transport::{H2Stream, Reader};
+
+/// A request on a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// Extended CONNECT with `:protocol = websocket` (RFC 8441 §4).
+    WebSocket(WebSocketRequest),
+    /// Any other request that is no CONNECT: a page beside the WebSockets.
+    Http(HttpRequest),
+}
+
+impl Request {
+    /// Rejects a request that nobody has seen.
+    pub(super) fn reject(self) {
+        match self {
+            Self::WebSocket(WebSocketRequest(exchange)) | Self::Http(HttpRequest(exchange)) => {
+                exchange.reject();
+            }
+        }
+    }
+}
+
+/// A client that wants to open a WebSocket.
+///
+/// Nothing but the pseudo-header fields has been checked: version, origin, subprotocols and
+/// extensions are the business of `ws-h2-upgrade`. A request that is dropped is answered with 500.
+#[derive(Debug)]
+pub struct WebSocketRequest(Exchange);
+
+impl WebSocketRequest {
+    /// Method, URI and header fields as they came; the method is CONNECT.
+    #[must_use]
+    pub fn head(&self) -> &http::Request<()> {
+        &self.0.head
+    }
+
+    /// The request as `ws_h2_upgrade::validate_request` takes it.
+    #[must_use]
+    pub fn connect_request(&self) -> ConnectRequest<'_, HeaderMap> {
+        ConnectRequest::from_http(&self.0.head, Some(self.protocol()))
+    }
+
+    /// The value of `:protocol`, which is `websocket` in upper or lower case.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        self.0.head.extensions().get::<h2::ext::Protocol>().map_or("", h2::ext::Protocol::as_str)
+    }
+
+    /// The address of the client, if it was given.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr
+    }
+
+    /// Opens the WebSocket with `response`, whose status must be 2xx (RFC 8441 §5.1). The stream
+    /// carries RFC 6455 frames from here on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for another status or a field that HTTP/2 forbids (RFC 9113
+    /// §8.2.2); otherwise the stream or the connection is gone.
+    pub fn accept(mut self, response: Response<()>) -> Result<H2Stream, Error> {
+        if !response.status().is_success() {
+            return Err(Error::InvalidRequest("a websocket is accepted with a 2xx status"));
+        }
+        self.0.open(response)
+    }
+
+    /// Refuses the WebSocket with this response.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpRequest::respond`]; also [`Error::InvalidRequest`] for a 2xx status, which would
+    /// accept.
+    pub fn refuse(mut self, response: Response<impl Into<Bytes>>) -> Result<(), Error> {
+        if response.status().is_success() {
+            return Err(Error::InvalidRequest("a 2xx status accepts the websocket"));
+        }
+        self.0.respond(response.map(Into::into))
+    }
+}
+
+/// An ordinary request. One that is dropped is answered with 500.
+#[derive(Debug)]
+pub struct HttpRequest(Exchange);
+
+impl HttpRequest {
+    /// Method, URI and header fields as they came.
+    #[must_use]
+    pub fn head(&self) -> &http::Request<()> {
+        &self.0.head
+    }
+
+    /// The address of the client, if it was given.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr
+    }
+
+    /// Reads the rest of the request's body.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RequestTooBig`] when it is larger than `max` bytes; otherwise the stream or the
+    /// connection is gone.
+    pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
+        let Some(open) = &mut self.0.open else { return Ok(Bytes::new()) };
+        let mut body = BytesMut::new();
+        while poll_fn(|cx| open.reader.poll_read(cx, &mut body, READ)).await? > 0 {
+            if body.len() > max {
+                return Err(Error::RequestTooBig { max });
+            }
+        }
+        Ok(body.freeze())
+    }
+
+    /// Answers. The body is kept, without a copy, until the client has taken it or the connection
+    /// has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRequest`] for a field that HTTP/2 forbids (RFC 9113 §8.2.2) or an
+    /// informational status; otherwise the stream or the connection is gone.
+    pub fn respond(mut self, response: Response<impl Into<Bytes>>) -> Result<(), Error> {
+        self.0.respond(response.map(Into::into))
+    }
+}
+
+/// One request and the way back.
+pub(crate) struct Exchange {
+    head: http::Request<()>,
+    peer_addr: Option<SocketAddr>,
+    /// `None` once it is answered.
+    open: Option<Open>,
+}
+
+struct Open {
+    responder: SendResponse<Bytes>,
+    reader: Reader,
+}
+
+impl Exchange {
+    pub(crate) fn new(
+        head: http::Request<()>,
+        responder: SendResponse<Bytes>,
+        core: Arc<StreamCore>,
+        credit: FlowControl,
+    ) -> Self {
+        let peer_addr = core.hub.peer_addr;
+        Self { head, peer_addr, open: Some(Open { responder, reader: Reader::new(core, credit) }) }
+    }
+
+    pub(crate) fn into_websocket(self) -> Request {
+        Request::WebSocket(WebSocketRequest(self))
+    }
+
+    pub(crate) fn into_http(self) -> Request {
+        Request::Http(HttpRequest(self))
+    }
+
+    /// Answers with a status alone.
+    pub(crate) fn refuse(mut self, status: StatusCode) {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        if let Err(error) = self.respond(response) {
+            tracing::debug!(%error, %status, "could not refuse a request");
+        }
+    }
+
+    /// Tells the client that nothing was done, so that it may try elsewhere (RFC 9113 §8.7).
+    pub(crate) fn reject(mut self) {
+        if let Some(mut open) = self.open.take() {
+            open.responder.send_reset(Reason::REFUSED_STREAM);
+            open.reader.core.part(Parting::Aborted);
+        }
+    }
+
+    fn open(&mut self, response: Response<()>) -> Result<H2Stream, Error> {
+        check_fields(response.headers())?;
+        let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
+        match open.responder.send_response(response, false) {
+            Ok(send) => Ok(H2Stream::new(send, open.reader)),
+            Err(error) => Err(open.fail(error)),
+        }
+    }
+
+    fn respond(&mut self, response: Response<Bytes>) -> Result<(), Error> {
+        check_fields(response.headers())?;
+        if response.status().is_informational() {
+            return Err(Error::InvalidRequest("an informational status is no answer"));
+        }
+        let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
+        let (head, body) = response.into_parts();
+        let is_empty = body.is_empty() || self.head.method() == http::Method::HEAD;
+        let sent = open.responder.send_response(Response::from_parts(head, ()), is_empty);
+        let sent = sent.and_then(|mut send| {
+            if !is_empty {
+                send.send_data(body, true)?;
+            }
+            Ok(send)
+        });
+        match sent {
+            Ok(send) => {
+                open.reader.core.part(Parting::Ended(send));
+                Ok(())
+            }
+            Err(error) => Err(open.fail(error)),
+        }
+    }
+}
+
+impl Open {
+    /// The stream cannot be answered; usually its peer has reset it.
+    fn fail(mut self, error: h2::Error) -> Error {
+        self.responder.send_reset(Reason::INTERNAL_ERROR);
+        let end = self.reader.end();
+        self.reader.core.part(Parting::Aborted);
+        end.and_then(crate::hub::End::error).unwrap_or_else(|| error.into())
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.open.is_some() {
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            if let Err(error) = self.respond(response) {
+                tracing::debug!(%error, "a request was dropped and could not be answered");
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Exchange {
+    /// Header values may be secrets: only the method and the path are shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange")
+            .field("method", self.head.method())
+            .field("path", &self.head.uri().path())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Refuses the fields that belong to a connection of HTTP/1.1 (RFC 9113 §8.2.2).
+pub(crate) fn check_fields(headers: &HeaderMap) -> Result<(), Error> {
+    let names = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
+    if names.iter().any(|name| headers.contains_key(*name))
+        || headers.get_all(http::header::TE).iter().any(|te| te != "trailers")
+    {
+        return Err(Error::InvalidRequest("a connection-specific header field in HTTP/2"));
+    }
+    Ok(())
+}
+
+/// Bytes to take at a time.
+const READ: usize = 16 * 1024;

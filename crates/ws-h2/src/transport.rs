@@ -1,0 +1,278 @@
+//! One stream of an HTTP/2 connection as a byte stream (RFC 8441 §5).
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use h2::{FlowControl, Reason, SendStream};
+use ws_io::Transport;
+
+use crate::error::Error;
+use crate::hub::{End, Parting, StreamCore};
+
+/// One WebSocket's stream on an HTTP/2 connection.
+///
+/// - **Reading** takes what the connection's task has put aside for this stream, at most its window.
+///   The peer gets new credit only for what was read, so a reader that stops makes its own peer
+///   stop, and no other stream.
+/// - **Writing** takes no more than the peer and the connection have room for, one DATA frame for
+///   many small pieces, large pieces without a copy.
+/// - **[`poll_shutdown`](Transport::poll_shutdown)** is an orderly end. A server ends its direction
+///   at once. A client first gives the server [`linger`](crate::ClientConfig::linger) to end the
+///   stream and answers it, as over TCP; a server that does not is cancelled when the stream is
+///   dropped. After it, nothing of the peer's is lost for what was sent before: the connection's
+///   task reads the rest and throws it away, for at most `linger`.
+/// - A stream that is **dropped without it** is reset with `CANCEL`; so is a peer's, which arrives as
+///   [`io::ErrorKind::ConnectionReset`].
+pub struct H2Stream {
+    /// `None` only while dropping.
+    send: Option<SendStream<Bytes>>,
+    reader: Reader,
+    /// Our direction was ended, or it was left to the drop to cancel the stream.
+    is_shut: bool,
+    has_ended: bool,
+}
+
+impl H2Stream {
+    pub(crate) fn new(send: SendStream<Bytes>, reader: Reader) -> Self {
+        Self { send: Some(send), reader, is_shut: false, has_ended: false }
+    }
+
+    /// The number of the stream on its connection (RFC 9113 §5.1.1).
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.send.as_ref().map_or(0, |send| send.stream_id().as_u32())
+    }
+
+    /// Ends our direction now.
+    fn end(&mut self) -> io::Result<()> {
+        self.is_shut = true;
+        let Some(send) = &mut self.send else { return Ok(()) };
+        self.has_ended = send.send_data(Bytes::new(), true).is_ok();
+        match self.reader.end() {
+            _ if self.has_ended => Ok(()),
+            // A peer that has said NO_ERROR is content with what it got.
+            Some(End::Fin) => Ok(()),
+            Some(end) => end.error().map_or(Ok(()), |error| Err(error.into())),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Transport for H2Stream {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let result = self.reader.poll_read(cx, buf, max);
+        if let (Poll::Ready(Err(Error::MalformedMessage { code })), Some(send)) =
+            (&result, &mut self.send)
+        {
+            send.send_reset(Reason::from(*code));
+        }
+        result.map_err(io::Error::from)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let Some(send) = &mut self.send else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let wanted = next_frame(buf);
+        send.reserve_capacity(wanted);
+        let mut capacity = send.capacity();
+        if capacity == 0 {
+            // Edge-triggered: it is asked only when there is nothing.
+            capacity = match ready!(send.poll_capacity(cx)) {
+                Some(Ok(capacity)) => capacity,
+                Some(Err(error)) => return Poll::Ready(Err(Error::from(error).into())),
+                None => return Poll::Ready(why_closed(send, cx)),
+            };
+        }
+        let count = wanted.min(capacity);
+        match send.send_data(buf.copy_to_bytes(count), false) {
+            Ok(()) => Poll::Ready(Ok(count)),
+            Err(_) => Poll::Ready(why_closed(send, cx)),
+        }
+    }
+
+    /// Does nothing: the connection's task sends what it has as soon as it can.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_shut {
+            return Poll::Ready(Ok(()));
+        }
+        if !self.reader.core.hub.is_server {
+            match self.reader.core.poll_peer_end(cx) {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => {
+                    self.is_shut = true;
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(self.end())
+    }
+
+    fn name(&self) -> &'static str {
+        "h2"
+    }
+
+    fn peer_addr(&self) -> Option<SocketAddr> {
+        self.reader.core.hub.peer_addr
+    }
+}
+
+impl Drop for H2Stream {
+    fn drop(&mut self) {
+        let Some(mut send) = self.send.take() else { return };
+        if self.has_ended {
+            self.reader.core.part(Parting::Ended(send));
+        } else {
+            send.send_reset(Reason::CANCEL);
+            self.reader.core.part(Parting::Aborted);
+        }
+    }
+}
+
+impl fmt::Debug for H2Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("H2Stream")
+            .field("id", &self.id())
+            .field("is_shut", &self.is_shut)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The receiving side of a stream.
+pub(crate) struct Reader {
+    pub(crate) core: Arc<StreamCore>,
+    credit: FlowControl,
+    /// Read, and no credit given for it yet.
+    owed: usize,
+}
+
+impl Reader {
+    pub(crate) fn new(core: Arc<StreamCore>, credit: FlowControl) -> Self {
+        Self { core, credit, owed: 0 }
+    }
+
+    pub(crate) fn end(&self) -> Option<End> {
+        self.core.lock().end
+    }
+
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<Result<usize, Error>> {
+        let mut state = self.core.lock();
+        let count = state.inbox.take(buf, max);
+        if count == 0 {
+            if let Some(end) = state.end {
+                return Poll::Ready(end.error().map_or(Ok(0), Err));
+            }
+            match &mut state.reader {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        }
+        drop(state);
+        self.owed += count;
+        if self.owed >= self.core.hub.credit_batch {
+            // It fails on a stream that was reset, which needs no credit.
+            drop(self.credit.release_capacity(self.owed));
+            self.owed = 0;
+        }
+        Poll::Ready(Ok(count))
+    }
+}
+
+/// Why nothing more can be sent.
+fn why_closed(send: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> io::Result<usize> {
+    match send.poll_reset(cx) {
+        // The peer wants no more and is content (RFC 9113 §8.1).
+        Poll::Ready(Ok(Reason::NO_ERROR)) => Ok(0),
+        Poll::Ready(Ok(code)) => Err(Error::from_reset(code).into()),
+        Poll::Ready(Err(error)) => Err(Error::from(error).into()),
+        Poll::Pending => Err(io::ErrorKind::NotConnected.into()),
+    }
+}
+
+/// How many bytes to take for one DATA frame: a large piece as it is, small ones together.
+fn next_frame(buf: &dyn Buf) -> usize {
+    let mut pieces = [io::IoSlice::new(&[]); 16];
+    let count = buf.chunks_vectored(&mut pieces);
+    let mut total = 0;
+    for piece in pieces.iter().take(count) {
+        if piece.len() >= LARGE {
+            // A frame header alone makes no DATA frame: it takes the head of its payload along.
+            return if total == 0 { piece.len() } else { (total + piece.len()).min(LARGE) };
+        }
+        total += piece.len();
+        if total >= FRAME {
+            return FRAME;
+        }
+    }
+    total
+}
+
+/// Pieces of this size are not copied.
+const LARGE: usize = 4 * 1024;
+/// The size of frame every peer takes (RFC 9113 §4.2).
+const FRAME: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::IoSlice;
+
+    use super::*;
+
+    /// Pieces as a write queue has them.
+    struct Pieces(VecDeque<Bytes>);
+
+    impl Buf for Pieces {
+        fn remaining(&self) -> usize {
+            self.0.iter().map(Bytes::len).sum()
+        }
+
+        fn chunk(&self) -> &[u8] {
+            self.0.front().map_or(&[], |front| front)
+        }
+
+        fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
+            dst.iter_mut().zip(&self.0).map(|(slot, piece)| *slot = IoSlice::new(piece)).count()
+        }
+
+        fn advance(&mut self, _: usize) {}
+    }
+
+    #[test]
+    fn small_pieces_share_a_frame_and_large_ones_are_taken_whole() {
+        let rows: [(&[usize], usize); 8] = [
+            (&[5], 5),
+            (&[100_000], 100_000),
+            (&[100_000, 5], 100_000),
+            (&[5, 6, 7], 18),
+            (&[10, 100_000], LARGE),
+            (&[LARGE - 1, LARGE], LARGE),
+            (&[LARGE - 1; 16], FRAME),
+            (&[1; 20], 16),
+        ];
+        for (sizes, expected) in rows {
+            let pieces = Pieces(sizes.iter().map(|size| vec![0; *size].into()).collect());
+            assert_eq!(next_frame(&pieces), expected, "{sizes:?}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Peers that send too much of something, each with a neighbour that must not notice.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::Response;
+use tokio::time::Instant;
+use ws_h2::{H2Stream, Request, Server, ServerConfig};
+
+use crate::support::*;
+use crate::wire::*;
+
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+async fn accept(server: &mut Server) -> H2Stream {
+    let Some(Request::WebSocket(request)) = server.next().await else { panic!("no websocket") };
+    request.accept(Response::new(())).unwrap()
+}
+
+// RFC: H2WS-WIN-01, H2-10.5-01
+#[tokio::test]
+async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
+    let config = ServerConfig::default();
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    wire.send(&[connect(1), connect(3)].concat()).await;
+    let (mut stuck, mut lively) = (accept(&mut server).await, accept(&mut server).await);
+    let echo = tokio::spawn(async move {
+        let mut buf = BytesMut::new();
+        while lively.read(&mut buf).await.unwrap() > 0 {
+            lively.write(&mut buf).await.unwrap();
+        }
+    });
+    // As many frames of one byte as the window lets through: a quarter of a million.
+    let start = Instant::now();
+    let tiny = frame(DATA, 0, 1, b"x").repeat(1024);
+    for round in 0..config.stream_window / 1024 {
+        wire.send(&tiny).await;
+        if round % 16 == 0 {
+            wire.send(&frame(DATA, 0, 3, b"still well?")).await;
+            assert_eq!(wire.next_of(DATA).await.unwrap().payload, b"still well?");
+        }
+    }
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    // All of it is there, and nothing was lost.
+    let read = stuck.read_len(config.stream_window as usize).await.unwrap();
+    assert_eq!(read.len(), config.stream_window as usize);
+    wire.send(&frame(DATA, END_STREAM, 3, b"")).await;
+    echo.await.unwrap();
+}
+
+// RFC: H2-10.5-01
+#[tokio::test]
+async fn a_hundred_thousand_rapid_resets_end_their_connection_and_nothing_else() {
+    let config = ServerConfig::default();
+    let start = Instant::now();
+    // First in a steady stream, then each batch after the server has seen the one before.
+    for batch in [10_000, 100] {
+        let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+        let answered = tokio::spawn(async move {
+            let mut count = 0_u32;
+            while let Some(Request::WebSocket(request)) = server.next().await {
+                count += u32::from(request.accept(Response::new(())).is_ok());
+            }
+            (count, server.handle().close_reason().unwrap().reason())
+        });
+        let (mut reader, mut writer) = tokio::io::split(wire.0);
+        let flood = tokio::spawn(async move {
+            for first in (0..100_000_u32).step_by(batch) {
+                let streams = (first..first + u32::try_from(batch).unwrap()).map(|i| 2 * i + 1);
+                let bytes: Vec<u8> =
+                    streams.flat_map(|id| [connect(id), reset(id, 8)].concat()).collect();
+                if tokio::io::AsyncWriteExt::write_all(&mut writer, &bytes).await.is_err() {
+                    return first;
+                }
+                settle().await;
+            }
+            100_000
+        });
+        let mut received = Vec::new();
+        tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut received).await.unwrap();
+        let calm = |window: &[u8]| window == [0, 0, 0, 11];
+        assert!(received.windows(4).any(calm), "the end says ENHANCE_YOUR_CALM");
+        let (count, reason) = tokio::time::timeout(SOON, answered).await.unwrap().unwrap();
+        assert!(count <= config.reset_burst + config.max_streams, "{count} were accepted");
+        assert_eq!(reason, "protocol_error");
+        drop(reader);
+        assert!(flood.await.unwrap() < 100_000);
+        wire = Wire(tokio::io::duplex(1).0);
+        drop(wire);
+    }
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+// RFC: H2-10.5-01
+#[tokio::test]
+async fn resets_that_we_are_provoked_to_send_are_limited_too() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    tokio::spawn(async move { while server.next().await.is_some() {} });
+    // A stream's own error, each answered with RST_STREAM: a window beyond all bounds.
+    for id in (1..20_000).step_by(2) {
+        let bytes = [connect(id), window_update(id, i32::MAX.unsigned_abs())].concat();
+        if tokio::io::AsyncWriteExt::write_all(&mut wire.0, &bytes).await.is_err() {
+            break;
+        }
+        if id % 201 == 0 {
+            settle().await;
+        }
+    }
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+}
+
+// RFC: H2-6.9.2-01, H2-6.9.1-01
+#[tokio::test]
+async fn a_window_of_one_byte_is_slow_and_correct() {
+    // SETTINGS_INITIAL_WINDOW_SIZE = 1
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[0, 4, 0, 0, 0, 1]).await;
+    wire.send(&connect(1)).await;
+    let mut stream = accept(&mut server).await;
+    let writer = tokio::spawn(async move {
+        stream.write(&mut pattern(2_000)).await.unwrap();
+        stream
+    });
+    let mut received = Vec::new();
+    while received.len() < 2_000 {
+        let data = wire.next_of(DATA).await.unwrap();
+        assert_eq!(data.payload.len(), 1);
+        received.extend(data.payload);
+        wire.send(&window_update(1, 1)).await;
+    }
+    assert_eq!(received, pattern(2_000));
+    writer.await.unwrap();
+}
+
+/// A peer that opens no window at all blocks its own stream only, and dropping that stream frees it.
+#[tokio::test]
+async fn a_window_that_never_opens_blocks_its_own_stream_only() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[0, 4, 0, 0, 0, 0]).await;
+    wire.send(&[connect(1), connect(3), window_update(3, 1000)].concat()).await;
+    let (mut stuck, mut lively) = (accept(&mut server).await, accept(&mut server).await);
+    let mut out = pattern(100);
+    let blocked = tokio::time::timeout(Duration::from_millis(50), stuck.write(&mut out)).await;
+    assert!(blocked.is_err() && out.len() == 100, "nothing is buffered without a window");
+    lively.write(&mut Bytes::from_static(b"free")).await.unwrap();
+    assert_eq!(wire.next_of(DATA).await.unwrap().stream, 3);
+    drop(stuck);
+    let reset = wire.next_of(RST_STREAM).await.unwrap();
+    assert_eq!((reset.stream, &reset.payload[..]), (1, &[0, 0, 0, 8][..]));
+}
+
+// RFC: H2-6.1-01, H2-10.5-01
+#[tokio::test]
+async fn empty_and_padded_frames_carry_only_what_they_carry() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    wire.send(&connect(1)).await;
+    let mut stream = accept(&mut server).await;
+    for _ in 0..50 {
+        wire.send(&frame(DATA, 0, 1, b"")).await;
+    }
+    // Padded: one byte of length, the data, the padding.
+    wire.send(&frame(DATA, 8, 1, b"\x03data\0\0\0")).await;
+    assert_eq!(stream.read_len(4).await.unwrap(), "data");
+    for _ in 0..60 {
+        wire.send(&frame(DATA, 0, 1, b"")).await;
+    }
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+}
+
+// RFC: H2-6.7-01, H2-5.5-01, H2-4.1-01
+#[tokio::test]
+async fn pings_settings_and_unknown_frames_are_served_in_any_number() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    wire.send(&connect(1)).await;
+    let mut stream = accept(&mut server).await;
+    for i in 0..2_000_u64 {
+        wire.send(&frame(0xee, 0xff, 0, b"unknown")).await;
+        wire.send(&frame(PING, 0, 0, &i.to_be_bytes())).await;
+        let pong = wire.next_of(PING).await.unwrap();
+        assert_eq!((pong.flags, pong.payload), (ACK, i.to_be_bytes().to_vec()));
+    }
+    wire.send(&frame(DATA, 0, 1, b"alive")).await;
+    assert_eq!(stream.read_len(5).await.unwrap(), "alive");
+}

@@ -1,0 +1,124 @@
+//! Limits of requests, on the wire.
+
+use ws_h2::{Request, ServerConfig};
+
+use crate::support::*;
+use crate::wire::*;
+
+/// The status of an answer whose header block begins with a literal or indexed `:status`.
+fn status(block: &[u8]) -> u16 {
+    match block {
+        [0x88, ..] => 200,
+        [0x8e, ..] => 500,
+        // `:status` by its index 8, value Huffman-coded or plain.
+        [_, 0x03, digits @ ..] => std::str::from_utf8(&digits[..3]).unwrap().parse().unwrap(),
+        // 431 in Huffman code.
+        [_, 0x83, 0x69, 0x90, 0xff] => 431,
+        other => panic!("{other:x?}"),
+    }
+}
+
+async fn ask(fields: &[Vec<u8>]) -> (bool, Option<u16>) {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    let mut blocks = vec![connect_block()];
+    blocks.extend(fields.iter().cloned());
+    let block = blocks.concat();
+    let mut chunks = block.chunks(16_000).peekable();
+    let first = chunks.next().unwrap();
+    let flags = |is_last| if is_last { END_HEADERS } else { 0 };
+    wire.send(&frame(HEADERS, flags(chunks.peek().is_none()), 1, first)).await;
+    while let Some(chunk) = chunks.next() {
+        wire.send(&frame(9, flags(chunks.peek().is_none()), 1, chunk)).await;
+    }
+    settle().await;
+    let was_surfaced = tokio::select! {
+        biased;
+        request = server.next() => matches!(request, Some(Request::WebSocket(_))),
+        () = std::future::ready(()) => false,
+    };
+    let answer = wire.next_of(HEADERS).await;
+    (was_surfaced, answer.map(|frame| status(&frame.payload)))
+}
+
+// RFC: H2-10.5.1-01
+#[tokio::test]
+async fn a_header_that_is_too_large_is_answered_with_431() {
+    let field = |i: usize, len: usize| literal(&format!("x-{i}"), &"v".repeat(len));
+    let many = |count, len| (0..count).map(|i| field(i, len)).collect::<Vec<_>>();
+    // One field is part of every request here.
+    assert!(ask(&many(99, 10)).await.0);
+    assert_eq!(ask(&many(100, 10)).await, (false, Some(431)));
+    let long = |count| {
+        (0..count).map(|i| [literal(&format!("y-{i}"), ""), vec![]].concat()).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(&long(5_000)).await, (false, Some(431)));
+}
+
+// RFC: H2-8.2-01, H2-8.2.2-01, H2-8.3-01, H2WS-4-02, H2WS-5-03
+#[tokio::test]
+async fn a_malformed_request_is_reset_and_never_seen() {
+    let good = connect_block();
+    let without = |name: &str| {
+        let fields = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "https"),
+            (":path", "/"),
+            (":authority", "a.example"),
+        ];
+        let kept = fields.iter().filter(|(field, _)| *field != name);
+        kept.flat_map(|(name, value)| literal(name, value)).collect::<Vec<u8>>()
+    };
+    let rows = [
+        ("no scheme", without(":scheme")),
+        ("no path", without(":path")),
+        ("connection field", [good.clone(), literal("connection", "upgrade")].concat()),
+        ("upgrade field", [good.clone(), literal("upgrade", "websocket")].concat()),
+        ("upper case", [good.clone(), literal("X-Upper", "1")].concat()),
+        ("pseudo-header after a field", [good.clone(), literal(":path", "/")].concat()),
+        ("protocol on GET", {
+            let mut block = literal(":method", "GET");
+            block.extend(without(":method"));
+            block
+        }),
+        ("protocol twice", {
+            let mut block = literal(":protocol", "websocket");
+            block.extend(without(""));
+            block
+        }),
+    ];
+    for (what, block) in rows {
+        let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+        wire.send(&frame(HEADERS, END_HEADERS, 1, &block)).await;
+        let answer = loop {
+            match wire.next().await {
+                Some(frame) if frame.kind == RST_STREAM => break "reset",
+                Some(frame) if frame.kind == GOAWAY => break "goaway",
+                Some(frame) if frame.kind == HEADERS => break "answer",
+                Some(_) => {}
+                None => break "end",
+            }
+        };
+        assert!(["reset", "goaway"].contains(&answer), "{what}: {answer}");
+        drop(wire);
+        assert!(server.next().await.is_none(), "{what}");
+    }
+}
+
+// RFC: H2-3.4-01, H2-6.5.2-02
+#[tokio::test]
+async fn the_first_settings_say_what_the_config_says() {
+    let (_server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    let settings = wire.next().await.unwrap();
+    assert_eq!((settings.kind, settings.stream), (SETTINGS, 0));
+    let mut found: Vec<(u16, u32)> = settings
+        .payload
+        .chunks(6)
+        .map(|s| (u16::from_be_bytes([s[0], s[1]]), u32::from_be_bytes([s[2], s[3], s[4], s[5]])))
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, [(3, 256), (4, 256 * 1024), (6, 64 * 1024), (8, 1)]);
+    let update = wire.next_of(WINDOW_UPDATE).await.unwrap();
+    let connection_window = 64 * 1024 * 1024 - 65_535_u32;
+    assert_eq!((update.stream, update.payload), (0, connection_window.to_be_bytes().to_vec()));
+}

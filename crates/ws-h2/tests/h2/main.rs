@@ -1,0 +1,11 @@
+//! The HTTP/2 carrier against itself, against the plain `h2` crate and against hand-written frames.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+
+mod client;
+mod flood;
+mod limits;
+mod server;
+mod streams;
+mod support;
+mod wire;

@@ -1,0 +1,242 @@
+//! What a server answers, and how it ends.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{Method, Request, Response, StatusCode, Version};
+use ws_h2::{ClientConfig, Server, ServerConfig};
+
+use crate::support::*;
+
+/// Sends a request and reads status and body.
+async fn ask(
+    send: &mut SendRequest<Bytes>,
+    request: Request<()>,
+    body: &'static [u8],
+) -> Result<(StatusCode, Vec<u8>), h2::Error> {
+    let is_connect = request.method() == Method::CONNECT;
+    let (response, mut out) = send.send_request(request, body.is_empty() && !is_connect)?;
+    if !body.is_empty() {
+        out.send_data(Bytes::from_static(body), true)?;
+    }
+    let (head, mut recv) = response.await?.into_parts();
+    let mut content = Vec::new();
+    while let Some(data) = recv.data().await {
+        let data = data?;
+        recv.flow_control().release_capacity(data.len())?;
+        content.extend_from_slice(&data);
+    }
+    Ok((head.status, content))
+}
+
+fn get(path: &str) -> Request<()> {
+    let uri = format!("https://a.example{path}");
+    Request::builder().version(Version::HTTP_2).uri(uri).body(()).unwrap()
+}
+
+// RFC: H2WS-X-01, H2WS-4-03, H2-8.5-01
+#[tokio::test]
+async fn what_is_no_websocket_is_answered_without_asking_anybody() {
+    let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+    for protocol in ["connect-udp", "webtransport", "websocket2"] {
+        let (status, _) = ask(&mut send, h2_request(protocol), b"").await.unwrap();
+        assert_eq!(status, 501, "{protocol}");
+    }
+    let plain = Request::builder().version(Version::HTTP_2).method(Method::CONNECT);
+    let plain = plain.uri("a.example:443").body(()).unwrap();
+    assert_eq!(ask(&mut send, plain, b"").await.unwrap().0, 501);
+    assert!(futures_now(server.next()).await.is_none(), "nobody was asked");
+}
+
+/// What a future gives without waiting.
+async fn futures_now<T>(future: impl std::future::Future<Output = Option<T>>) -> Option<T> {
+    settle().await;
+    tokio::select! {
+        biased;
+        value = future => value,
+        () = std::future::ready(()) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_request_shows_what_was_asked() {
+    let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+    let (_response, _stream) = send.send_request(h2_request("WebSocket"), false).unwrap();
+    let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+    assert_eq!(request.protocol(), "WebSocket");
+    assert_eq!(request.head().uri(), "https://a.example/chat");
+    assert_eq!(request.head().headers()["sec-websocket-version"], "13");
+    let policy = ws_h2_upgrade::SubprotocolPolicy::default();
+    let upgrade = ws_h2_upgrade::validate_request(&request.connect_request(), &policy).unwrap();
+    assert_eq!((upgrade.request.path.as_str(), upgrade.request.secure), ("/chat", true));
+    let text = format!("{request:?}");
+    assert!(text.contains("/chat") && !text.contains("13"), "{text}");
+}
+
+#[tokio::test]
+async fn a_refusal_arrives_with_its_status_fields_and_body() {
+    let (mut server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
+    let refuse = async {
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        let response = Response::builder().status(403).header("x-why", "origin");
+        request.refuse(response.body(vec![b'n'; 40_000]).unwrap()).unwrap();
+    };
+    let ((), answer) = tokio::join!(refuse, client.connect(request()));
+    let Err(ws_h2::Error::UnexpectedStatus(response)) = answer else { panic!("{answer:?}") };
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["x-why"]),
+        (403, &"origin".parse().unwrap())
+    );
+    assert_eq!(response.body().len(), 16 * 1024, "a bounded part of the body is kept");
+}
+
+#[tokio::test]
+async fn an_answer_that_http_2_forbids_is_refused_to_the_caller() {
+    let (mut server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
+    let connect = tokio::spawn(async move { client.connect(request()).await });
+    let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+    let response = Response::builder().header("upgrade", "websocket").body(()).unwrap();
+    assert_eq!(request.accept(response).unwrap_err().reason(), "invalid_request");
+    // It was not answered, so it is answered now.
+    let error = connect.await.unwrap().unwrap_err();
+    assert!(matches!(&error, ws_h2::Error::UnexpectedStatus(answer) if answer.status() == 500));
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_is_answered_with_500() {
+    let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+    let drop_two = async {
+        for _ in 0..2 {
+            drop(server.next().await.unwrap());
+        }
+        server
+    };
+    let both = async {
+        let first = ask(&mut send, get("/"), b"").await.unwrap().0;
+        (first, ask(&mut send, h2_request("websocket"), b"").await.unwrap().0)
+    };
+    let (_server, (page, websocket)) = tokio::join!(drop_two, both);
+    assert_eq!((page.as_u16(), websocket.as_u16()), (500, 500));
+}
+
+#[tokio::test]
+async fn pages_are_served_beside_websockets() {
+    let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+    tokio::spawn(async move {
+        while let Some(request) = server.next().await {
+            let ws_h2::Request::Http(mut request) = request else { continue };
+            let answer = match (request.head().method(), request.head().uri().path()) {
+                (&Method::POST, "/echo") => request.body(100).await,
+                (_, "/big") => Ok(pattern(1_000_000)),
+                _ => Ok(Bytes::from_static(b"page")),
+            };
+            let response = match answer {
+                Ok(body) => Response::new(body),
+                Err(error) => {
+                    Response::builder().status(413).body(error.to_string().into()).unwrap()
+                }
+            };
+            request.respond(response).unwrap();
+        }
+    });
+    assert_eq!(ask(&mut send, get("/"), b"").await.unwrap(), (StatusCode::OK, b"page".to_vec()));
+    assert_eq!(ask(&mut send, get("/big"), b"").await.unwrap().1, pattern(1_000_000));
+    let post = |path| {
+        let mut request = get(path);
+        *request.method_mut() = Method::POST;
+        request
+    };
+    assert_eq!(ask(&mut send, post("/echo"), b"body").await.unwrap().1, b"body");
+    let (status, why) = ask(&mut send, post("/echo"), &[b'x'; 5000]).await.unwrap();
+    assert_eq!(status, 413);
+    assert_eq!(why, b"the request body is larger than the 100 bytes allowed");
+}
+
+// RFC: H2WS-3-05, H2WS-X-02, H2-6.5.2-02
+#[tokio::test]
+async fn without_websockets_the_setting_is_not_advertised() {
+    let mut config = ServerConfig::default();
+    let (_server, send) = with_h2_client(&config).await;
+    assert!(send.is_extended_connect_protocol_enabled());
+    config.websockets = false;
+    let (mut server, mut send) = with_h2_client(&config).await;
+    assert!(!send.is_extended_connect_protocol_enabled());
+    let error = ask(&mut send, h2_request("websocket"), b"").await.unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::PROTOCOL_ERROR));
+    assert!(futures_now(server.next()).await.is_none());
+}
+
+// RFC: H2-6.8-01
+#[tokio::test]
+async fn a_drained_connection_lets_live_websockets_run_to_their_end() {
+    let (mut server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    server.handle().drain();
+    settle().await;
+    assert!(!client.is_open());
+    let error = client.connect(request()).await.unwrap_err();
+    assert!(error.is_retryable() && error.reason() == "going_away", "{error}");
+    near.write(&mut Bytes::from_static(b"on")).await.unwrap();
+    assert_eq!(far.read_len(2).await.unwrap(), "on");
+    assert!(server.handle().close_reason().is_none());
+    let (one, two) = tokio::join!(near.shutdown(), far.shutdown());
+    assert!(one.is_ok() && two.is_ok());
+    drop((near, far));
+    assert!(server.next().await.is_none());
+    assert_eq!(server.handle().close_reason().unwrap().reason(), "closed");
+}
+
+// RFC: H2-8.7-01
+#[tokio::test]
+async fn requests_that_nobody_will_see_are_rejected_unprocessed() {
+    let (server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
+    let waiting = tokio::spawn(async move { client.connect(request()).await.map(drop) });
+    settle().await;
+    drop(server);
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(error.is_retryable() && error.reason() == "request_rejected", "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_does_nothing_is_closed() {
+    let config = ServerConfig::default();
+    let start = tokio::time::Instant::now();
+    let (mut server, client) = pair(&config, &ClientConfig::default()).await;
+    assert!(server.next().await.is_none());
+    assert_eq!(start.elapsed().as_secs(), config.idle_timeout.as_secs());
+    assert!(!client.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_no_bytes_is_dropped() {
+    let config = ServerConfig::default();
+    let (near, far) = tokio::io::duplex(100);
+    let near_preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let mut near = near;
+    tokio::io::AsyncWriteExt::write_all(&mut near, near_preface).await.unwrap();
+    let start = tokio::time::Instant::now();
+    let mut server = Server::accept(far, None, Tokio, &config).await.unwrap();
+    assert!(server.next().await.is_none());
+    assert!(start.elapsed() <= config.idle_timeout + config.linger + Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_has_a_deadline_for_its_preface() {
+    let config = ServerConfig::default();
+    let (_near, far) = tokio::io::duplex(1000);
+    let start = tokio::time::Instant::now();
+    let error = Server::accept(far, None, Tokio, &config).await.unwrap_err();
+    assert_eq!((error.reason(), start.elapsed().as_secs()), ("timeout", 15));
+}
+
+// RFC: H2-3.4-01
+#[tokio::test]
+async fn what_is_not_http_2_is_refused() {
+    let (mut near, far) = tokio::io::duplex(1000);
+    tokio::io::AsyncWriteExt::write_all(&mut near, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        .await
+        .unwrap();
+    let error = Server::accept(far, None, Tokio, &ServerConfig::default()).await.unwrap_err();
+    assert_eq!(error.reason(), "protocol_error");
+}

@@ -1,0 +1,218 @@
+//! What a stream promises, seen from both of its ends.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use ws_h2::{ClientConfig, ServerConfig};
+use ws_io::Transport;
+
+use crate::support::*;
+
+fn defaults() -> (ServerConfig, ClientConfig) {
+    (ServerConfig::default(), ClientConfig::default())
+}
+
+// RFC: H2WS-5-01, H2WS-5-07, H2WS-5-08, H2WS-WSFRAG-01, H2-6.9.1-01
+#[tokio::test]
+async fn every_size_comes_back_unchanged() {
+    let (server_config, client_config) = defaults();
+    let (server, client) = pair(&server_config, &client_config).await;
+    serve_echo(server);
+    let (response, mut stream) = client.connect(request()).await.unwrap();
+    assert_eq!((response.status().as_u16(), stream.name()), (200, "h2"));
+    for size in [1, 2, 125, 126, 4095, 4096, 4097, 16_384, 65_535, 65_536, 300_000, 1 << 20] {
+        let sent = pattern(size);
+        // A header and its payload, as a session has them.
+        let mut out = Bytes::from_static(b"head").chain(sent.clone());
+        let mut back = BytesMut::new();
+        while back.len() < size + 4 {
+            std::future::poll_fn(|cx| {
+                if out.has_remaining() {
+                    while stream.poll_write(cx, &mut out)?.is_ready() && out.has_remaining() {}
+                }
+                stream.poll_read(cx, &mut back, 16 * 1024).map_ok(drop)
+            })
+            .await
+            .unwrap();
+        }
+        assert_eq!(back.split_to(4), "head", "size {size}");
+        assert!(back == sent, "size {size}");
+    }
+    stream.shutdown().await.unwrap();
+}
+
+// RFC: H2WS-WIN-01, H2-5.2-01
+#[tokio::test]
+async fn a_stream_that_is_never_read_holds_up_no_other() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut stuck_here, _stuck_there) = open(&mut server, &client).await;
+    let (mut stuck_back, mut _unread_here) = open(&mut server, &client).await;
+    serve_echo(server);
+
+    // Both directions are filled until nothing goes any more.
+    let mut filled = 0;
+    let mut fill = pattern(16 * 1024 * 1024);
+    for stream in [&mut stuck_here, &mut _unread_here] {
+        let mut out = fill.clone();
+        let full = tokio::time::timeout(Duration::from_millis(300), stream.write(&mut out)).await;
+        assert!(full.is_err(), "a window has an end");
+        filled += fill.len() - out.len();
+    }
+    fill.clear();
+    let most = 2 * (server_config.stream_window as usize + server_config.send_buffer);
+    assert!(filled <= most, "{filled} of {most} bytes are under way");
+
+    let mut tasks = Vec::new();
+    for _ in 0..198 {
+        let client = client.clone();
+        tasks.push(tokio::spawn(async move {
+            let (_, mut stream) = client.connect(request()).await.unwrap();
+            for round in 0..20 {
+                let sent = pattern(100 * round + 1);
+                stream.write(&mut sent.clone()).await.unwrap();
+                assert_eq!(stream.read_len(sent.len()).await.unwrap(), sent);
+            }
+        }));
+    }
+    for task in tasks {
+        tokio::time::timeout(SOON, task).await.unwrap().unwrap();
+    }
+    assert!(stuck_back.read(&mut BytesMut::new()).await.unwrap() > 0);
+}
+
+// RFC: H2WS-5-09, H2WS-5-10
+#[tokio::test]
+async fn after_the_end_of_one_direction_the_other_stays_usable() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    near.write(&mut Bytes::from_static(b"goodbye")).await.unwrap();
+    near.shutdown().await.unwrap();
+    assert_eq!(far.read_len(100).await.unwrap(), "goodbye");
+    assert_eq!(far.read(&mut BytesMut::new()).await.unwrap(), 0);
+    far.write(&mut Bytes::from_static(b"still here")).await.unwrap();
+    far.shutdown().await.unwrap();
+    assert_eq!(near.read_len(100).await.unwrap(), "still here");
+    assert_eq!(near.read(&mut BytesMut::new()).await.unwrap(), 0);
+    // Writing after the end is an error, shutting down again is not.
+    assert!(near.write(&mut Bytes::from_static(b"x")).await.is_err());
+    near.shutdown().await.unwrap();
+}
+
+// RFC: H2WS-5-09
+#[tokio::test]
+async fn a_dropped_stream_is_a_reset_to_its_peer_and_to_nobody_else() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut neighbour_near, mut neighbour_far) = open(&mut server, &client).await;
+    for drop_server_side in [true, false] {
+        let (near, far) = open(&mut server, &client).await;
+        let (mut rest, gone) = if drop_server_side { (far, near) } else { (near, far) };
+        drop(gone);
+        let error = rest.read(&mut BytesMut::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        assert_eq!(rest.classify(error).reason(), "closed");
+        let error = rest.write(&mut Bytes::from_static(b"late")).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+    neighbour_near.write(&mut Bytes::from_static(b"well")).await.unwrap();
+    assert_eq!(neighbour_far.read_len(4).await.unwrap(), "well");
+}
+
+#[tokio::test]
+async fn what_came_before_a_reset_is_read_before_it() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    near.write(&mut Bytes::from_static(b"whole message")).await.unwrap();
+    settle().await;
+    drop(near);
+    assert_eq!(far.read_len(13).await.unwrap(), "whole message");
+    let error = far.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+/// A goodbye must not be destroyed by what the peer still sends.
+#[tokio::test]
+async fn a_server_may_end_and_drop_at_once_and_its_last_words_arrive() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    let words = pattern(100_000);
+    near.write(&mut words.clone()).await.unwrap();
+    near.shutdown().await.unwrap();
+    drop(near);
+    // The client goes on talking into the void for a while; that is drained.
+    far.write(&mut pattern(500_000)).await.unwrap();
+    assert!(far.read_len(words.len()).await.unwrap() == words);
+    assert_eq!(far.read(&mut BytesMut::new()).await.unwrap(), 0);
+    far.shutdown().await.unwrap();
+    drop(far);
+    settle().await;
+    assert_eq!(client.open_streams(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_waits_for_the_servers_end_and_then_cancels() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    let start = tokio::time::Instant::now();
+    far.shutdown().await.unwrap();
+    assert_eq!(start.elapsed().as_secs(), client_config.linger.as_secs());
+    drop(far);
+    let error = near.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+
+    // A server that ends first is answered at once.
+    let (mut near, mut far) = open(&mut server, &client).await;
+    let start = tokio::time::Instant::now();
+    let (near_end, far_end) = tokio::join!(near.shutdown(), far.shutdown());
+    assert!(near_end.is_ok() && far_end.is_ok());
+    assert!(start.elapsed() < Duration::from_millis(100));
+    drop(far);
+    assert_eq!(near.read(&mut BytesMut::new()).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_ends_is_cut_after_a_while_and_frees_its_place() {
+    let (mut server_config, client_config) = defaults();
+    server_config.max_streams = 1;
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    near.shutdown().await.unwrap();
+    drop(near);
+    let start = tokio::time::Instant::now();
+    let (_again, _) = {
+        assert_eq!(far.read(&mut BytesMut::new()).await.unwrap(), 0);
+        tokio::time::sleep(server_config.linger).await;
+        settle().await;
+        // The reset says NO_ERROR, so the client's late words are no error either.
+        assert_eq!(
+            far.write(&mut Bytes::from_static(b"late")).await.unwrap_err().kind(),
+            io::ErrorKind::WriteZero
+        );
+        drop(far);
+        open(&mut server, &client).await
+    };
+    assert!(start.elapsed() < server_config.linger * 2);
+}
+
+#[tokio::test]
+async fn the_end_of_the_connection_is_the_end_of_its_streams() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    server.handle().close();
+    for stream in [&mut near, &mut far] {
+        let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+    }
+    assert!(server.next().await.is_none());
+    assert_eq!(server.handle().close_reason().map(|error| error.reason()), Some("closed"));
+    assert!(!client.is_open());
+    let error = client.connect(request()).await.unwrap_err();
+    assert!(["closed", "going_away"].contains(&error.reason()), "{error}");
+}
