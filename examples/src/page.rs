@@ -1,21 +1,40 @@
 //! The pages a browser gets from the examples: one file each, nothing fetched from elsewhere.
 
+use ws_stack::tokio::Page;
+
 /// The console of the echo server.
-pub const ECHO: &str = include_str!("page/echo.html");
+#[must_use]
+pub fn echo() -> Page {
+    alone(include_str!("page/echo.html"))
+}
 
 /// The rooms of the chat server.
-pub const CHAT: &str = include_str!("page/chat.html");
+#[must_use]
+pub fn chat() -> Page {
+    alone(include_str!("page/chat.html"))
+}
 
-/// The headers a page is served with: nothing but itself may run in it, and nothing may frame it.
-pub const HEADERS: [(&str, &str); 5] = [
-    ("content-type", "text/html; charset=utf-8"),
-    (
-        "content-security-policy",
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
-         connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; form-action 'none'; \
-         frame-ancestors 'none'",
-    ),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("cache-control", "no-store"),
-];
+/// A page in which nothing but itself may run, and which nothing may frame.
+fn alone(html: &'static str) -> Page {
+    let headers = [
+        ("Content-Security-Policy", POLICY),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "no-referrer"),
+        ("Cache-Control", "no-store"),
+    ];
+    headers.into_iter().fold(Page::html(html), |page, (name, value)| {
+        page.header(name, value).expect("the fields above are valid")
+    })
+}
+
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
+                      connect-src 'self' ws: wss:; img-src data:; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn pages_have_valid_headers() {
+        assert_ne!(super::echo(), super::chat());
+    }
+}
