@@ -5,12 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use tracing::Instrument as _;
 use ws_close::CloseCode;
-use ws_io::{
-    AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request, Sender,
-    Transport as _,
-};
+use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request, Sender};
 use ws_session::TransportError;
 
 use crate::WebSocket;
@@ -44,19 +40,14 @@ impl<N: Net> Rules<N> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let mut place = place;
-        let span = tracing::info_span!(
-            "websocket",
-            peer = tracing::field::Empty,
-            path = tracing::field::Empty
-        );
         // Boxed, so that an open connection does not carry the memory of its handshake.
-        let handshake = Box::pin(self.handshake(arriving, &span));
-        let opened = unless_cut(&mut place, handshake.instrument(span.clone())).await;
+        let handshake = Box::pin(self.handshake(arriving));
+        let opened = unless_cut(&mut place, handshake).await;
         let Some(Some(mut websocket)) = opened else { return };
         drop(self);
         let sender = websocket.sender(1);
         let mut goodbye = None;
-        let mut task = pin!(serve(websocket).instrument(span));
+        let mut task = pin!(serve(websocket));
         poll_fn(|cx| {
             let phase = place.poll_phase(cx);
             if phase == Phase::Cut {
@@ -72,34 +63,24 @@ impl<N: Net> Rules<N> {
     }
 
     /// `None` when there is no WebSocket: the client has been told why, and so has the log.
-    async fn handshake(&self, arriving: Arriving<N>, span: &tracing::Span) -> Option<WebSocket<N>> {
+    async fn handshake(&self, arriving: Arriving<N>) -> Option<WebSocket<N>> {
         let deadline = self.net.now() + self.plain.handshake_timeout;
-        let opened = until(&self.net, deadline, self.open(arriving, span)).await;
+        let opened = until(&self.net, deadline, self.open(arriving)).await;
         match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
             Ok(websocket) => websocket,
             Err(error) => {
-                tracing::debug!(error = ?error, reason = error.reason(), "no websocket");
+                // Debug escapes what the client chose.
+                tracing::debug!(?error, "no websocket");
                 None
             }
         }
     }
 
-    async fn open(
-        &self,
-        arriving: Arriving<N>,
-        span: &tracing::Span,
-    ) -> Result<Option<WebSocket<N>>, Error> {
+    async fn open(&self, arriving: Arriving<N>) -> Result<Option<WebSocket<N>>, Error> {
         let stream = arriving.open().await.map_err(Error::Transport)?;
-        if let Some(peer) = stream.peer_addr() {
-            span.record("peer", tracing::field::display(peer));
-        }
         let options = if stream.is_secure() { &self.secure } else { &self.plain };
         match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
-            Arrival::Upgrade(incoming) => {
-                // The client chose these bytes: Debug escapes them.
-                span.record("path", tracing::field::debug(&incoming.request().path));
-                self.answer(*incoming).await
-            }
+            Arrival::Upgrade(incoming) => self.answer(*incoming).await,
             Arrival::Page(request) => {
                 self.page(request).await?;
                 Ok(None)
