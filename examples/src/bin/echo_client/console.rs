@@ -3,23 +3,33 @@
 use std::io::Write as _;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use ws_stack::tokio::{Message, WebSocket};
+use ws_stack::tokio::{CloseCode, Message, WebSocket};
 
 use crate::Failure;
 
-/// Runs until the end of the input, or of the connection.
-pub(crate) async fn run(websocket: &mut WebSocket) -> Result<(), Failure> {
+/// Runs until the end of the connection; the end of the input begins the goodbye, so that answers
+/// still on their way are shown.
+pub(crate) async fn run(
+    websocket: &mut WebSocket,
+    code: CloseCode,
+    reason: &str,
+) -> Result<(), Failure> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut typing = true;
     loop {
         // Both futures may be dropped without losing anything.
         tokio::select! {
-            line = lines.next_line() => match line? {
+            line = lines.next_line(), if typing => match line? {
                 Some(line) => websocket.send(Message::text(line)).await?,
-                None => return Ok(()),
+                None => {
+                    typing = false;
+                    websocket.start_close(code, reason)?;
+                }
             },
             message = websocket.next() => match message {
                 Some(message) => show(&message?)?,
-                None => return Err("the server ended the connection".into()),
+                None if typing => return Err("the server ended the connection".into()),
+                None => return Ok(()),
             },
         }
     }

@@ -31,14 +31,14 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<(), Failure> {
     let mut websocket = connect(options).await?;
+    let (code, reason) = &options.close;
     match &options.mode {
-        Mode::Console => console::run(&mut websocket).await?,
+        Mode::Console => console::run(&mut websocket, *code, reason).await?,
         Mode::Check => check::run(&mut websocket).await?,
         Mode::Load(load) => load::run(&mut websocket, load).await?,
         Mode::Reflect => return reflect(&mut websocket).await,
         Mode::CloseOnly => {}
     }
-    let (code, reason) = &options.close;
     close(&mut websocket, *code, reason).await
 }
 
