@@ -49,27 +49,29 @@ impl Assembler {
         self.open
     }
 
-    /// Takes note of the header of a data frame.
+    /// Checks that a frame with this opcode may come next (RFC 6455 §5.4).
+    pub(crate) fn check_order(&self, opcode: OpCode) -> Result<(), FrameError> {
+        match (opcode, self.open.is_some()) {
+            (OpCode::Continuation, false) => Err(Violation::UnexpectedContinuation.into()),
+            (OpCode::Text | OpCode::Binary, true) => Err(Violation::InterleavedMessage.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of the header of a data frame whose [order](Self::check_order) was checked.
     pub(crate) fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), FrameError> {
-        let kind = match header.opcode {
-            OpCode::Text => Some(DataKind::Text),
-            OpCode::Binary => Some(DataKind::Binary),
-            _ => None,
-        };
-        let open = match (kind, &mut self.open) {
-            (Some(_), Some(_)) => return Err(Violation::InterleavedMessage.into()),
-            (None, None) => return Err(Violation::UnexpectedContinuation.into()),
-            (None, Some(open)) => open,
-            (Some(kind), none) => none.insert(Open {
-                kind,
-                compressed: header.reserved & FrameHeader::RSV1 != 0,
-                in_chunks: false,
-                fin: false,
-                fragments: 0,
-                declared: 0,
-                delivered: 0,
-            }),
-        };
+        let open = self.open.get_or_insert(Open {
+            kind: match header.opcode {
+                OpCode::Text => DataKind::Text,
+                _ => DataKind::Binary,
+            },
+            compressed: header.reserved & FrameHeader::RSV1 != 0,
+            in_chunks: false,
+            fin: false,
+            fragments: 0,
+            declared: 0,
+            delivered: 0,
+        });
         open.fin = header.fin;
         open.fragments += 1;
         if open.fragments > self.max_fragments {

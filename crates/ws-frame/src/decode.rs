@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::mask::mask;
-use crate::{FrameError, FrameHeader, Limits, Role};
+use crate::{FrameError, FrameHeader, Limits, OpCode, Role};
 
 /// A whole frame, its payload unmasked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,17 @@ impl FrameDecoder {
         Ok(Some(header))
     }
 
+    /// The opcode of the frame that begins at the front of `src`, if there is no current frame.
+    pub(crate) fn next_opcode(&self, src: &BytesMut) -> Result<Option<OpCode>, FrameError> {
+        match src.first() {
+            Some(&first) if self.current.is_none() => {
+                let (_, _, opcode) = FrameHeader::decode_first(first, self.allowed_reserved)?;
+                Ok(Some(opcode))
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Unmasks the payload bytes that arrived since the last call, in place, and returns them. They
     /// stay in `src` until [`take`](Self::take).
     #[inline]
@@ -157,7 +168,6 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::OpCode;
 
     fn masked(opcode: OpCode, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
         let mut wire = Vec::new();

@@ -52,23 +52,7 @@ impl FrameHeader {
         allowed_reserved: u8,
     ) -> Result<Option<(Self, usize)>, FrameError> {
         let Some(&first) = src.first() else { return Ok(None) };
-        let fin = first & 0x80 != 0;
-        let reserved = (first >> 4) & 0x7;
-        let number = first & 0xf;
-        let Some(opcode) = OpCode::new(number) else {
-            return Err(Violation::UnknownOpcode(number).into());
-        };
-        let allowed = match opcode {
-            // RFC 7692 §6.1: only the first frame of a message carries the bit.
-            OpCode::Text | OpCode::Binary => allowed_reserved,
-            _ => 0,
-        };
-        if reserved & !allowed != 0 {
-            return Err(Violation::ReservedBits(reserved).into());
-        }
-        if opcode.is_control() && !fin {
-            return Err(Violation::FragmentedControl.into());
-        }
+        let (fin, reserved, opcode) = Self::decode_first(first, allowed_reserved)?;
 
         let Some(&second) = src.get(1) else { return Ok(None) };
         let masked = second & 0x80 != 0;
@@ -80,6 +64,9 @@ impl FrameHeader {
         let short = second & 0x7f;
         if opcode.is_control() && short > 125 {
             return Err(Violation::ControlTooLong.into());
+        }
+        if opcode == OpCode::Close && short == 1 {
+            return Err(Violation::ShortCloseBody.into());
         }
 
         let (payload_len, mask_at) = match short {
@@ -114,6 +101,32 @@ impl FrameHeader {
         let Some(key) = src.get(mask_at..mask_at + 4) else { return Ok(None) };
         let mask = Some(array(key));
         Ok(Some((Self { fin, reserved, opcode, mask, payload_len }, mask_at + 4)))
+    }
+
+    /// Reads the first byte of a header: FIN, the reserved bits, the opcode.
+    #[inline]
+    pub(crate) fn decode_first(
+        first: u8,
+        allowed_reserved: u8,
+    ) -> Result<(bool, u8, OpCode), FrameError> {
+        let fin = first & 0x80 != 0;
+        let reserved = (first >> 4) & 0x7;
+        let number = first & 0xf;
+        let Some(opcode) = OpCode::new(number) else {
+            return Err(Violation::UnknownOpcode(number).into());
+        };
+        let allowed = match opcode {
+            // RFC 7692 §6.1: only the first frame of a message carries the bit.
+            OpCode::Text | OpCode::Binary => allowed_reserved,
+            _ => 0,
+        };
+        if reserved & !allowed != 0 {
+            return Err(Violation::ReservedBits(reserved).into());
+        }
+        if opcode.is_control() && !fin {
+            return Err(Violation::FragmentedControl.into());
+        }
+        Ok((fin, reserved, opcode))
     }
 
     /// Appends the header, with the length in the fewest bytes.
@@ -176,6 +189,7 @@ mod tests {
             (&[0x81, 0x85], Role::Client, MaskedFrame),
             (&[0x89, 0xfe], Role::Server, ControlTooLong),
             (&[0x88, 0x7f], Role::Client, ControlTooLong),
+            (&[0x88, 0x81], Role::Server, ShortCloseBody),
             (&[0x82, 126, 0, 125], Role::Client, NonMinimalLength(125)),
             (&[0x82, 126, 0, 0], Role::Client, NonMinimalLength(0)),
             (&[0x82, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff], Role::Client, NonMinimalLength(65_535)),

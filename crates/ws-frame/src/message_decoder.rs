@@ -223,6 +223,10 @@ impl MessageDecoder {
     ) -> Result<Option<Decoded>, FrameError> {
         loop {
             let is_new = !self.frames.has_frame();
+            if let Some(opcode) = self.frames.next_opcode(src)? {
+                // Before the rest of the header is here: what cannot go on need not be waited for.
+                self.assembler.check_order(opcode)?;
+            }
             let Some(header) = self.frames.decode_header(src)? else { return Ok(None) };
             if header.opcode.is_control() {
                 self.frames.unmask(src);

@@ -70,6 +70,16 @@ fn fragments_out_of_order_are_refused_after_what_came_before() {
     check(b"\x01\x01a\x02\x01b", &[], interleaved);
 }
 
+#[test]
+fn a_frame_that_cannot_come_next_is_refused_at_its_first_byte() {
+    let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
+    let unexpected = Err(Violation::UnexpectedContinuation.into());
+    assert_eq!(decoder.decode(&mut BytesMut::from(&b"\x80"[..])), unexpected);
+    let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
+    let interleaved = Err(Violation::InterleavedMessage.into());
+    assert_eq!(decoder.decode(&mut BytesMut::from(&b"\x01\x00\x82"[..])), interleaved);
+}
+
 // RFC: WS-8.1-01, WS-5.6-01
 #[test]
 fn text_that_is_not_utf8_fails_at_the_first_impossible_byte() {
