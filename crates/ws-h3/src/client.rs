@@ -207,7 +207,7 @@ impl Client {
         *stage = Stage::Stream;
         let sent = sender.send_request(request).await;
         *stage = Stage::Answer;
-        let mut stream = sent.map_err(|error| link.stream_error(error))?;
+        let mut stream = sent.map_err(|error| link.sending_error(error))?;
         let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
         let response = self.response(&mut stream, exchange.id()).await?;
         let (outbound, mut inbound) = exchange.take().ok_or(Error::GoingAway)?;

@@ -144,6 +144,16 @@ impl Link {
         self.connection.side().is_client()
     }
 
+    /// Translates what `h3` says about sending a header section.
+    pub(crate) fn sending_error(&self, error: StreamError) -> Error {
+        match error {
+            StreamError::HeaderTooBig { .. } => {
+                Error::InvalidRequest("the header section is larger than the peer accepts")
+            }
+            error => self.stream_error(error),
+        }
+    }
+
     /// Translates what `h3` says about a stream.
     pub(crate) fn stream_error(&self, error: StreamError) -> Error {
         match error {

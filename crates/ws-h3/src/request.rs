@@ -214,7 +214,7 @@ impl Open {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
         let sent = self.link.within(self.timeout, self.stream.send_response(response)).await;
-        let sent = sent.and_then(|sent| sent.map_err(|error| self.link.stream_error(error)));
+        let sent = sent.and_then(|sent| sent.map_err(|error| self.link.sending_error(error)));
         self.link.count_request(sent.is_ok());
         sent
     }

@@ -84,7 +84,11 @@ pub fn server_config(
     tls.max_early_data_size = 0;
     let tls = QuicServerConfig::try_from(tls).map_err(Error::InvalidTlsConfig)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(Arc::new(options.transport_config()));
+    config
+        .transport_config(Arc::new(options.transport_config()))
+        .max_incoming(INCOMING_MAX)
+        .incoming_buffer_size(INCOMING_BUFFER)
+        .incoming_buffer_size_total(INCOMING_BUFFERS);
     Ok(config)
 }
 
@@ -113,3 +117,9 @@ pub const ALPN: &[u8] = b"h3";
 
 /// Control, QPACK encoder, QPACK decoder, and room for extensions a peer greases with.
 const UNI_STREAMS: u32 = 8;
+/// Connections that wait to be accepted.
+const INCOMING_MAX: usize = 1024;
+/// Bytes kept for each of them, which without early data is part of a handshake.
+const INCOMING_BUFFER: u64 = 16 * 1024;
+/// Bytes kept for all of them.
+const INCOMING_BUFFERS: u64 = 4 * 1024 * 1024;

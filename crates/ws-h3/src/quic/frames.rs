@@ -182,6 +182,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_give_the_same_frames_however_they_are_cut(
+            input in proptest::collection::vec(proptest::prelude::any::<u8>(), 1..200),
+            cut in 1..200_usize,
+        ) {
+            proptest::prop_assert_eq!(all(&input, cut), all(&input, input.len()));
+        }
+    }
+
     #[test]
     fn an_unfinished_frame_is_no_boundary() {
         for end in [1, 2, 3, 4] {

@@ -1,14 +1,14 @@
-//! Peers that write HTTP/3 by hand: what breaks a request, what breaks a connection, and that the
+//! Clients that write HTTP/3 by hand: what breaks a request, what breaks a connection, and that the
 //! neighbours live on.
 
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ws_h3::{Client, Error, Request};
+use ws_h3::{Error, Request};
 use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame, varint};
-use crate::support::{Host, Setup, Tokio, is_healthy, read, request, serve, soon, write_all};
+use crate::support::{Host, Setup, is_healthy, read, serve, soon, write_all};
 
 const FRAME_UNEXPECTED: u64 = 0x105;
 const FRAME_ERROR: u64 = 0x106;
@@ -372,103 +372,31 @@ async fn a_body_is_read_up_to_its_limit() {
     assert_eq!(soon(peer.closed_with()).await, FRAME_UNEXPECTED);
 }
 
-/// A raw server: accepts the control stream's settings and answers the first request with `bytes`.
-async fn answered_with(host: &Host, bytes: Vec<u8>, fin: bool) -> (Client, Result<(), Error>) {
-    let serve = async {
-        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
-        tokio::spawn(async move {
-            // All of the peer: its control stream must stay open.
-            let peer = peer;
-            let mut kept = Vec::new();
-            while let Ok((mut send, recv)) = peer.quic.accept_bi().await {
-                send.write_all(&bytes).await.unwrap();
-                if fin {
-                    send.finish().unwrap();
-                }
-                kept.push((send, recv));
+// RFC: H3-4.4-03
+#[tokio::test]
+async fn stop_sending_and_reset_each_end_one_direction() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    recv.stop(quinn::VarInt::from_u32(0x10c)).unwrap();
+    let error = soon(async {
+        loop {
+            if let Err(error) = write_all(&mut stream, &mut &b"x"[..]).await {
+                return error;
             }
-        });
-    };
-    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
-    let result = soon(client.connect(request("/"))).await.map(drop);
-    (client, result)
-}
-
-// RFC: H3-4.1.2-01, H3-4.5-01
-#[tokio::test]
-async fn a_client_takes_no_malformed_answer() {
-    let host = Host::new(Setup::default());
-    let ok = || Section::new().line(":status", "200");
-    let cases: Vec<(&str, Section, Option<&str>)> = vec![
-        ("good", ok(), None),
-        ("two statuses", ok().line(":status", "200"), Some("malformed_header")),
-        ("a request's pseudo-header", ok().line(":path", "/"), Some("malformed_header")),
-        ("upper case", ok().line("Server", "x"), Some("malformed_header")),
-        ("connection", ok().line("connection", "x"), Some("malformed_message")),
-        ("no status", Section::new().line("server", "x"), Some("malformed_message")),
-        ("101", Section::new().line(":status", "101"), Some("malformed_message")),
-        ("too large", ok().line("x", &"y".repeat(70_000)), Some("handshake_response_too_big")),
-        (
-            "too many",
-            (0..101).fold(ok(), |all, i| all.line(&format!("f{i}"), "")),
-            Some("too_many_headers"),
-        ),
-        ("refused", Section::new().line(":status", "404"), Some("unexpected_status")),
-    ];
-    for (name, section, expected) in cases {
-        let (client, result) = answered_with(&host, section.frame().to_vec(), true).await;
-        assert_eq!(result.as_ref().err().map(Error::reason), expected, "{name}: {result:?}");
-        assert!(client.is_open(), "{name}");
-    }
-}
-
-#[tokio::test]
-async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
-    let host = Host::new(Setup::default());
-    let early = Section::new().line(":status", "103").frame();
-    let ok = Section::new().line(":status", "200").frame();
-    let (_client, result) = answered_with(&host, [&early[..], &early, &ok].concat(), false).await;
-    assert!(result.is_ok(), "{result:?}");
-    let (_client, result) = answered_with(&host, early.repeat(9), false).await;
-    assert_eq!(result.unwrap_err().reason(), "malformed_message");
-    let (client, result) = answered_with(&host, Vec::new(), true).await;
-    assert_eq!(result.unwrap_err().reason(), "malformed_message");
-    assert!(client.is_open(), "one stream without an answer does not end the connection");
-}
-
-// RFC: H3-5.2-01, H3-5.4-01
-#[tokio::test]
-async fn a_goaway_below_a_request_says_that_it_was_not_processed() {
-    let host = Host::new(Setup::default());
-    let serve = async {
-        let mut peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
-        tokio::spawn(async move {
-            let _request = peer.quic.accept_bi().await.unwrap();
-            peer.control.write_all(&frame(7, &[0])).await.unwrap();
-            peer.quic.closed().await;
-        });
-    };
-    let (quic, ()) = soon(async { tokio::join!(host.dial(), serve) }).await;
-    let client = Client::new(quic, Tokio, &host.setup.client).await.unwrap();
-    let error = soon(client.connect(request("/"))).await.unwrap_err();
-    assert!(matches!(error, Error::RequestRejected), "{error}");
-    let error = soon(client.connect(request("/"))).await.unwrap_err();
-    assert!(matches!(error, Error::GoingAway), "{error}");
-}
-
-#[tokio::test]
-async fn a_rejected_request_may_be_sent_again() {
-    let host = Host::new(Setup::default());
-    let serve = async {
-        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
-        tokio::spawn(async move {
-            let peer = peer;
-            let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
-            send.reset(quinn::VarInt::from_u32(0x10b)).unwrap();
-            peer.quic.closed().await;
-        });
-    };
-    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
-    let error = soon(client.connect(request("/"))).await.unwrap_err();
-    assert!(error.is_retryable(), "{error}");
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let mut buf = BytesMut::new();
+    send.write_all(&frame(0, b"still read")).await.unwrap();
+    assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
+    send.reset(quinn::VarInt::from_u32(0x10f)).unwrap();
+    let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted, "another code than 0x10c");
 }

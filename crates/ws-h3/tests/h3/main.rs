@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod bad_servers;
 mod carrier;
 mod faults;
 mod hostile;

@@ -1,0 +1,120 @@
+//! Servers that write HTTP/3 by hand: what a client takes from them, and what it sends again.
+
+use ws_h3::{Client, Error};
+
+use crate::support::raw::{RawPeer, Section, frame, varint};
+use crate::support::{Host, Setup, Tokio, request, soon};
+
+// RFC: H3-4.2.2-01
+#[tokio::test]
+async fn a_request_larger_than_the_server_accepts_is_not_sent() {
+    let host = Host::new(Setup::default());
+    // SETTINGS_MAX_FIELD_SECTION_SIZE (0x6) is 300.
+    let settings = [&[6][..], &varint(300), &[8, 1]].concat();
+    let serve = async { RawPeer::new(host.accept_quic().await, &settings).await };
+    let (client, _peer) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let error = soon(client.connect(request(&"/long".repeat(60)))).await.unwrap_err();
+    assert_eq!(error.reason(), "invalid_request", "{error}");
+    assert!(client.is_open());
+}
+
+/// A raw server: accepts the control stream's settings and answers the first request with `bytes`.
+async fn answered_with(host: &Host, bytes: Vec<u8>, fin: bool) -> (Client, Result<(), Error>) {
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            // All of the peer: its control stream must stay open.
+            let peer = peer;
+            let mut kept = Vec::new();
+            while let Ok((mut send, recv)) = peer.quic.accept_bi().await {
+                send.write_all(&bytes).await.unwrap();
+                if fin {
+                    send.finish().unwrap();
+                }
+                kept.push((send, recv));
+            }
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let result = soon(client.connect(request("/"))).await.map(drop);
+    (client, result)
+}
+
+// RFC: H3-4.1.2-01, H3-4.5-01
+#[tokio::test]
+async fn a_client_takes_no_malformed_answer() {
+    let host = Host::new(Setup::default());
+    let ok = || Section::new().line(":status", "200");
+    let cases: Vec<(&str, Section, Option<&str>)> = vec![
+        ("good", ok(), None),
+        ("two statuses", ok().line(":status", "200"), Some("malformed_header")),
+        ("a request's pseudo-header", ok().line(":path", "/"), Some("malformed_header")),
+        ("upper case", ok().line("Server", "x"), Some("malformed_header")),
+        ("connection", ok().line("connection", "x"), Some("malformed_message")),
+        ("no status", Section::new().line("server", "x"), Some("malformed_message")),
+        ("101", Section::new().line(":status", "101"), Some("malformed_message")),
+        ("too large", ok().line("x", &"y".repeat(70_000)), Some("handshake_response_too_big")),
+        (
+            "too many",
+            (0..101).fold(ok(), |all, i| all.line(&format!("f{i}"), "")),
+            Some("too_many_headers"),
+        ),
+        ("refused", Section::new().line(":status", "404"), Some("unexpected_status")),
+    ];
+    for (name, section, expected) in cases {
+        let (client, result) = answered_with(&host, section.frame().to_vec(), true).await;
+        assert_eq!(result.as_ref().err().map(Error::reason), expected, "{name}: {result:?}");
+        assert!(client.is_open(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
+    let host = Host::new(Setup::default());
+    let early = Section::new().line(":status", "103").frame();
+    let ok = Section::new().line(":status", "200").frame();
+    let (_client, result) = answered_with(&host, [&early[..], &early, &ok].concat(), false).await;
+    assert!(result.is_ok(), "{result:?}");
+    let (_client, result) = answered_with(&host, early.repeat(9), false).await;
+    assert_eq!(result.unwrap_err().reason(), "malformed_message");
+    let (client, result) = answered_with(&host, Vec::new(), true).await;
+    assert_eq!(result.unwrap_err().reason(), "malformed_message");
+    assert!(client.is_open(), "one stream without an answer does not end the connection");
+}
+
+// RFC: H3-5.2-01, H3-5.4-01
+#[tokio::test]
+async fn a_goaway_below_a_request_says_that_it_was_not_processed() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let mut peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let _request = peer.quic.accept_bi().await.unwrap();
+            peer.control.write_all(&frame(7, &[0])).await.unwrap();
+            peer.quic.closed().await;
+        });
+    };
+    let (quic, ()) = soon(async { tokio::join!(host.dial(), serve) }).await;
+    let client = Client::new(quic, Tokio, &host.setup.client).await.unwrap();
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(matches!(error, Error::RequestRejected), "{error}");
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(matches!(error, Error::GoingAway), "{error}");
+}
+
+#[tokio::test]
+async fn a_rejected_request_may_be_sent_again() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let peer = peer;
+            let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
+            send.reset(quinn::VarInt::from_u32(0x10b)).unwrap();
+            peer.quic.closed().await;
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let error = soon(client.connect(request("/"))).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+}
