@@ -129,6 +129,14 @@ impl ClientHandshake {
         }
     }
 
+    /// Whether the server has refused, and only its words are still waited for. Wait for them
+    /// briefly: they may have no end but that of the connection. [`receive_eof`](Self::receive_eof)
+    /// then gives the refusal with what has come.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.state, State::Refused(..))
+    }
+
     /// Says that the server sends nothing more: the reason to report, or `None` when the connection
     /// simply went away before there was an answer.
     pub fn receive_eof(&mut self) -> Option<Error> {

@@ -141,12 +141,16 @@ fn validate_host<H: Headers + ?Sized>(headers: &H) -> Result<&str, Error> {
         .ok_or_else(|| malformed("host", Malformed::NotAHost).into())
 }
 
-/// Refuses repeated fields, and the two ways to frame a body together, which is how requests are
-/// smuggled (RFC 9112 §6.1).
+/// Refuses repeated fields, a length that is no number, and the two ways to frame a body together,
+/// which is how requests are smuggled (RFC 9112 §6.1, §6.3).
 fn validate_single_fields<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeError> {
     single(headers, "sec-websocket-version")?;
-    let length = single(headers, "content-length")?;
-    if length.is_some() && headers.values("transfer-encoding").next().is_some() {
+    let Some(length) = single(headers, "content-length")? else { return Ok(()) };
+    let digits = trim_ows(length);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(malformed("content-length", Malformed::NotAllowed));
+    }
+    if headers.values("transfer-encoding").next().is_some() {
         return Err(malformed("transfer-encoding", Malformed::Conflict));
     }
     Ok(())

@@ -41,9 +41,14 @@ pub async fn connect<T: Transport, R: Runtime>(
     let mut handshake = ClientHandshake::new(key, asked, limits);
     let Response { agreement, headers, .. } = loop {
         // A server may think for as long as the handshake may take.
-        if !wire.read(Duration::MAX).await? {
-            let error = handshake.receive_eof().map(Error::from);
-            return Err(error.unwrap_or(Error::Transport(TransportError::Closed)));
+        let patience = if handshake.is_refused() { BODY_PATIENCE } else { Duration::MAX };
+        match wire.read(patience).await {
+            Ok(true) => {}
+            Err(error) if !handshake.is_refused() => return Err(error),
+            Ok(false) | Err(_) => {
+                let error = handshake.receive_eof().map(Error::from);
+                return Err(error.unwrap_or(Error::Transport(TransportError::Closed)));
+            }
         }
         if let Some(response) = handshake.receive(&mut wire.buffer)? {
             break response;
@@ -56,3 +61,6 @@ pub async fn connect<T: Transport, R: Runtime>(
         .with_headers(headers);
     Ok(wire.open(session, info))
 }
+
+/// How long the words of a refusal may pause: they may have no end but that of the connection.
+const BODY_PATIENCE: Duration = Duration::from_millis(500);

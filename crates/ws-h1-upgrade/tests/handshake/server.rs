@@ -65,6 +65,8 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
         (also("Sec-WebSocket-Version: 13"), "duplicate_header", 400),
         (also("Origin: a\r\nOrigin: a"), "duplicate_header", 400),
         (also("Transfer-Encoding: chunked\r\nContent-Length: 3"), "malformed_header", 400),
+        (also("Content-Length: three"), "malformed_header", 400),
+        (also("Content-Length: -1"), "malformed_header", 400),
         (without("Upgrade"), "missing_upgrade_header", 426),
         (replaced("Upgrade", "Upgrade: h2c"), "invalid_upgrade", 426),
         (replaced("Upgrade", "Upgrade: websocket/13"), "invalid_upgrade", 426),

@@ -243,6 +243,22 @@ fn a_client_gives_up_on_a_silent_server_and_notices_one_that_leaves() {
     assert!(matches!(&error, Error::Transport(ws_io::TransportError::Closed)), "{error:?}");
 }
 
+// RFC: WS-4.1-25
+#[test]
+fn a_refusal_whose_body_has_no_end_does_not_keep_the_client_waiting() {
+    let sim = Sim::new();
+    let (left, mut right) = duplex(64 * 1024);
+    let mut answer: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\r\nlater";
+    let written = sim.block_on(poll_fn(|cx| right.poll_write(cx, &mut answer)));
+    assert_eq!(written.unwrap(), 43);
+    let options = ConnectOptions::default();
+    let error = sim.block_on(connect(left, sim.clone(), &uri(), &options)).unwrap_err();
+    let Error::Handshake(error) = error else { panic!("{error:?}") };
+    let ws_h1_upgrade::Error::UnexpectedStatus { response } = *error else { panic!("{error}") };
+    assert_eq!((response.status, &response.body[..]), (503, &b"later"[..]));
+    assert!(sim.elapsed() < Duration::from_secs(1));
+}
+
 // RFC: WS-4.1-23
 #[test]
 fn what_must_not_be_written_is_refused_before_a_byte_is_sent() {
