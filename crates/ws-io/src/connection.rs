@@ -208,7 +208,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     fn poll_flush_transport(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         std::task::ready!(self.poll_write(cx))?;
         if self.needs_flush {
-            if let Err(error) = std::task::ready!(self.transport.poll_flush(cx)) {
+            let flushed = self.transport.poll_flush(cx);
+            self.session.set_flushing(flushed.is_pending());
+            if let Err(error) = std::task::ready!(flushed) {
                 return Poll::Ready(Err(self.write_failed(error)));
             }
             self.needs_flush = false;

@@ -18,8 +18,8 @@ pub(crate) struct Activity {
     pub(crate) lingering: bool,
     /// Bytes that arrived of a message that is not complete.
     pub(crate) message_bytes: Option<u64>,
-    /// Bytes that wait to be written.
-    pub(crate) queued: usize,
+    /// Whether bytes wait to be written, here or in the transport.
+    pub(crate) unwritten: bool,
     /// Bytes that were written so far.
     pub(crate) written: u64,
 }
@@ -42,6 +42,8 @@ const LINGER: Duration = Duration::from_secs(2);
 pub(crate) struct Timers {
     /// Whether bytes came since the last wait point.
     pub(crate) received: bool,
+    /// Whether the transport has not passed on all that it was given.
+    pub(crate) flushing: bool,
     last_received: Option<Instant>,
     pinged_at: Option<Instant>,
     message_since: Option<Instant>,
@@ -74,7 +76,7 @@ impl Timers {
         if progress {
             self.stalled_since = None;
         }
-        since(&mut self.stalled_since, now, activity.queued > 0);
+        since(&mut self.stalled_since, now, activity.unwritten);
         since(&mut self.closing_since, now, activity.closing);
         since(&mut self.lingering_since, now, activity.lingering);
         self.next(activity, config)

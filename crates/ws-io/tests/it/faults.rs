@@ -1,11 +1,13 @@
 //! Transports that fail, end or get stuck, at every single call.
 
+use std::time::Duration;
+
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Error, Runtime as _, Transport as _, duplex};
-use ws_session::{Cause, TransportError};
+use ws_session::{Cause, Config, TransportError};
 
-use crate::support::{Hostile, Plan, Sim, client, echo, frame, pair, server};
+use crate::support::{Hostile, Plan, Sim, client, echo, frame, pair, server, server_with};
 
 /// A conversation whose server has a transport after `plan`; whether the server's end was clean,
 /// and whether the plan's fault was met at all.
@@ -145,6 +147,20 @@ fn a_peer_that_never_reads_is_cut_by_a_deadline() {
         }
     });
     assert!(!error.reason().is_empty());
-    assert!(sim.elapsed() <= std::time::Duration::from_secs(120), "{:?}", sim.elapsed());
+    assert!(sim.elapsed() <= Duration::from_secs(120), "{:?}", sim.elapsed());
+    drop(left);
+}
+
+#[test]
+fn a_transport_that_keeps_what_it_takes_is_cut_by_the_write_timeout() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1 << 20);
+    let plan = Plan { stuck_flush: true, ..Plan::default() };
+    let mut config = Config::default();
+    config.write_timeout = config.keep_alive - Duration::from_secs(10);
+    let mut server = server_with(&sim, Hostile::new(right, plan), config.into());
+    let error = sim.block_on(server.send(Message::binary(vec![0; 50_000]))).unwrap_err();
+    assert!(matches!(error, Error::WriteStalled), "{error:?}");
+    assert_eq!(sim.elapsed(), Duration::from_secs(20));
     drop(left);
 }

@@ -144,6 +144,14 @@ impl Session {
         &mut self.outbound.queue
     }
 
+    /// Says whether the transport holds bytes that it has taken but not passed on, such as a TLS
+    /// record that does not fit into the socket. They count as waiting to be written, so that a
+    /// peer that never reads is cut by the write timeout although [`transmit`](Self::transmit) is
+    /// empty.
+    pub fn set_flushing(&mut self, flushing: bool) {
+        self.timers.flushing = flushing;
+    }
+
     /// Whether our direction of the transport is to be ended now, in an orderly way (TCP FIN): the
     /// goodbye was written. Call [`handle_shutdown`](Self::handle_shutdown) when that is done.
     #[must_use]

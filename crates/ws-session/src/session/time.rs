@@ -73,7 +73,7 @@ impl Session {
                 && self.closing.is_handshake_complete()
                 && self.outbound.queue.is_empty(),
             message_bytes: self.inbound.is_mid_message().then_some(self.inbound.message_bytes),
-            queued: self.outbound.queue.len(),
+            unwritten: !self.outbound.queue.is_empty() || self.timers.flushing,
             written: self.outbound.queue.taken(),
         };
         self.timers.update(now, &activity, &self.config)

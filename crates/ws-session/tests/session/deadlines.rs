@@ -139,6 +139,26 @@ fn a_peer_that_never_reads_is_cut_by_the_write_deadline() {
 }
 
 #[test]
+fn bytes_that_the_transport_holds_back_count_as_unwritten() {
+    let mut client = client();
+    client.session.send(Message::binary(vec![0; 1000])).unwrap();
+    bytes::Buf::advance(client.session.transmit(), 1008);
+    client.session.set_flushing(true);
+    let start = client.now;
+    assert_eq!(client.session.poll_timeout(start), Some(start + 30 * SECOND), "it is stalled");
+    client.session.set_flushing(false);
+    client.session.poll_timeout(start + 20 * SECOND);
+    client.session.set_flushing(true);
+    client.session.poll_timeout(start + 25 * SECOND);
+    client.session.handle_timeout(start + 54 * SECOND); // the keep-alive ping
+    assert!(!client.session.is_finished());
+    client.session.handle_timeout(start + 55 * SECOND);
+    while client.session.poll_event().is_some() {}
+    let outcome = client.session.outcome().expect("over");
+    assert!(matches!(outcome.cause, Cause::WriteStalled), "{outcome:?}");
+}
+
+#[test]
 fn a_close_that_is_never_answered_ends_in_time() {
     let mut client = client();
     client.session.close(Some(CloseCode::NORMAL.into())).unwrap();

@@ -22,6 +22,8 @@ pub(crate) struct Plan {
     pub(crate) eof_at: Option<usize>,
     /// Writing is pending for ever.
     pub(crate) stuck: bool,
+    /// Flushing is pending for ever: the transport keeps what it takes.
+    pub(crate) stuck_flush: bool,
 }
 
 impl Default for Plan {
@@ -33,6 +35,7 @@ impl Default for Plan {
             fail_at: None,
             eof_at: None,
             stuck: false,
+            stuck_flush: false,
         }
     }
 }
@@ -114,6 +117,9 @@ impl Transport for Hostile {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         std::task::ready!(self.call(cx, |_| ()))?;
+        if self.plan.stuck_flush {
+            return Poll::Pending;
+        }
         self.inner.poll_flush(cx)
     }
 
