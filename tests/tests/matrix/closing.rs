@@ -1,0 +1,128 @@
+//! The end of a connection, from both sides.
+
+use std::time::Duration;
+
+use ws_stack::endpoint::{
+    Cause, CloseCode, CloseFrame, Error, Message, Outcome, TransportError, WebSocket,
+};
+
+use crate::Seen;
+use crate::cell::Cell;
+use crate::platform::Platform;
+
+/// What a side knows about the end: code, reason, whether it was clean, and who began.
+type End = (u16, String, bool, &'static str);
+
+fn end(outcome: &Outcome) -> End {
+    let cause = outcome.cause.reason();
+    (outcome.code.get(), outcome.reason.clone(), outcome.clean, cause)
+}
+
+/// Reads to the end; the close frame on the way, and how it ended.
+async fn read_to_end<N: Platform>(websocket: &mut WebSocket<N>) -> (Option<CloseFrame>, End) {
+    let mut frame = None;
+    while let Some(message) = websocket.next().await {
+        if let Message::Close(close) = message.expect("an orderly end") {
+            frame = close;
+        }
+    }
+    (frame, end(websocket.outcome().expect("it has ended")))
+}
+
+// RFC: WS-5.5.1-06, WS-7.1.5-01, WS-7.1.6-01
+pub(crate) async fn the_client_closes_with_code_and_reason<N: Platform>(cell: Cell<N>) -> Seen {
+    let rows = [(1000, ""), (1001, "page left"), (3000, "registered"), (4999, "größte 🦀")];
+    for (code, reason) in rows {
+        let (url, ended) = cell.once(cell.accept_options(), async |mut websocket: WebSocket<N>| {
+            read_to_end(&mut websocket).await
+        });
+        let mut websocket = cell.connect(&url).await;
+        let start = cell.net.now();
+        let outcome = websocket.close(CloseCode::new(code), reason).await.expect("a valid code");
+        // The answer repeats the code and needs no reason (RFC 6455 §5.5.1).
+        assert_eq!(end(outcome), (code, String::new(), true, "normal"));
+        drop(websocket);
+        let (frame, theirs) = ended.await.expect("it was read");
+        let frame = frame.expect("it has a code");
+        assert_eq!((frame.code.get(), &*frame.reason), (code, reason));
+        assert_eq!(theirs, (code, reason.to_owned(), true, "remote"));
+        // Nobody waited for a deadline.
+        assert!(cell.net.now() - start < Duration::from_secs(2));
+    }
+    Seen::Right
+}
+
+// RFC: WS-5.5.1-08, WS-7.1.1-02
+pub(crate) async fn the_server_closes_with_code_and_reason<N: Platform>(cell: Cell<N>) -> Seen {
+    let (url, ended) = cell.once(cell.accept_options(), async |mut websocket: WebSocket<N>| {
+        websocket.feed(Message::text("last words")).await.expect("queued");
+        let outcome = websocket.close(CloseCode::new(4001), "enough").await;
+        end(outcome.expect("a valid code"))
+    });
+    let mut websocket = cell.connect(&url).await;
+    let start = cell.net.now();
+    let words = websocket.next().await.expect("open").expect("a message");
+    assert_eq!(words, Message::text("last words"));
+    let (frame, ours) = read_to_end(&mut websocket).await;
+    assert_eq!(frame.expect("it has a code").code.get(), 4001);
+    assert_eq!(ours, (4001, "enough".to_owned(), true, "remote"));
+    // The client is still there, and the server does not have to wait for it to go.
+    assert_eq!(ended.await.expect("it was closed"), (4001, String::new(), true, "normal"));
+    assert!(cell.net.now() - start < Duration::from_secs(2), "both ends waited for each other");
+    Seen::Right
+}
+
+pub(crate) async fn everyone_is_told_that_the_server_goes_away<N: Platform>(cell: Cell<N>) -> Seen {
+    let server = cell.echo();
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut websocket = cell.connect(&server.url).await;
+        websocket.send(Message::text("in")).await.expect("sent");
+        websocket.next().await.expect("open").expect("a message");
+        clients.push(websocket);
+    }
+    server.shutdown.drain(Duration::from_secs(5));
+    for websocket in &mut clients {
+        let (_, ours) = read_to_end(websocket).await;
+        assert_eq!(ours, (1001, String::new(), true, "remote"));
+    }
+    assert_eq!(server.drained.await.expect("no panic").cut, 0);
+    assert!(cell.try_connect(&server.url).await.is_err(), "the port is closed");
+    Seen::Right
+}
+
+pub(crate) async fn who_does_not_leave_in_time_is_cut<N: Platform>(cell: Cell<N>) -> Seen {
+    // A task that never reads, so that it never hears of the end.
+    let server = cell.serve(cell.listen(cell.accept_options()), |websocket| async move {
+        std::future::pending::<()>().await;
+        drop(websocket);
+    });
+    let mut websocket = cell.connect(&server.url).await;
+    let patience = Duration::from_millis(200);
+    let start = cell.net.now();
+    server.shutdown.drain(patience);
+    assert_eq!(server.drained.await.expect("no panic").cut, 1);
+    let took = cell.elapsed(start, patience);
+    let end = websocket.next().await.expect("an error");
+    assert!(matches!(end, Err(Error::Transport(TransportError::Closed))), "{end:?}");
+    Seen::Took(took)
+}
+
+pub(crate) async fn a_peer_that_vanishes_is_no_orderly_end<N: Platform>(cell: Cell<N>) -> Seen {
+    let (url, ended) = cell.once(cell.accept_options(), async |mut websocket: WebSocket<N>| {
+        let mut last = None;
+        while let Some(message) = websocket.next().await {
+            last = Some(message);
+        }
+        let Some(Err(Error::Transport(TransportError::Closed))) = last else { panic!("{last:?}") };
+        let outcome = websocket.outcome().expect("it has ended");
+        assert!(matches!(outcome.cause, Cause::Transport(_)), "{outcome:?}");
+        end(outcome)
+    });
+    let mut websocket = cell.connect(&url).await;
+    websocket.send(Message::text("and then")).await.expect("sent");
+    drop(websocket);
+    let theirs = ended.await.expect("it was read");
+    assert_eq!(theirs, (1006, String::new(), false, "transport_error"));
+    Seen::Right
+}

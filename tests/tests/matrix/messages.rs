@@ -1,0 +1,167 @@
+//! Messages there and back.
+
+use futures_channel::oneshot;
+use ws_stack::endpoint::{Message, WebSocket};
+use ws_stack::frame::DataKind;
+use ws_stack::io::Chunk;
+
+use crate::Seen;
+use crate::cell::{Cell, noise};
+use crate::platform::Platform;
+
+/// The next message that is no answer to a ping.
+async fn data<N: Platform>(websocket: &mut WebSocket<N>) -> Message {
+    loop {
+        let message = websocket.next().await.expect("open").expect("a message");
+        if message.data_kind().is_some() {
+            return message;
+        }
+    }
+}
+
+pub(crate) async fn text_and_binary_come_back_at_every_boundary<N: Platform>(
+    cell: Cell<N>,
+) -> Seen {
+    let server = cell.echo();
+    let mut websocket = cell.connect(&server.url).await;
+    for length in [0, 1, 63, 64, 125, 126, 127, 2048, 2049, 65_535, 65_536, 65_537, 1 << 20] {
+        let text = "lorem ipsum dolor ".repeat(length / 18 + 1);
+        let text = text.get(..length).expect("ascii");
+        for message in [Message::text(text.to_owned()), Message::binary(noise(length))] {
+            websocket.send(message.clone()).await.expect("sent");
+            assert_eq!(data(&mut websocket).await, message, "{length} bytes");
+        }
+    }
+    Seen::Right
+}
+
+pub(crate) async fn a_burst_comes_back_in_order<N: Platform>(cell: Cell<N>) -> Seen {
+    let server = cell.echo();
+    let mut websocket = cell.connect(&server.url).await;
+    for number in 0..500 {
+        websocket.feed(Message::text(format!("message {number}"))).await.expect("queued");
+    }
+    for number in 0..500 {
+        assert_eq!(data(&mut websocket).await, Message::text(format!("message {number}")));
+    }
+    Seen::Right
+}
+
+// RFC: WS-5.4-01
+pub(crate) async fn fragments_come_back_as_one_message<N: Platform>(cell: Cell<N>) -> Seen {
+    let server = cell.echo();
+    let mut websocket = cell.connect(&server.url).await;
+    let text = "één bericht in stukken, ook binnen een teken: 🦀";
+    let bytes = text.as_bytes();
+    for (index, piece) in bytes.chunks(5).enumerate() {
+        let last = (index + 1) * 5 >= bytes.len();
+        websocket.feed_fragment(DataKind::Text, piece.to_vec().into(), last).await.expect("queued");
+        if index == 2 {
+            websocket.feed(Message::Ping("between".into())).await.expect("queued");
+        }
+    }
+    let pong = websocket.next().await.expect("open").expect("a pong");
+    assert_eq!(pong, Message::Pong("between".into()));
+    assert_eq!(data(&mut websocket).await, Message::text(text));
+    Seen::Right
+}
+
+pub(crate) async fn a_large_message_is_read_in_pieces<N: Platform>(cell: Cell<N>) -> Seen {
+    let (url, pieces) = cell.once(cell.accept_options(), async |mut websocket: WebSocket<N>| {
+        let (mut arrived, mut count) = (Vec::new(), 0);
+        while let Some(Ok(chunk)) = websocket.next_chunk().await {
+            if let Chunk::Data { data, last, .. } = chunk {
+                arrived.extend_from_slice(&data);
+                count += 1;
+                if last {
+                    break;
+                }
+            }
+        }
+        (arrived, count)
+    });
+    let mut websocket = cell.connect(&url).await;
+    let sent = noise(1 << 20);
+    websocket.send(Message::binary(sent.clone())).await.expect("sent");
+    let (arrived, count) = pieces.await.expect("it was read");
+    assert!(arrived == sent, "{} of {} bytes", arrived.len(), sent.len());
+    assert!(count > 1, "in one piece");
+    Seen::Right
+}
+
+// RFC: WS-5.5.2-01, WS-5.5.3-01
+pub(crate) async fn pings_are_answered_both_ways<N: Platform>(cell: Cell<N>) -> Seen {
+    let (url, answered) = cell.once(cell.accept_options(), async |mut websocket: WebSocket<N>| {
+        websocket.send(Message::Ping("from the server".into())).await.expect("sent");
+        let mut seen = Vec::new();
+        while let Some(Ok(message)) = websocket.next().await {
+            seen.push(message);
+        }
+        seen
+    });
+    let mut websocket = cell.connect(&url).await;
+    assert_eq!(
+        websocket.next().await.expect("open").expect("a ping"),
+        Message::Ping("from the server".into())
+    );
+    for number in 0..10 {
+        websocket.feed(Message::Ping(format!("{number}").into())).await.expect("queued");
+    }
+    for number in 0..10 {
+        let pong = websocket.next().await.expect("open").expect("a pong");
+        assert_eq!(pong, Message::Pong(format!("{number}").into()));
+    }
+    websocket.close(ws_stack::endpoint::CloseCode::NORMAL, "").await.expect("a valid code");
+    let seen = answered.await.expect("it was read");
+    assert_eq!(seen.first(), Some(&Message::Pong("from the server".into())));
+    Seen::Right
+}
+
+pub(crate) async fn two_tasks_read_and_write_at_the_same_time<N: Platform>(cell: Cell<N>) -> Seen {
+    let server = cell.echo();
+    let (mut reader, mut writer) = cell.connect(&server.url).await.split();
+    let (done, all) = oneshot::channel();
+    cell.net.spawn(async move {
+        let mut lengths = Vec::new();
+        while let Some(Ok(message)) = reader.next().await {
+            lengths.push(message.payload().len());
+            if lengths.len() == 200 {
+                break;
+            }
+        }
+        // The writer's task may have failed first.
+        let _ = done.send(lengths);
+    });
+    let (wrote, written) = oneshot::channel();
+    cell.net.spawn(async move {
+        let payload = noise(20_000);
+        for index in 0..200 {
+            let piece = payload.get(..index * 100).expect("long enough");
+            writer.send(Message::binary(piece.to_vec())).await.expect("sent");
+        }
+        let _ = wrote.send(writer);
+    });
+    let _writer = written.await.expect("all was written");
+    let lengths = all.await.expect("all was read");
+    assert_eq!(lengths, (0..200).map(|index| index * 100).collect::<Vec<_>>());
+    Seen::Right
+}
+
+pub(crate) async fn another_task_sends_on_the_connection<N: Platform>(cell: Cell<N>) -> Seen {
+    let net = cell.net.clone();
+    let server = cell.serve(cell.listen(cell.accept_options()), move |mut websocket| {
+        let mut sender = websocket.sender(2);
+        net.spawn(async move {
+            for number in 0..20 {
+                let news = Message::text(format!("news {number}"));
+                sender.send_acknowledged(news).await.expect("sent");
+            }
+        });
+        async move { while let Some(Ok(_)) = websocket.next().await {} }
+    });
+    let mut websocket = cell.connect(&server.url).await;
+    for number in 0..20 {
+        assert_eq!(data(&mut websocket).await, Message::text(format!("news {number}")));
+    }
+    Seen::Right
+}
