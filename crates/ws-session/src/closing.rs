@@ -23,36 +23,54 @@ pub(crate) enum Phase {
 #[derive(Debug, Default)]
 pub(crate) struct Closing {
     pub(crate) phase: Phase,
-    /// The peer's close frame; the inner `None` is one without a body.
-    pub(crate) remote: Option<Option<CloseFrame>>,
-    /// Our close frame.
-    pub(crate) sent: Option<Option<CloseFrame>>,
     /// Whether the connection was failed, in the sense of RFC 6455 §7.1.7.
     pub(crate) failed: bool,
     /// Whether our direction of the transport was ended.
     pub(crate) is_shut_down: bool,
     is_reported: bool,
-    drained: usize,
+    /// In a box, because an open session has none of it.
+    end: Option<Box<End>>,
+}
+
+/// What is known of the end once it has begun.
+#[derive(Debug, Default)]
+struct End {
+    /// The peer's close frame; the inner `None` is one without a body.
+    remote: Option<Option<CloseFrame>>,
+    /// Our close frame.
+    sent: Option<Option<CloseFrame>>,
     cause: Option<Cause>,
-    outcome: Option<Box<Outcome>>,
+    drained: usize,
+    outcome: Option<Outcome>,
 }
 
 impl Closing {
     /// Takes note of what set the end in motion; only the first cause counts.
     pub(crate) fn begin(&mut self, cause: Cause) {
-        self.cause.get_or_insert(cause);
+        self.end().cause.get_or_insert(cause);
+    }
+
+    /// Takes note of the peer's close frame.
+    pub(crate) fn received(&mut self, frame: Option<CloseFrame>) {
+        self.end().remote = Some(frame);
+    }
+
+    /// Takes note of our close frame.
+    pub(crate) fn sent(&mut self, frame: Option<CloseFrame>) {
+        self.end().sent = Some(frame);
     }
 
     /// Whether close frames went both ways.
-    pub(crate) const fn is_handshake_complete(&self) -> bool {
-        self.remote.is_some() && self.sent.is_some()
+    pub(crate) fn is_handshake_complete(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.remote.is_some() && end.sent.is_some())
     }
 
     /// Counts what was thrown away and says whether that is more than a peer may have had on its
     /// way when it learnt of our goodbye.
     pub(crate) fn drained_too_much(&mut self, drained: usize, max: usize) -> bool {
-        self.drained = self.drained.saturating_add(drained);
-        self.drained > max
+        let end = self.end();
+        end.drained = end.drained.saturating_add(drained);
+        end.drained > max
     }
 
     pub(crate) fn finish(&mut self) {
@@ -61,14 +79,19 @@ impl Closing {
         }
         self.phase = Phase::Finished;
         let clean = self.is_handshake_complete() && !self.failed;
-        let (code, reason) = match self.remote.take() {
+        let end = self.end();
+        let (code, reason) = match end.remote.take() {
             None => (CloseCode::ABNORMAL, String::new()),
             Some(None) => (CloseCode::NO_STATUS, String::new()),
             Some(Some(frame)) => (frame.code, frame.reason),
         };
-        let cause = self.cause.take().unwrap_or(Cause::Normal);
-        let sent = self.sent.take();
-        self.outcome = Some(Box::new(Outcome { code, reason, sent, clean, cause }));
+        let cause = end.cause.take().unwrap_or(Cause::Normal);
+        let sent = end.sent.take();
+        end.outcome = Some(Outcome { code, reason, sent, clean, cause });
+    }
+
+    fn end(&mut self) -> &mut End {
+        self.end.get_or_insert_default()
     }
 
     /// Whether the end is still to be reported; it is from now on.
@@ -77,7 +100,7 @@ impl Closing {
     }
 
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_deref()
+        self.end.as_ref()?.outcome.as_ref()
     }
 }
 

@@ -29,8 +29,8 @@ pub enum Compress {
 pub(crate) struct Outbound {
     encoder: FrameEncoder,
     pub(crate) queue: WriteQueue,
-    /// The newest ping that came while the queue was above high water.
-    owed_pong: Option<Bytes>,
+    /// The newest ping that came while the queue was above high water; rare, therefore in a box.
+    owed_pong: Option<Box<Bytes>>,
     sending: Option<Sending>,
 }
 
@@ -126,7 +126,7 @@ impl Outbound {
         if self.queue.len() < high_water {
             self.encoder.encode_slice(OpCode::Pong, true, 0, &payload, &mut self.queue);
         } else {
-            self.owed_pong = Some(payload);
+            self.owed_pong = Some(Box::new(payload));
         }
     }
 

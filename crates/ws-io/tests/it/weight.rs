@@ -82,7 +82,7 @@ fn ten_thousand_idle_connections_hold_no_buffers() {
     let both_ends = (info.bytes_current - bare.bytes_current) as usize / COUNT;
     let held = both_ends / 2 + size_of::<Socket>();
     println!("{held} bytes per idle connection, {} on the heap", both_ends / 2);
-    assert!(held <= 960, "{held} bytes per idle connection, {} on the heap", both_ends / 2);
+    assert!(held <= 840, "{held} bytes per idle connection, {} on the heap", both_ends / 2);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Session {
 
     pub(super) fn queue_close(&mut self, frame: Option<CloseFrame>) {
         self.outbound.send_close(frame.as_ref());
-        self.closing.sent = Some(frame);
+        self.closing.sent(frame);
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): says goodbye and processes nothing further.

@@ -122,7 +122,7 @@ impl Session {
             self.queue_close(answer);
         }
         self.closing.begin(Cause::Remote);
-        self.closing.remote = Some(frame);
+        self.closing.received(frame);
         self.closing.phase = Phase::Draining;
     }
 
