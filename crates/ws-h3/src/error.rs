@@ -222,3 +222,46 @@ impl From<Error> for io::Error {
         Self::new(kind, error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_name_its_text_and_its_kind_of_io_error() {
+        use io::ErrorKind as Kind;
+        let lost = || Error::Connection(quinn::ConnectionError::TimedOut);
+        let cases = [
+            (
+                Error::PeerDoesNotAllowConnectProtocol,
+                "peer_does_not_allow_connect_protocol",
+                Kind::Other,
+            ),
+            (Error::UnexpectedStatus(Box::default()), "unexpected_status", Kind::Other),
+            (Error::HandshakeTooBig { max: 1 }, "handshake_too_big", Kind::Other),
+            (Error::HandshakeResponseTooBig { max: 1 }, "handshake_response_too_big", Kind::Other),
+            (Error::TooManyHeaders { max: 1 }, "too_many_headers", Kind::Other),
+            (Error::RequestTooBig { max: 1 }, "request_too_big", Kind::Other),
+            (Error::MalformedHeader(FieldError::Truncated), "malformed_header", Kind::InvalidData),
+            (Error::MalformedMessage("x"), "malformed_message", Kind::Other),
+            (Error::ProtocolError { code: 0x101, what: "x" }, "protocol_error", Kind::InvalidData),
+            (Error::RequestRejected, "request_rejected", Kind::ConnectionRefused),
+            (Error::GoingAway, "going_away", Kind::Other),
+            (Error::TooManyStreams, "too_many_streams", Kind::Other),
+            (Error::StreamReset { code: 0x10c }, "stream_reset", Kind::ConnectionReset),
+            (Error::StreamReset { code: 0x100 }, "stream_reset", Kind::BrokenPipe),
+            (Error::StreamReset { code: 0x10f }, "stream_reset", Kind::ConnectionAborted),
+            (Error::Timeout, "timeout", Kind::TimedOut),
+            (lost(), "closed", Kind::ConnectionAborted),
+            (Error::InvalidRequest("x"), "invalid_request", Kind::Other),
+            (Error::Http3("x".into()), "http3", Kind::Other),
+        ];
+        for (error, reason, kind) in cases {
+            let text = error.to_string();
+            assert_eq!(error.reason(), reason);
+            assert!(text.starts_with(|first: char| first.is_lowercase()), "{text}");
+            assert!(!text.ends_with('.'), "{text}");
+            assert_eq!(io::Error::from(error).kind(), kind, "{reason}");
+        }
+    }
+}

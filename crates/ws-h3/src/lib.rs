@@ -139,6 +139,7 @@ mod request;
 mod server;
 mod tls;
 mod transport;
+mod waste;
 
 pub use client::{Client, ClientConfig};
 pub use error::Error;

@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use h3::error::{Code, ConnectionError, StreamError};
 use tokio::sync::{mpsc, watch};
@@ -16,6 +15,7 @@ use ws_io::{Runtime, Timer};
 
 use crate::error::Error;
 use crate::quic::{Exchange, to_varint};
+use crate::waste::WasteBudget;
 
 /// The shared state of one connection.
 pub(crate) struct Link {
@@ -29,8 +29,7 @@ pub(crate) struct Link {
     /// Request streams that `h3` still holds, by stream id.
     exchanges: Mutex<HashMap<u64, Weak<Exchange>>>,
     partings: mpsc::UnboundedSender<Parting>,
-    /// Requests without an answer, less those with one.
-    wasted: AtomicU32,
+    waste: Mutex<WasteBudget>,
 }
 
 /// What is accepted of a peer's header section.
@@ -85,6 +84,7 @@ impl Link {
         limits: Limits,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Parting>) {
         let (partings, parted) = mpsc::unbounded_channel();
+        let waste = WasteBudget::new(runtime.now());
         let link = Self {
             connection,
             tasks: Box::new(runtime),
@@ -93,7 +93,7 @@ impl Link {
             violation: OnceLock::new(),
             exchanges: Mutex::default(),
             partings,
-            wasted: AtomicU32::new(0),
+            waste: Mutex::new(waste),
         };
         (Arc::new(link), parted)
     }
@@ -119,14 +119,12 @@ impl Link {
         }
     }
 
-    /// Keeps the balance of requests that came to an answer and those that did not, and ends a
-    /// connection that only opens and cancels (RFC 9114 §10.5).
-    pub(crate) fn count_request(&self, answered: bool) {
-        let count = |wasted: u32| {
-            Some(if answered { wasted.saturating_sub(1) } else { wasted.saturating_add(1) })
-        };
-        let before = self.wasted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count);
-        if !answered && before.is_ok_and(|wasted| wasted >= WASTED_MAX) {
+    /// Counts a request that was cancelled or malformed, and ends a connection on which there are
+    /// too many of them (RFC 9114 §10.5).
+    pub(crate) fn count_waste(&self) {
+        let now = self.tasks.now();
+        let is_spent = self.waste.lock().unwrap_or_else(PoisonError::into_inner).spend(now);
+        if is_spent {
             self.violate(Code::H3_EXCESSIVE_LOAD, "too many requests were cancelled or malformed");
         }
     }
@@ -242,6 +240,7 @@ impl fmt::Debug for Link {
 pub(crate) trait Tasks: Send + Sync {
     fn spawn(&self, task: Task);
     fn sleep(&self, time: Duration) -> Task;
+    fn now(&self) -> Instant;
 }
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -252,13 +251,15 @@ impl<R: Runtime> Tasks for R {
     }
 
     fn sleep(&self, time: Duration) -> Task {
-        let mut timer = self.timer(self.now() + time);
+        let mut timer = self.timer(Runtime::now(self) + time);
         Box::pin(poll_fn(move |cx| timer.poll_expired(cx)))
+    }
+
+    fn now(&self) -> Instant {
+        Runtime::now(self)
     }
 }
 
 /// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
 /// connection open.
 const LINGER: Duration = Duration::from_secs(5);
-/// Rapid resets are forgiven this often.
-const WASTED_MAX: u32 = 1000;

@@ -166,7 +166,7 @@ impl Open {
             Ok(false) => return Some(Request::Http(HttpRequest { open: self })),
             Err(Refusal::Malformed(what)) => {
                 tracing::debug!(what, "malformed request");
-                self.link.count_request(false);
+                self.link.count_waste();
                 self.exchange.abandon(Code::H3_MESSAGE_ERROR, Error::MalformedMessage(what));
                 return None;
             }
@@ -215,7 +215,9 @@ impl Open {
         }
         let sent = self.link.within(self.timeout, self.stream.send_response(response)).await;
         let sent = sent.and_then(|sent| sent.map_err(|error| self.link.sending_error(error)));
-        self.link.count_request(sent.is_ok());
+        if sent.is_err() {
+            self.link.count_waste();
+        }
         sent
     }
 }

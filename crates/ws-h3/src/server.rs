@@ -243,7 +243,7 @@ async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: 
         (Ok(resolved), None) => resolved,
         (Ok(_), Some(error)) => {
             tracing::debug!(%error, "a request could not be read");
-            return link.count_request(false);
+            return link.count_waste();
         }
         (Err(error), _) => {
             if let (StreamError::HeaderTooBig { .. }, Some((mut outbound, mut inbound))) =
@@ -255,7 +255,7 @@ async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: 
                 inbound.stop(Code::H3_NO_ERROR);
             }
             tracing::debug!(error = %link.stream_error(error), "a request could not be read");
-            return link.count_request(false);
+            return link.count_waste();
         }
     };
     let open = Open::new(resolved, exchange, Arc::clone(&link), alive, config.handshake_timeout);

@@ -123,3 +123,29 @@ const INCOMING_MAX: usize = 1024;
 const INCOMING_BUFFER: u64 = 16 * 1024;
 /// Bytes kept for all of them.
 const INCOMING_BUFFERS: u64 = 4 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_do_not_turn_the_idle_timeout_off() {
+        let off = QuicOptions {
+            idle_timeout: Duration::ZERO,
+            keep_alive: Duration::ZERO,
+            ..QuicOptions::default()
+        };
+        let text = format!("{:?}", off.transport_config());
+        assert!(text.contains("max_idle_timeout: Some(30000)"), "{text}");
+        assert!(text.contains("keep_alive_interval: None"), "{text}");
+        let text = format!("{:?}", QuicOptions::default().transport_config());
+        for part in [
+            "max_concurrent_bidi_streams: 256",
+            "stream_receive_window: 262144",
+            "receive_window: 4194304",
+            "keep_alive_interval: Some(10s)",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+}
