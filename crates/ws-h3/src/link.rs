@@ -100,7 +100,7 @@ impl Link {
 
     /// Closes the connection because the peer broke the protocol.
     pub(crate) fn violate(&self, code: Code, what: &'static str) -> Error {
-        if self.violation.set((code, what)).is_ok() {
+        if self.connection.close_reason().is_none() && self.violation.set((code, what)).is_ok() {
             tracing::debug!(%code, what, "closing the connection");
             self.close(code, what.as_bytes());
         }
@@ -126,6 +126,14 @@ impl Link {
         let is_spent = self.waste.lock().unwrap_or_else(PoisonError::into_inner).spend(now);
         if is_spent {
             self.violate(Code::H3_EXCESSIVE_LOAD, "too many requests were cancelled or malformed");
+        }
+    }
+
+    /// Counts a tunnel that the client reset, unless it had lived for a while.
+    pub(crate) fn count_reset(&self, opened: Instant) {
+        let age = self.tasks.now().saturating_duration_since(opened);
+        if !self.is_client() && age < RAPID {
+            self.count_waste();
         }
     }
 
@@ -263,3 +271,5 @@ impl<R: Runtime> Tasks for R {
 /// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
 /// connection open.
 const LINGER: Duration = Duration::from_secs(5);
+/// A tunnel that lived this long was no part of a rapid reset.
+const RAPID: Duration = Duration::from_secs(5);

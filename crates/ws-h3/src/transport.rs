@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h3::error::Code;
@@ -33,11 +34,13 @@ pub struct H3Stream {
     guard: Option<Guard>,
     /// A failure that came behind good data, to be reported by the next read.
     failure: Option<Box<Error>>,
+    opened: Instant,
 }
 
 impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
-        Self { send: Some(send), recv, link, guard: Some(guard), failure: None }
+        let opened = link.tasks.now();
+        Self { send: Some(send), recv, link, guard: Some(guard), failure: None, opened }
     }
 
     /// The QUIC connection this stream is on.
@@ -107,7 +110,7 @@ impl Transport for H3Stream {
                 // An end is still there for the next read, a failure is kept for it.
                 Ok(false) if read > 0 => return Poll::Ready(Ok(read)),
                 Err(error) if read > 0 => {
-                    self.failure = Some(Box::new(self.cause(error.into())));
+                    self.failure = Some(Box::new(self.read_failure(error)));
                     return Poll::Ready(Ok(read));
                 }
                 Ok(false) if self.recv.is_at_boundary() => return Poll::Ready(Ok(0)),
@@ -120,7 +123,7 @@ impl Transport for H3Stream {
                 Err(quinn::ReadError::ClosedStream) => {
                     return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
                 }
-                Err(error) => return Poll::Ready(Err(self.cause(error.into()).into())),
+                Err(error) => return Poll::Ready(Err(self.read_failure(error).into())),
             }
         }
     }
@@ -162,6 +165,13 @@ impl Transport for H3Stream {
 }
 
 impl H3Stream {
+    fn read_failure(&self, error: quinn::ReadError) -> Error {
+        if matches!(error, quinn::ReadError::Reset(_)) {
+            self.link.count_reset(self.opened);
+        }
+        self.cause(error.into())
+    }
+
     /// The cause of a failure: what we closed the connection for comes first.
     fn cause(&self, error: Error) -> Error {
         match error {
