@@ -1,4 +1,8 @@
-//! Tests that cross crates; see the files in `tests/`.
+//! What the tests that cross crates share; the tests are the files in `tests/`.
+
+mod write_only;
+
+pub use write_only::WriteOnly;
 
 /// The README's code runs as tests.
 #[cfg(doctest)]

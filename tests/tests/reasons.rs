@@ -4,7 +4,6 @@
 //! `cargo xtask tidy` checks that no listed reason is missing here.
 
 use std::collections::BTreeSet;
-use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
 use ws_frame::{CloseCode, CloseFrame, DataKind, Message};
@@ -13,6 +12,7 @@ use ws_h1_upgrade::{
     OriginPolicy, ServerHandshake, SubprotocolPolicy, WsUri,
 };
 use ws_session::{Cause, Config, Event, Failure, MaskKeys, Session, TransportError};
+use ws_tests::WriteOnly;
 
 /// A reason, and what answers it: a close code, an HTTP status, or nothing.
 type Row = (&'static str, u16);
@@ -420,40 +420,6 @@ fn drivers() -> Vec<Row> {
     vec![("transport_does_not_support_recv", 0)]
 }
 
-/// A transport that cannot be read during the handshake.
-struct WriteOnly;
-
-impl ws_io::Transport for WriteOnly {
-    fn poll_read(
-        &mut self,
-        _: &mut Context<'_>,
-        _: &mut BytesMut,
-        _: usize,
-    ) -> Poll<std::io::Result<usize>> {
-        panic!("it said that it cannot be read")
-    }
-
-    fn poll_write(&mut self, _: &mut Context<'_>, _: &mut dyn Buf) -> Poll<std::io::Result<usize>> {
-        panic!("nothing is sent to a transport that cannot be read")
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn supports_handshake_recv(&self) -> bool {
-        false
-    }
-
-    fn name(&self) -> &'static str {
-        "write-only"
-    }
-}
-
 /// The names that the carriers add. What causes them takes a connection each, and is tested where
 /// the carriers are.
 fn carriers() -> Vec<Row> {
@@ -475,6 +441,15 @@ fn carriers() -> Vec<Row> {
             (reason, 0)
         })
         .collect();
+    let table = [
+        ("going_away", ws_h2::Error::GoingAway),
+        ("request_rejected", ws_h2::Error::RequestRejected),
+        ("http2", ws_h2::Error::Http2(h2::Reason::PROTOCOL_ERROR.into())),
+    ];
+    for (reason, error) in table {
+        assert_eq!(error.reason(), reason);
+        rows.push((reason, 0));
+    }
 
     // QUIC needs a TLS 1.3 suite, and this configuration has none.
     let mut provider = rustls::crypto::ring::default_provider();

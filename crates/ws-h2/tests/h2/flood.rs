@@ -17,7 +17,7 @@ async fn accept(server: &mut Server) -> H2Stream {
     request.accept(Response::new(())).unwrap()
 }
 
-// RFC: H2WS-WIN-01, H2-10.5-01
+// RFC: H2-WIN-01, H2-10.5-01
 #[tokio::test]
 async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
     let config = ServerConfig::default();

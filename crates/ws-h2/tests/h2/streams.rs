@@ -13,7 +13,7 @@ fn defaults() -> (ServerConfig, ClientConfig) {
     (ServerConfig::default(), ClientConfig::default())
 }
 
-// RFC: H2WS-5-01, H2WS-5-07, H2WS-5-08, H2WS-WSFRAG-01, H2-6.9.1-01
+// RFC: H2WS-5-01, H2WS-5-07, H2WS-5-08, H2-WSFRAG-01, H2-6.9.1-01
 #[tokio::test]
 async fn every_size_comes_back_unchanged() {
     let (server_config, client_config) = defaults();
@@ -42,7 +42,7 @@ async fn every_size_comes_back_unchanged() {
     stream.shutdown().await.unwrap();
 }
 
-// RFC: H2WS-WIN-01, H2-5.2-01
+// RFC: H2-WIN-01, H2-5.2-01
 #[tokio::test]
 async fn a_stream_that_is_never_read_holds_up_no_other() {
     let (server_config, client_config) = defaults();
