@@ -1,7 +1,7 @@
 //! The life of one connection of a server: encrypt, read the request, route, answer, hand over.
 
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -33,21 +33,18 @@ impl<N: Net> Rules<N> {
     pub(crate) async fn attend<F, Fut>(
         self: Arc<Self>,
         arriving: Arriving<N>,
-        place: Place,
+        mut place: Place,
         serve: Arc<F>,
     ) where
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let mut place = place;
         // Boxed, so that an open connection does not carry the memory of its handshake.
-        let handshake = Box::pin(self.handshake(arriving));
-        let opened = unless_cut(&mut place, handshake).await;
-        let Some(Some(mut websocket)) = opened else { return };
-        drop(self);
-        let sender = websocket.sender(1);
+        let opening = Box::pin(self.open(arriving, serve));
+        let Some(Some(Open { mut task, sender })) = unless_cut(&mut place, opening).await else {
+            return;
+        };
         let mut goodbye = None;
-        let mut task = pin!(serve(websocket));
         poll_fn(|cx| {
             let phase = place.poll_phase(cx);
             if phase == Phase::Cut {
@@ -62,10 +59,20 @@ impl<N: Net> Rules<N> {
         .await;
     }
 
+    async fn open<F, Fut>(self: Arc<Self>, arriving: Arriving<N>, serve: Arc<F>) -> Option<Open>
+    where
+        F: Fn(WebSocket<N>) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let mut websocket = self.handshake(arriving).await?;
+        let sender = websocket.sender(1);
+        Some(Open { task: Box::pin(serve(websocket)), sender })
+    }
+
     /// `None` when there is no WebSocket: the client has been told why, and so has the log.
     async fn handshake(&self, arriving: Arriving<N>) -> Option<WebSocket<N>> {
         let deadline = self.net.now() + self.plain.handshake_timeout;
-        let opened = until(&self.net, deadline, self.open(arriving)).await;
+        let opened = until(&self.net, deadline, self.receive(arriving)).await;
         match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
             Ok(websocket) => websocket,
             Err(error) => {
@@ -76,7 +83,7 @@ impl<N: Net> Rules<N> {
         }
     }
 
-    async fn open(&self, arriving: Arriving<N>) -> Result<Option<WebSocket<N>>, Error> {
+    async fn receive(&self, arriving: Arriving<N>) -> Result<Option<WebSocket<N>>, Error> {
         let stream = arriving.open().await.map_err(Error::Transport)?;
         let options = if stream.is_secure() { &self.secure } else { &self.plain };
         match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
@@ -112,6 +119,13 @@ impl<N: Net> Rules<N> {
             None => request.refuse(&Refusal::fixed(404, &[])).await,
         }
     }
+}
+
+/// A connection in the hands of the application.
+struct Open {
+    task: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// For the goodbye, when the server goes away.
+    sender: Sender,
 }
 
 /// Runs `future` unless the server cuts its connections first.
