@@ -5,10 +5,12 @@
 //! a burst of messages leave in one system call.
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use ws_session::{Event, Failure, Session, TransportError};
+use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::error::copy_transport_error;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
@@ -20,6 +22,8 @@ pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) runtime: R,
     pub(crate) session: Session,
     pub(crate) outbox: Option<Box<Outbox>>,
+    /// Set when the program wants all its connections to end.
+    pub(crate) leaving: Option<Arc<AtomicBool>>,
     alarm: Alarm<R>,
     /// The write that failed, until everything that arrived before it has been read.
     write_error: Option<Box<TransportError>>,
@@ -49,6 +53,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             runtime,
             session,
             outbox: None,
+            leaving: None,
             alarm: Alarm { timer: None, at: None, waker: None },
             write_error: None,
             written: 0,
@@ -91,6 +96,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 None => {}
             }
             self.poll_outbox(cx);
+            self.leave_if_told();
             if self.session.transmit().len() >= CORK {
                 // Pending or failed: the wait below meets it again, after all that can be read.
                 let _later = self.poll_write(cx);
@@ -111,6 +117,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 self.reads = 0;
                 return Poll::Pending;
             }
+        }
+    }
+
+    fn leave_if_told(&mut self) {
+        if self.leaving.as_ref().is_some_and(|leaving| leaving.load(Ordering::Acquire)) {
+            self.leaving = None;
+            // Refused when a goodbye is under way already, which then is the one.
+            let _under_way = self.session.close(Some(CloseCode::GOING_AWAY.into()));
         }
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -25,7 +27,7 @@ use crate::{Error, Runtime, Sender, Transport, UpgradeInfo};
 /// dropped [`feed`](Self::feed) or [`send`](Self::send) has either queued its message whole or not
 /// at all.
 pub struct WebSocket<T: Transport, R: Runtime> {
-    connection: Connection<T, R>,
+    connection: Box<Connection<T, R>>,
     identity: Box<Identity>,
     reported: bool,
 }
@@ -57,7 +59,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         tracing::debug!(parent: &span, "connection open");
         let span = (!span.is_disabled()).then(|| Box::new(span));
         let identity = Box::new(Identity { info: Some(info), span });
-        Self { connection, identity, reported: false }
+        Self { connection: Box::new(connection), identity, reported: false }
     }
 
     /// Receives the next message: text, binary, ping, pong, and the peer's close frame.
@@ -196,6 +198,15 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.outbox.get_or_insert_with(|| Box::new(Outbox::new(capacity))).sender()
     }
 
+    /// Says goodbye with 1001 (going away) once `leaving` is true: how a server ends all its
+    /// connections with one flag instead of a [`Sender`] for each.
+    ///
+    /// The flag is looked at when [`next`](Self::next) finds nothing more to deliver. **Whoever sets
+    /// it has to wake the task that waits there.**
+    pub fn leave_when(&mut self, leaving: Arc<AtomicBool>) {
+        self.connection.leaving = Some(leaving);
+    }
+
     /// Splits into halves that two tasks may use at the same time.
     pub fn split(self) -> (Reader<T, R>, Writer<T, R>) {
         split::halves(self)
@@ -203,7 +214,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// Takes the connection apart. The session keeps what it has queued and buffered.
     pub fn into_parts(self) -> Parts<T, R> {
-        let Connection { transport, runtime, session, .. } = self.connection;
+        let Connection { transport, runtime, session, .. } = *self.connection;
         let info = self.identity.info.unwrap_or_default();
         Parts { transport, runtime, session, info }
     }

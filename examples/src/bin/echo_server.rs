@@ -52,8 +52,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 async fn echo(mut websocket: WebSocket) {
     websocket.take_upgrade_info();
     while let Some(Ok(message)) = websocket.next().await {
-        if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
-            break;
+        if message.data_kind().is_some() {
+            // Refused once a goodbye is under way, which `next` sees to its end.
+            let _ = websocket.feed(message).await;
         }
     }
 }

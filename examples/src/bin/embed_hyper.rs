@@ -98,8 +98,9 @@ fn upgrade(
 
 async fn echo<T: ws_stack::io::Transport>(mut websocket: WebSocket<T, Tokio>) {
     while let Some(Ok(message)) = websocket.next().await {
-        if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
-            break;
+        if message.data_kind().is_some() {
+            // Refused once a goodbye is under way, which `next` sees to its end.
+            let _ = websocket.feed(message).await;
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The life of one connection of a server: encrypt, read the request, route, answer, hand over.
 
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 
-use ws_close::CloseCode;
-use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request, Sender};
+use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request};
 use ws_session::TransportError;
 
 use crate::WebSocket;
@@ -40,33 +40,26 @@ impl<N: Net> Rules<N> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         // Boxed, so that an open connection does not carry the memory of its handshake.
-        let opening = Box::pin(self.open(arriving, serve));
-        let Some(Some(Open { mut task, sender })) = unless_cut(&mut place, opening).await else {
-            return;
-        };
-        let mut goodbye = None;
-        poll_fn(|cx| {
-            let phase = place.poll_phase(cx);
-            if phase == Phase::Cut {
-                return Poll::Ready(());
-            }
-            if phase == Phase::Draining {
-                let goodbye = goodbye.get_or_insert_with(|| Box::pin(say_goodbye(sender.clone())));
-                let _ = goodbye.as_mut().poll(cx);
-            }
-            task.as_mut().poll(cx)
-        })
-        .await;
+        let opening = Box::pin(self.open(arriving, serve, place.leaving()));
+        if let Some(Some(task)) = unless_cut(&mut place, opening).await {
+            unless_cut(&mut place, task).await;
+        }
     }
 
-    async fn open<F, Fut>(self: Arc<Self>, arriving: Arriving<N>, serve: Arc<F>) -> Option<Open>
+    /// The future of the application, boxed so that whatever its size nothing else is as large.
+    async fn open<F, Fut>(
+        self: Arc<Self>,
+        arriving: Arriving<N>,
+        serve: Arc<F>,
+        leaving: Arc<AtomicBool>,
+    ) -> Option<Pin<Box<Fut>>>
     where
         F: Fn(WebSocket<N>) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
+        Fut: Future<Output = ()>,
     {
         let mut websocket = self.handshake(arriving).await?;
-        let sender = websocket.sender(1);
-        Some(Open { task: Box::pin(serve(websocket)), sender })
+        websocket.leave_when(leaving);
+        Some(Box::pin(serve(websocket)))
     }
 
     /// `None` when there is no WebSocket: the client has been told why, and so has the log.
@@ -121,13 +114,6 @@ impl<N: Net> Rules<N> {
     }
 }
 
-/// A connection in the hands of the application.
-struct Open {
-    task: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// For the goodbye, when the server goes away.
-    sender: Sender,
-}
-
 /// Runs `future` unless the server cuts its connections first.
 async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
@@ -136,12 +122,4 @@ async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output
         _ => future.as_mut().poll(cx).map(Some),
     })
     .await
-}
-
-/// Sends the close frame of a server that goes away, and never ends: that is for the task to do.
-async fn say_goodbye(mut sender: Sender) {
-    if let Err(error) = sender.close(CloseCode::GOING_AWAY, "").await {
-        tracing::debug!(%error, "the connection was ending by itself");
-    }
-    pending().await
 }

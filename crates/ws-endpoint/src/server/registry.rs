@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -28,6 +28,8 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Shared {
     phase: AtomicU8,
+    /// What every WebSocket looks at to learn that it is time to go.
+    leaving: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
@@ -50,9 +52,15 @@ impl Registry {
         }
     }
 
+    /// True from when everyone is to go; their tasks are woken then.
+    pub(crate) fn leaving(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.shared.leaving)
+    }
+
     /// Begins to drain; the first call decides how long that may take.
     pub(crate) fn drain(&self, within: Duration) {
         self.lock().drain_for.get_or_insert(within);
+        self.shared.leaving.store(true, Ordering::Release);
         self.advance(Phase::Draining);
     }
 
@@ -117,6 +125,11 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// As [`Registry::leaving`].
+    pub(crate) fn leaving(&self) -> Arc<AtomicBool> {
+        self.registry.leaving()
+    }
+
     /// Where the server is; the task of `cx` is woken when that changes.
     pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
         if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {

@@ -1,10 +1,12 @@
 //! When the driver reads, writes and looks at the clock: the policy that decides the speed.
 
 use std::future::Future as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ws_frame::Message;
-use ws_io::{Runtime as _, duplex};
+use ws_io::{CloseCode, Runtime as _, duplex};
 
 use crate::support::{Hostile, Plan, Sim, client, echo, server};
 
@@ -87,4 +89,25 @@ fn a_peer_that_never_pauses_does_not_keep_the_thread() {
         assert!(!next.await, "80 bytes, one per read, are more than one turn may take");
     });
     assert!(counts.lock().unwrap().reads <= 32);
+}
+
+#[test]
+fn one_flag_ends_a_connection_with_1001() {
+    let sim = Sim::new();
+    let (left, right) = duplex(64 * 1024);
+    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+    let leaving = Arc::new(AtomicBool::new(false));
+    server.leave_when(Arc::clone(&leaving));
+    sim.spawn(async move { while server.next().await.is_some() {} });
+    sim.block_on(async {
+        client.send(Message::text("before")).await.unwrap();
+        client.flush().await.unwrap();
+        leaving.store(true, Ordering::Release);
+        // This wakes the server.
+        client.send(Message::text("after")).await.unwrap();
+        while let Some(message) = client.next().await {
+            message.unwrap();
+        }
+        assert_eq!(client.outcome().unwrap().code, CloseCode::GOING_AWAY);
+    });
 }

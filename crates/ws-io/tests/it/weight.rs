@@ -28,9 +28,9 @@ fn exchange(client: &mut Socket, server: &mut Socket, message: &Message) {
 }
 
 #[test]
-fn the_driver_adds_little_to_its_session() {
-    let driver = size_of::<Socket>() - size_of::<ws_session::Session>();
-    assert!(driver <= 128, "{driver} bytes");
+fn moving_a_connection_moves_three_words() {
+    // What an async function takes it keeps twice: as argument and as variable.
+    assert_eq!(size_of::<Socket>(), 3 * size_of::<usize>());
 }
 
 #[test]
