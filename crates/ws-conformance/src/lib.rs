@@ -17,8 +17,6 @@
 //! # Ok(()) }
 //! ```
 
-#![expect(dead_code, reason = "the groups from 20 on use the rest of the codec")]
-
 mod arena;
 mod case;
 mod client_side;
@@ -27,6 +25,7 @@ mod judge;
 mod link;
 mod log;
 mod material;
+mod mutants;
 mod progress;
 mod report;
 mod run;
@@ -41,6 +40,7 @@ pub use case::{Case, CaseId, Judges, Weight};
 pub use client_side::judge_server;
 pub use groups::{all as all_cases, title as group_title};
 pub use judge::{Behavior, CloseBehavior, Verdict};
+pub use mutants::{SelfTest, self_test};
 pub use report::{coverage, html, json, junit, table};
 pub use run::{CaseResult, Report};
 pub use select::{Selection, parse_sections};

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use options::{Action, Options, Peer};
 use ws_conformance::{
     CaseResult, Report, all_cases, coverage, html, json, judge_client, judge_server, junit, listen,
-    table,
+    self_test, table,
 };
 
 #[tokio::main]
@@ -42,7 +42,11 @@ async fn run(options: Options) -> io::Result<bool> {
                 .collect();
             print(&lines.concat()).map(|()| true)
         }
-        Action::SelfTest => Ok(true),
+        Action::SelfTest => {
+            let outcome = self_test(&options.selection).await?;
+            print(&outcome.to_string())?;
+            Ok(outcome.passed())
+        }
         Action::Judge => judge(&options).await,
     }
 }

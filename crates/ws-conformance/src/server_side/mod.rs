@@ -17,7 +17,7 @@ use crate::wire::http;
 use crate::wire::stream::Wire;
 
 /// Reads the request of a client that has called.
-async fn receive(stream: TcpStream) -> io::Result<Visitor> {
+pub(crate) async fn receive(stream: TcpStream) -> io::Result<Visitor> {
     stream.set_nodelay(true)?;
     let mut wire = Wire::new(stream);
     let limit = Duration::from_secs(10);

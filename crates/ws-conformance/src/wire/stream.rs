@@ -67,7 +67,7 @@ impl Wire {
 
     /// Gives `count` octets of [`Self::buffered`] up.
     pub(crate) fn consume(&mut self, count: usize) {
-        self.consumed = (self.consumed + count).min(self.arrived.len());
+        self.consumed = self.consumed.saturating_add(count).min(self.arrived.len());
         if self.consumed == self.arrived.len() {
             self.arrived.clear();
             self.consumed = 0;

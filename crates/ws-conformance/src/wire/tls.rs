@@ -1,4 +1,4 @@
-//! TLS for `wss`: a client that accepts any certificate and a server with one made on the spot.
+//! TLS for `wss`: a client that accepts any certificate.
 //!
 //! A test tool judges the WebSocket, not the trust: it must reach servers with self-signed names.
 
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use tokio::net::TcpStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use tokio_rustls::{TlsConnector, client, server};
 
 use super::stream::Duplex;
 
@@ -42,21 +42,6 @@ pub(crate) async fn connect(
     let name =
         ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
-}
-
-/// An acceptor with a fresh self-signed certificate for `localhost` and `127.0.0.1`.
-pub(crate) fn acceptor() -> io::Result<TlsAcceptor> {
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
-    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key.into())
-        .map_err(io::Error::other)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 /// Believes every certificate, but still checks that the peer holds its key.
@@ -95,5 +80,53 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::wire::stream::{End, Wire};
+
+    /// An acceptor with a fresh self-signed certificate for `localhost` and `127.0.0.1`.
+    fn acceptor() -> io::Result<TlsAcceptor> {
+        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .map_err(io::Error::other)?;
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+
+    // RFC: WS-10.6-01, M1-9.8-01
+    #[tokio::test]
+    async fn octets_pass_through_tls_with_a_certificate_nobody_knows() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+        let address = listener.local_addr().expect("an address");
+        let server = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a caller");
+            let acceptor = acceptor().expect("a certificate");
+            let mut wire = Wire::new(acceptor.accept(stream).await.expect("a handshake"));
+            assert!(wire.fill().await);
+            let got = wire.buffered().to_vec();
+            wire.write(b"pong").await;
+            wire.finish_sending().await;
+            got
+        });
+        let stream = TcpStream::connect(address).await.expect("a connection");
+        let mut wire = Wire::new(connect("127.0.0.1", stream).await.expect("a handshake"));
+        assert!(wire.write(b"ping").await);
+        while wire.fill().await {}
+        assert_eq!((wire.buffered(), wire.end()), (&b"pong"[..], Some(&End::Fin)));
+        assert_eq!(server.await.expect("the server"), b"ping");
     }
 }

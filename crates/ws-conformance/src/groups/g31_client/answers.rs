@@ -97,7 +97,7 @@ fn wrong() -> Vec<Case> {
             ),
         ),
         ("500", plain("HTTP/1.1 500 Internal Server Error\nContent-Length: 0\n\n")),
-        ("100 and nothing more", plain("HTTP/1.1 100 Continue\n\n")),
+        ("100 and nothing more", Reply::new("HTTP/1.1 100 Continue\n\n", Reaction::NotOpen)),
         ("without Upgrade", without("Upgrade")),
         ("with Upgrade: h2c", changed("Upgrade: websocket", "Upgrade: h2c")),
         ("with Upgrade: websocket2", changed("Upgrade: websocket", "Upgrade: websocket2")),

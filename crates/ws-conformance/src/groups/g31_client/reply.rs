@@ -9,7 +9,6 @@ use crate::case::{Case, Judges, Play, Playing};
 use crate::judge::{Behavior, CloseBehavior, Ending, Verdict, close_behavior};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::log::Who;
-use crate::wire::deflate::Agreement;
 use crate::wire::frame::Frame;
 use crate::wire::http;
 
@@ -24,6 +23,8 @@ pub(crate) enum Reaction {
     Open,
     /// Fail the connection; the other says what is thought of a client that goes on.
     Fail(Behavior),
+    /// Not use the WebSocket; it may still wait for more.
+    NotOpen,
     /// Whatever it likes.
     Either,
 }
@@ -39,14 +40,13 @@ pub(crate) struct Reply {
     with_frame: bool,
     /// Only for clients that offered this extension.
     needs: Option<&'static str>,
-    agreement: Option<Agreement>,
 }
 
 impl Reply {
     /// An answer with `\n` for CRLF.
     pub(crate) fn new(text: impl Into<String>, reaction: Reaction) -> Self {
         let text = text.into().replace('\n', "\r\n");
-        Self { text, reaction, chop: None, with_frame: false, needs: None, agreement: None }
+        Self { text, reaction, chop: None, with_frame: false, needs: None }
     }
 
     /// The ordinary answer with one more line.
@@ -70,16 +70,12 @@ impl Reply {
         self
     }
 
-    pub(crate) fn compressing(mut self, agreement: Agreement) -> Self {
-        self.agreement = Some(agreement);
-        self
-    }
-
     /// A case of this answer.
     pub(crate) fn case(self, id: &[u16], what: &str, rows: &'static [&'static str]) -> Case {
         let expects = match self.reaction {
             Reaction::Open => "The client uses the WebSocket.",
             Reaction::Fail(_) => "The client fails the connection and sends nothing.",
+            Reaction::NotOpen => "The client sends nothing.",
             Reaction::Either => "Informational: the RFCs leave it to the client.",
         };
         Case::new(id, self)
@@ -111,9 +107,6 @@ impl Reply {
         arena.log.octets(Who::Suite, || "the answer".into(), &octets);
         crate::groups::g30_server::probe::send(&mut wire, &octets, self.chop).await;
         let mut link = Link::new(wire, arena.log.clone(), false, visitor.request);
-        if let Some(agreement) = self.agreement {
-            link.set_deflate(agreement, 1);
-        }
         if !self.with_frame {
             // A client that fails takes a moment; what it would echo is sent after that.
             sleep(Duration::from_millis(50)).await;
@@ -140,6 +133,10 @@ impl Reply {
             }
             (Reaction::Open, false) => {
                 (Behavior::Failed, format!("the client did not echo our text: {next:?}"))
+            }
+            (Reaction::NotOpen, false) => (Behavior::Ok, "the client did not go on".into()),
+            (Reaction::NotOpen, true) => {
+                (Behavior::Failed, "the client went on without an answer".into())
             }
             (Reaction::Either, opened) => {
                 let verb = if opened { "accepted" } else { "did not accept" };

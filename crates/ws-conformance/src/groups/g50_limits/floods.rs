@@ -59,9 +59,9 @@ impl Play for Flood {
                 Self::Message => {
                     link.send(&[Frame::binary("").open()], WriteMode::OneGo).await;
                     let frame = Frame::continuation(vec![7; 64 * 1024]).open();
-                    endless(&mut link, &frame, 4096 / share).await
+                    endless(&mut link, &frame, 4096 / share.min(3)).await
                 }
-                Self::Pings => pings(&mut link, 400_000 / share).await,
+                Self::Pings => pings(&mut link, 400_000).await,
                 Self::Frames => frames(&mut link, 100_000 / share, arena.settings.wait).await,
             };
             drop(link);
@@ -134,9 +134,9 @@ async fn pings(link: &mut Link, count: usize) -> Verdict {
     // All were taken: either few pongs were kept, or they pile up.
     let before = link.received();
     let deadline = Instant::now() + Duration::from_secs(30);
-    let mut quiet = Instant::now() + Duration::from_secs(1);
+    let mut quiet = Instant::now() + Duration::from_secs(2);
     while let Next::Event(Event::Pong(_)) = link.next(quiet.min(deadline)).await {
-        quiet = Instant::now() + Duration::from_millis(500);
+        quiet = Instant::now() + Duration::from_secs(1);
     }
     let pongs = usize::try_from(link.received() - before).unwrap_or(usize::MAX);
     let behavior = if pongs > SYSTEM { Behavior::NonStrict } else { Behavior::Ok };

@@ -1,0 +1,142 @@
+//! The faults that can be seeded, each with the case that has to notice it.
+
+/// Which reference peers can have a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+    Both,
+}
+
+macro_rules! faults {
+    ($($name:ident: $side:ident, $case:literal, $what:literal;)+) => {
+        /// One rule that a mutant breaks.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Fault { $(#[doc = $what] $name,)+ }
+
+        impl Fault {
+            /// Every fault.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
+
+            pub(crate) fn side(self) -> Side {
+                match self { $(Self::$name => Side::$side,)+ }
+            }
+
+            /// The case that has to notice the fault.
+            pub(crate) fn case(self) -> &'static str {
+                match self { $(Self::$name => $case,)+ }
+            }
+
+            pub(crate) fn what(self) -> &'static str {
+                match self { $(Self::$name => $what,)+ }
+            }
+        }
+    };
+}
+
+faults! {
+    AcceptsUnmasked: Server, "20.1.1", "accepts unmasked frames";
+    AcceptsMasked: Client, "20.2.1", "accepts masked frames";
+    MasksAsServer: Server, "1.1.2", "masks although it is the server";
+    NeverMasks: Client, "1.1.2", "does not mask";
+    ConstantKey: Client, "20.4.1", "masks with the same key always";
+    CountingKey: Client, "20.4.1", "counts its masking keys up";
+    IgnoresReservedBits: Both, "3.1", "ignores reserved bits";
+    EchoesReservedBits: Both, "3.5", "echoes reserved bits";
+    IgnoresDataOpcodes: Both, "4.1.1", "ignores reserved data opcodes";
+    IgnoresControlOpcodes: Both, "4.2.1", "ignores reserved control opcodes";
+    AcceptsLongControl: Both, "2.5", "accepts a ping of 126 octets";
+    AcceptsSplitControl: Both, "5.1", "accepts a ping in fragments";
+    AcceptsNotMinimal: Both, "20.5.2", "accepts lengths that are not minimal";
+    SendsNotMinimal: Both, "1.1.2", "sends lengths that are not minimal";
+    AcceptsTopBit: Both, "20.6.1", "takes a length with the top bit for a length";
+    WaitsForHugeFrames: Both, "20.7.2", "waits for a frame of a terabyte";
+    NoPong: Both, "2.2", "does not answer pings";
+    EmptyPong: Both, "2.2", "answers pings without their payload";
+    PongsReversed: Both, "2.10", "answers the newest ping first";
+    PongAfterMessage: Both, "5.6", "answers a ping only after the open message";
+    AnswersPongs: Both, "2.8", "answers pongs";
+    NoUtf8Check: Both, "6.3.1", "does not check UTF-8";
+    LateUtf8: Both, "6.4.1", "checks UTF-8 only at the end of a message";
+    LateUtf8InFrame: Both, "6.4.3", "checks UTF-8 only at the end of a frame";
+    Utf8PerFrame: Both, "6.2.3", "wants each fragment to be UTF-8";
+    AcceptsSurrogates: Both, "6.20.1", "accepts surrogates in UTF-8";
+    AcceptsOverlong: Both, "6.17.1", "accepts overlong UTF-8";
+    Utf8FailsWith1002: Both, "6.3.1", "closes with 1002 for text that is not UTF-8";
+    AcceptsStrayContinuation: Both, "5.9", "takes a continuation of nothing for a message";
+    AcceptsInterleaved: Both, "5.18", "lets a message begin inside another";
+    DropsFirstFragment: Both, "5.3", "loses the first fragment";
+    EchoesAsBinary: Both, "1.1.2", "echoes text as binary";
+    TruncatesAt65535: Both, "1.1.7", "cuts messages at 65535 octets";
+    CorruptsLastOctet: Both, "12.2.5", "changes the last octet of long messages";
+    ForgetsMaskOffset: Server, "20.3.9", "begins the key anew with every read";
+    NoCloseReply: Both, "7.1.1", "does not answer a close frame";
+    TwoCloses: Both, "7.1.1", "sends two close frames";
+    Sends1005: Both, "7.3.1", "sends the close code 1005";
+    Closes1001: Both, "7.3.3", "answers every close with 1001";
+    AcceptsShortClose: Both, "7.3.2", "accepts a close body of one octet";
+    AcceptsBadCodes: Both, "7.9.1", "accepts the close code 0";
+    RefusesGoodCodes: Both, "7.7.10", "refuses the close code 3000";
+    AcceptsBadReason: Both, "7.5.1", "accepts a close reason that is not UTF-8";
+    EchoesAfterClose: Both, "7.1.4", "echoes what comes after a close frame";
+    PongsAfterClose: Both, "7.1.3", "answers a ping that comes after a close frame";
+    NeverEndsTcp: Server, "7.1.1", "leaves TCP open after the closing handshake";
+    FailsWithoutClose: Both, "22.4.1", "fails the connection without a close frame";
+    GoesOnAfterFailure: Both, "22.4.1", "goes on after it has failed the connection";
+    LosesEarlierMessages: Both, "20.12.1", "loses messages that came before a bad frame";
+    WaitsForPayload: Both, "20.11.1", "judges a frame only when all of it is there";
+    NoCloseTimeout: Both, "22.7.4", "waits for ever for the answer to its close frame";
+    EndsTcpFirst: Client, "22.7.2", "ends TCP before the server does";
+    NoRsv1: Both, "12.1.1", "compresses without saying so";
+    IgnoresRsv1OnPing: Both, "21.1.1", "ignores RSV1 on a ping";
+    IgnoresRsv1OnContinuation: Both, "21.1.4", "ignores RSV1 on a continuation";
+    ForgetsWindow: Both, "23.1.4", "forgets the window between messages";
+    FinalBlockEnds: Both, "23.1.8", "inflates nothing after a block with BFINAL";
+    NoUtf8AfterInflating: Both, "23.2.8", "does not check UTF-8 after inflating";
+    IgnoresDamage: Both, "23.2.1", "ignores damaged compressed messages";
+    InflatesWithoutLimit: Both, "24.1.3", "inflates without a limit";
+    KeepsOwnWindow: Server, "23.3.2", "compresses with takeover although it agreed not to";
+    ExceedsWindow: Server, "23.3.8", "compresses with a larger window than agreed";
+    NoConfirmation: Server, "23.3.2", "does not confirm server_no_context_takeover";
+    AcceptsUnknownParameter: Server, "23.3.31", "accepts an offer with an unknown parameter";
+    AcceptsMalformedExtensions: Server, "23.3.61", "accepts extensions against the grammar";
+    ImposesClientBits: Server, "23.3.1", "asks for client_max_window_bits unoffered";
+    NineForEight: Server, "23.3.9", "answers an offer of 8 bits with 9";
+    WrongAccept: Server, "30.1.1", "answers with a wrong accept value";
+    AcceptsPost: Server, "30.3.1", "accepts POST";
+    AcceptsHttp10: Server, "30.3.4", "accepts HTTP/1.0";
+    AcceptsNoHost: Server, "30.3.8", "accepts a request without Host";
+    AcceptsVersion8: Server, "30.3.26", "accepts version 8";
+    NamesNoVersion: Server, "30.3.26", "refuses version 8 without naming 13";
+    UpgradeIsCaseSensitive: Server, "30.1.4", "compares Upgrade with case";
+    ConnectionIsNoList: Server, "30.1.5", "does not read Connection as a list";
+    ConnectionBySubstring: Server, "30.3.16", "finds upgrade inside notupgrade";
+    AcceptsShortKey: Server, "30.3.20", "accepts a key of 15 octets";
+    AcceptsTwoKeys: Server, "30.3.23", "accepts two keys";
+    InventsSubprotocol: Server, "30.6.5", "answers with a subprotocol nobody offered";
+    InventsExtension: Server, "30.6.6", "answers with an extension nobody offered";
+    LosesEarlyFrames: Server, "30.2.4", "loses frames that came with the request";
+    NoHeadLimit: Server, "30.5.4", "reads a head of any size";
+    AcceptsSpaceBeforeColon: Server, "30.4.3", "accepts a space before a colon";
+    ContentLengthIn101: Server, "30.6.1", "sends Content-Length with the 101";
+    NoHandshakeDeadline: Both, "50.2.1", "waits for ever for a handshake";
+    NoWriteDeadline: Both, "50.2.7", "waits for ever for a peer that does not read";
+    NoFragmentLimit: Both, "50.1.1", "takes any number of fragments";
+    NoMessageLimit: Both, "50.1.3", "takes a message of any size";
+    PilesPongsUp: Both, "50.1.4", "piles pongs up for a peer that does not read";
+    SameKeyTwice: Client, "1.1.1", "uses the same key for every handshake";
+    ShortKey: Client, "31.3.6", "sends a key of 15 octets";
+    NoVersion: Client, "31.3.7", "sends no version";
+    DuplicateSubprotocols: Client, "31.3.9", "offers a subprotocol twice";
+    SpeaksEarly: Client, "31.3.13", "sends a frame before it is answered";
+    IgnoresAccept: Client, "31.2.18", "does not look at the accept value";
+    IgnoresStatus: Client, "31.2.1", "takes any status for 101";
+    IgnoresUpgrade: Client, "31.2.9", "does not miss Upgrade";
+    RefusesInterim: Client, "31.1.15", "takes 100 for the final answer";
+    LosesFirstFrame: Client, "31.1.18", "loses a frame that came with the answer";
+    TakesAnySubprotocol: Client, "32.3.1", "accepts a subprotocol it did not offer";
+    TakesAnyExtension: Client, "32.3.6", "accepts an extension it did not offer";
+    IgnoresClientBits: Client, "23.4.8", "compresses with a larger window than agreed";
+    IgnoresClientTakeover: Client, "23.4.3", "compresses with takeover although it was told not to";
+    TakesBadWindow: Client, "23.4.23", "accepts a window of 7 bits";
+}
