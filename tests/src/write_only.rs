@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 
 /// A transport that cannot be read during the handshake.
 #[derive(Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "a unit for tests")]
 pub struct WriteOnly;
 
 impl ws_io::Transport for WriteOnly {
