@@ -13,7 +13,7 @@ use ws_session::TransportError;
 
 use crate::WebSocket;
 use crate::connect_queue::ConnectQueue;
-use crate::deadline::until;
+use crate::deadline::{after, until};
 use crate::dial::{Dialled, dial};
 use crate::net::Net;
 use crate::stream::Stream;
@@ -131,7 +131,7 @@ impl<N: Net> Client<N> {
         options: &ConnectOptions,
         open: impl Future<Output = Result<WebSocket<N>, Error>>,
     ) -> Result<WebSocket<N>, Error> {
-        let deadline = self.net.now() + options.handshake_timeout;
+        let deadline = after(&self.net, options.handshake_timeout);
         let opened = until(&self.net, deadline, open).await;
         opened.unwrap_or(Err(Error::Transport(TransportError::Timeout)))
     }

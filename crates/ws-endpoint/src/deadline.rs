@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ws_io::{Runtime, Timer};
 
@@ -23,4 +23,10 @@ pub(crate) async fn until<R: Runtime, F: Future>(
         timer.poll_expired(cx).map(|()| None)
     })
     .await
+}
+
+/// `now` plus `duration`, which may be as long as a caller likes.
+pub(crate) fn after<R: Runtime>(runtime: &R, duration: Duration) -> Instant {
+    let now = runtime.now();
+    now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(u32::MAX.into()))
 }

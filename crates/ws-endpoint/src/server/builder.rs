@@ -14,7 +14,7 @@ use ws_io::{AcceptOptions, Handler, Page, Refusal, Request, UpgradeInfo};
 
 use crate::WebSocket;
 use crate::accept::PatientListener;
-use crate::deadline::until;
+use crate::deadline::{after, until};
 use crate::net::Net;
 use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
@@ -261,14 +261,14 @@ fn poll_arrival<N: Net>(
 /// Waits for the connections to finish, then for those that were cut.
 async fn drain<N: Net>(net: &N, registry: &Registry) -> Drained {
     let within = registry.drain_for().unwrap_or_default();
-    if until(net, net.now() + within, registry.emptied()).await.is_some() {
+    if until(net, after(net, within), registry.emptied()).await.is_some() {
         return Drained { cut: 0 };
     }
     let cut = registry.live();
     tracing::debug!(cut, "the deadline of the drain has passed");
     registry.cut();
     // Their tasks end when they are next polled; one that blocks its thread is not waited for.
-    let _ = until(net, net.now() + LAST_RESPITE, registry.emptied()).await;
+    let _ = until(net, after(net, LAST_RESPITE), registry.emptied()).await;
     Drained { cut }
 }
 

@@ -10,7 +10,7 @@ use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal,
 use ws_session::TransportError;
 
 use crate::WebSocket;
-use crate::deadline::until;
+use crate::deadline::{after, until};
 use crate::net::Net;
 use crate::server::door::Arriving;
 use crate::server::registry::{Phase, Place};
@@ -64,7 +64,7 @@ impl<N: Net> Rules<N> {
 
     /// `None` when there is no WebSocket: the client has been told why, and so has the log.
     async fn handshake(&self, arriving: Arriving<N>) -> Option<WebSocket<N>> {
-        let deadline = self.net.now() + self.plain.handshake_timeout;
+        let deadline = after(&self.net, self.plain.handshake_timeout);
         let opened = until(&self.net, deadline, self.receive(arriving)).await;
         match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
             Ok(websocket) => websocket,

@@ -182,6 +182,19 @@ async fn a_server_that_says_nothing_is_given_up_on() {
 }
 
 #[tokio::test]
+async fn deadlines_may_be_as_long_as_one_likes() {
+    let options = AcceptOptions { handshake_timeout: Duration::MAX, ..AcceptOptions::default() };
+    let server = server().with_options(options).listen(anywhere()).expect("a port");
+    let url = server.urls().next().expect("one");
+    let shutdown = server.shutdown_handle();
+    let serving = tokio::spawn(server.serve(echo));
+    let options = ConnectOptions { handshake_timeout: Duration::MAX, ..ConnectOptions::default() };
+    talk(&mut connect_with(&url, &options).await.expect("open")).await;
+    shutdown.drain(Duration::MAX);
+    assert_eq!(serving.await.expect("no panic").cut, 0);
+}
+
+#[tokio::test]
 async fn a_client_that_says_nothing_is_told_and_dropped() {
     let options =
         AcceptOptions { silence_timeout: Duration::from_millis(50), ..AcceptOptions::default() };
