@@ -49,8 +49,8 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `rustls` | `wss`: [`tls`], `Client::with_tls`, `Server::listen_tls` |
-//! | `async-io` | [`reactor`]: the sockets of async-std and smol |
+//! | `rustls` | `wss`: `tls`, `Client::with_tls`, `Server::listen_tls` |
+//! | `async-io` | `reactor`: the sockets of async-std and smol |
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod accept;
