@@ -9,6 +9,7 @@
     reason = "the ban on clocks, threads and sleeping is for the libraries; this tool runs programs"
 )]
 
+mod bench;
 mod ci;
 mod conformance;
 mod coverage;
@@ -46,6 +47,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "docs", about: docs::ABOUT, run: docs::command },
     Command { name: "deny", about: deny::ABOUT, run: deny::command },
     Command { name: "peers", about: peers::ABOUT, run: peers::command },
+    Command { name: "bench", about: bench::ABOUT, run: bench::command },
     Command { name: "conformance", about: conformance::ABOUT, run: conformance::command },
 ];
 

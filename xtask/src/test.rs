@@ -6,9 +6,9 @@
 
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
-use crate::{Verdict, conformance, deny, docs, features, peers, process, tidy, workspace};
+use crate::{Verdict, bench, conformance, deny, docs, features, peers, process, tidy, workspace};
 
-pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features,\n\
+pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, counts,\n\
 dependencies, real peers, conformance\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
@@ -25,6 +25,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", Step::One(tests)),
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
+    ("counts", Step::One(bench::step)),
     ("deny", Step::Many(deny::check)),
     ("peers", Step::Many(peers::check)),
     ("conformance", Step::Many(conformance::quick)),

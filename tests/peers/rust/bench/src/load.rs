@@ -1,0 +1,296 @@
+//! The load generator: one thread, readiness by `mio`, frames built beforehand.
+//!
+//! Each connection sends a batch of `depth` messages with one write, waits until every reply is
+//! there, and sends the next batch. The first round of every connection is compared byte by byte
+//! with what a correct server must send; only then the clock starts. While it runs, bytes are
+//! counted: a reply more or less stops the run.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use mio::net::TcpStream as Socket;
+use mio::{Events, Interest, Poll, Token};
+
+use crate::process;
+use crate::wire::{self, Content};
+
+/// What to send.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub port: u16,
+    /// The server's process, whose CPU time is read.
+    pub pid: u32,
+    pub connections: usize,
+    pub size: usize,
+    pub depth: usize,
+    /// A server without a protocol: no handshake, and frames come back as they are.
+    pub raw: bool,
+    pub end: End,
+}
+
+/// When to stop.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    After(Duration),
+    /// This many batches on each connection; for counting.
+    Rounds(u64),
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Measured {
+    pub messages: u64,
+    pub seconds: f64,
+    pub server_cpu_ns: u64,
+}
+
+/// Connects, verifies, warms up, measures.
+pub fn run(plan: &Plan) -> Result<Measured, String> {
+    let mut generator = Generator::new(plan).map_err(|error| format!("connecting: {error}"))?;
+    generator.phase(End::Rounds(1), true)?;
+    if let End::After(time) = plan.end {
+        generator.phase(End::After(time / 5), false)?;
+    }
+    let cpu = process::cpu_time(plan.pid)?;
+    let start = Instant::now();
+    let messages = generator.phase(plan.end, false)?;
+    let seconds = start.elapsed().as_secs_f64();
+    // The server sleeps now: every reply is here, so its account is complete.
+    let server_cpu_ns = process::cpu_time(plan.pid)? - cpu;
+    Ok(Measured { messages, seconds, server_cpu_ns })
+}
+
+/// A connection after its handshake.
+pub fn connect(port: u16, raw: bool) -> io::Result<TcpStream> {
+    let address: SocketAddr = ([127, 0, 0, 1], port).into();
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    if !raw {
+        handshake(&mut stream)?;
+    }
+    Ok(stream)
+}
+
+/// Sends the request and checks the answer, which must be all that comes.
+pub fn handshake(stream: &mut TcpStream) -> io::Result<()> {
+    stream.write_all(wire::REQUEST)?;
+    let mut head = Vec::new();
+    let mut buffer = [0; 1024];
+    while !head.ends_with(b"\r\n\r\n") {
+        let count = stream.read(&mut buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        head.extend_from_slice(&buffer[..count]);
+    }
+    let accepted =
+        head.starts_with(b"HTTP/1.1 101 ") && memchr::memmem::find(&head, wire::ACCEPT).is_some();
+    if accepted { Ok(()) } else { Err(io::Error::other("the handshake was refused")) }
+}
+
+/// Connections that are open, and what to send on them.
+pub struct Generator {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    batch: Vec<u8>,
+    expected: Vec<u8>,
+    buffer: Vec<u8>,
+    depth: u64,
+    raw: bool,
+}
+
+struct Connection {
+    socket: Socket,
+    sent: usize,
+    received: usize,
+    rounds: u64,
+    idle: bool,
+}
+
+impl Generator {
+    /// Connects.
+    pub fn new(plan: &Plan) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut connections = Vec::with_capacity(plan.connections);
+        for token in 0..plan.connections {
+            let stream = connect(plan.port, plan.raw)?;
+            stream.set_nonblocking(true)?;
+            let mut socket = Socket::from_std(stream);
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut socket, Token(token), interest)?;
+            connections.push(Connection { socket, sent: 0, received: 0, rounds: 0, idle: true });
+        }
+        let mut generator = Self {
+            poll,
+            events: Events::with_capacity(1024),
+            connections,
+            batch: Vec::new(),
+            expected: Vec::new(),
+            buffer: vec![0; 256 * 1024],
+            depth: 0,
+            raw: plan.raw,
+        };
+        generator.reload(plan.size, plan.depth);
+        Ok(generator)
+    }
+
+    /// Builds the frames of a batch, and the replies to them.
+    pub fn reload(&mut self, size: usize, depth: usize) {
+        self.batch.clear();
+        self.expected.clear();
+        self.depth = depth as u64;
+        for number in 0..self.depth {
+            let payload = wire::payload(Content::Binary, size, number + 1);
+            let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
+            wire::client_frame(wire::BINARY, key, &payload, &mut self.batch);
+            wire::server_frame(wire::BINARY, &payload, &mut self.expected);
+        }
+        if self.raw {
+            self.expected.clone_from(&self.batch);
+        }
+    }
+
+    /// Runs batches until the end, then lets every connection finish its batch. Returns how many
+    /// messages came back.
+    pub fn phase(&mut self, end: End, verify: bool) -> Result<u64, String> {
+        let start = Instant::now();
+        let mut last_progress = start;
+        let mut finished = 0;
+        let mut rounds = 0;
+        for index in 0..self.connections.len() {
+            self.connections[index].rounds = 0;
+            self.connections[index].idle = false;
+            rounds += self.drive(index, end, start, verify, &mut finished)?;
+        }
+        while finished < self.connections.len() {
+            let polled = self.poll.poll(&mut self.events, Some(Duration::from_secs(1)));
+            match polled {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other.map_err(|error| error.to_string())?,
+            }
+            let ready: Vec<usize> = self.events.iter().map(|event| event.token().0).collect();
+            if !ready.is_empty() {
+                last_progress = Instant::now();
+            } else if last_progress.elapsed() > Duration::from_secs(20) {
+                return Err("the server has stopped answering".to_owned());
+            }
+            for index in ready {
+                rounds += self.drive(index, end, start, verify, &mut finished)?;
+            }
+        }
+        Ok(rounds * self.depth)
+    }
+
+    /// Sends and receives on one connection as far as it goes; returns the batches completed.
+    fn drive(
+        &mut self,
+        index: usize,
+        end: End,
+        start: Instant,
+        verify: bool,
+        finished: &mut usize,
+    ) -> Result<u64, String> {
+        let connection = &mut self.connections[index];
+        let mut completed = 0;
+        if connection.idle {
+            return Ok(0);
+        }
+        loop {
+            if connection.sent < self.batch.len() {
+                match connection.socket.write(&self.batch[connection.sent..]) {
+                    Ok(count) => connection.sent += count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Err(format!("sending: {error}")),
+                }
+            }
+            if connection.received < self.expected.len() {
+                match connection.socket.read(&mut self.buffer) {
+                    Ok(0) => return Err("the server has closed the connection".to_owned()),
+                    Ok(count) => {
+                        let from = connection.received;
+                        connection.received += count;
+                        let Some(expected) = self.expected.get(from..from + count) else {
+                            return Err("the server sent more than it was sent".to_owned());
+                        };
+                        if verify && *expected != self.buffer[..count] {
+                            return Err(format!("a wrong reply near byte {from} of the batch"));
+                        }
+                        if connection.received < self.expected.len() && count == self.buffer.len() {
+                            continue;
+                        }
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(completed);
+                    }
+                    Err(error) => return Err(format!("receiving: {error}")),
+                }
+            }
+            if connection.received < self.expected.len() {
+                // A short read: there is more to wait for, or more that can be sent already.
+                continue;
+            }
+            completed += 1;
+            connection.rounds += 1;
+            (connection.sent, connection.received) = (0, 0);
+            let done = match end {
+                End::After(time) => start.elapsed() >= time,
+                End::Rounds(rounds) => connection.rounds >= rounds,
+            };
+            if done {
+                connection.idle = true;
+                *finished += 1;
+                return Ok(completed);
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// As arguments for a process of its own.
+    pub fn to_arguments(&self) -> [String; 7] {
+        let end = match self.end {
+            End::After(time) => format!("ms:{}", time.as_millis()),
+            End::Rounds(rounds) => format!("rounds:{rounds}"),
+        };
+        let numbers =
+            [self.port.into(), self.pid as usize, self.connections, self.size, self.depth];
+        let [a, b, c, d, e] = numbers.map(|number| number.to_string());
+        [a, b, c, d, e, self.raw.to_string(), end]
+    }
+
+    /// From [`Plan::to_arguments`].
+    pub fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [port, pid, connections, size, depth, raw, end] = arguments else { return None };
+        let end = match end.split_once(':')? {
+            ("ms", time) => End::After(Duration::from_millis(time.parse().ok()?)),
+            ("rounds", rounds) => End::Rounds(rounds.parse().ok()?),
+            _ => return None,
+        };
+        Some(Self {
+            port: port.parse().ok()?,
+            pid: pid.parse().ok()?,
+            connections: connections.parse().ok()?,
+            size: size.parse().ok()?,
+            depth: depth.parse().ok()?,
+            raw: raw.parse().ok()?,
+            end,
+        })
+    }
+}
+
+impl Measured {
+    /// As a line of text.
+    pub fn to_line(self) -> String {
+        format!("{} {} {}", self.messages, self.seconds, self.server_cpu_ns)
+    }
+
+    /// From [`Measured::to_line`].
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.split_whitespace();
+        let messages = fields.next()?.parse().ok()?;
+        let seconds = fields.next()?.parse().ok()?;
+        Some(Self { messages, seconds, server_cpu_ns: fields.next()?.parse().ok()? })
+    }
+}

@@ -1,0 +1,66 @@
+//! Codecs in memory, nanoseconds for each message.
+
+use std::collections::HashMap;
+
+use super::interleave;
+use crate::codec::{Candidate, Timed, decode, encode};
+use crate::options::Options;
+use crate::result::{Bench, Cell};
+
+pub fn cells() -> Vec<String> {
+    let decode = decode::CASES.iter().map(|case| case.name);
+    decode.chain(encode::CASES.iter().map(|case| case.name)).map(str::to_owned).collect()
+}
+
+pub fn run(options: &Options) -> Result<Bench, String> {
+    let mut cells = Vec::new();
+    for case in decode::CASES.iter().filter(|case| options.wants_cell(case.name)) {
+        cells.push(cell(options, case.name, decode::decoders(case)));
+    }
+    for case in encode::CASES.iter().filter(|case| options.wants_cell(case.name)) {
+        cells.push(cell(options, case.name, encode::encoders(case)));
+    }
+    Ok(Bench {
+        name: "codec".to_owned(),
+        about: "Codecs in memory: bytes to messages and messages to bytes, without a socket. \
+                `floor` finds the header, unmasks in place and checks UTF-8, and does nothing else."
+            .to_owned(),
+        unit: "ns per message".to_owned(),
+        cells,
+    })
+}
+
+fn cell(options: &Options, name: &str, candidates: Vec<Result<Candidate, String>>) -> Cell {
+    let mut names = Vec::new();
+    let mut timed: HashMap<String, (Timed, usize)> = HashMap::new();
+    for candidate in candidates {
+        match candidate {
+            Ok(mut candidate) if options.wants_candidate(candidate.name) => {
+                let passes = calibrate(&mut candidate.timed, options);
+                names.push(candidate.name.to_owned());
+                timed.insert(candidate.name.to_owned(), (candidate.timed, passes));
+            }
+            Ok(_) => {}
+            Err(error) => eprintln!("!!! {name}: left out: {error}"),
+        }
+    }
+    let rows = interleave(name, &names, 3 * options.rounds(), |candidate| {
+        let (timed, passes) = timed.get_mut(candidate).ok_or("unknown")?;
+        Ok(timed(*passes)?.into())
+    });
+    Cell { name: name.to_owned(), x: None, rows }
+}
+
+/// How many passes fill a fifth of a sample's time: there are more, shorter samples than elsewhere.
+fn calibrate(timed: &mut Timed, options: &Options) -> usize {
+    let target = options.sample() / 5;
+    let mut passes = 1;
+    loop {
+        let start = std::time::Instant::now();
+        let ran = timed(passes);
+        if ran.is_err() || start.elapsed() * 2 >= target {
+            return passes;
+        }
+        passes *= 2;
+    }
+}

@@ -1,0 +1,54 @@
+//! Connections opened, upgraded and closed: what each costs the server.
+
+use super::{Sample, interleave};
+use crate::load;
+use crate::options::Options;
+use crate::process::{self, Running};
+use crate::result::{Bench, Cell};
+use crate::server;
+
+const CELL: &str = "open, upgrade, close";
+
+pub fn cells() -> Vec<String> {
+    vec![CELL.to_owned()]
+}
+
+pub fn run(options: &Options) -> Result<Bench, String> {
+    let upgrading = server::SERVERS.iter().filter(|server| !server.raw);
+    let names = upgrading
+        .map(|server| server.name)
+        .filter(|name| !name.contains('-') || *name == "tokio-websockets");
+    let candidates: Vec<String> =
+        names.filter(|name| options.wants_candidate(name)).map(str::to_owned).collect();
+    let mut servers = Vec::new();
+    for candidate in &candidates {
+        servers.push((candidate.clone(), Running::start(candidate)?));
+    }
+    let count = if options.quick { 200 } else { 1000 };
+    let rows = interleave("handshake", &candidates, options.rounds(), |candidate| {
+        let found = servers.iter().find(|(name, _)| name == candidate);
+        let (_, running) = found.ok_or("no such server")?;
+        connections(running, 20)?;
+        let cpu = process::cpu_time(running.pid())?;
+        connections(running, count)?;
+        // The server is still seeing off the last one.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let spent = process::cpu_time(running.pid())? - cpu;
+        Ok(Sample::from(spent as f64 / 1000.0 / count as f64))
+    });
+    Ok(Bench {
+        name: "handshake".to_owned(),
+        about: "Connections over HTTP/1.1 opened, upgraded and closed, one after the other. \
+                `floor` accepts, parses the request with httparse, writes a ready-made answer."
+            .to_owned(),
+        unit: "µs of server CPU per connection".to_owned(),
+        cells: vec![Cell { name: CELL.to_owned(), x: None, rows }],
+    })
+}
+
+fn connections(running: &Running, count: usize) -> Result<(), String> {
+    for _ in 0..count {
+        load::connect(running.port, false).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}

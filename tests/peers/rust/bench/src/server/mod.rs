@@ -1,0 +1,103 @@
+//! The echo servers that are measured: one name, one process, one thread.
+//!
+//! A peer's name alone is the loop its documentation shows; `-batch` is the same peer used cleverly
+//! by hand: answer everything that has arrived, then flush once. All have `TCP_NODELAY` and a
+//! message limit of 64 MiB.
+
+mod fastwebsockets;
+mod floor;
+mod ours;
+mod raw;
+mod scratch;
+mod sockudo;
+mod soketto;
+mod tokio_websockets;
+mod tungstenite;
+mod yawc;
+
+pub use floor::parse;
+
+use std::future::Future;
+use std::io::{self, Write};
+use std::pin::Pin;
+
+use tokio::net::{TcpListener, TcpStream};
+
+/// Serves until the process is killed.
+type Serve = fn() -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
+
+/// A server by its name.
+pub struct Server {
+    pub name: &'static str,
+    serve: Serve,
+    /// No WebSocket at all: whatever comes is sent back.
+    pub raw: bool,
+}
+
+/// `name`, `function` with the signature `async fn(TcpStream)`.
+macro_rules! per_connection {
+    ($name:literal, $connection:path, raw: $raw:literal) => {
+        Server { name: $name, serve: || Box::pin(accept($connection)), raw: $raw }
+    };
+    ($name:literal, $connection:path) => {
+        per_connection!($name, $connection, raw: false)
+    };
+}
+
+/// Every server, the limits first.
+pub const SERVERS: &[Server] = &[
+    per_connection!("raw", raw::echo, raw: true),
+    per_connection!("floor", floor::echo),
+    Server { name: "ours", serve: || Box::pin(ours::serve()), raw: false },
+    per_connection!("ours-stream", ours::echo_streaming),
+    per_connection!("tungstenite", tungstenite::echo),
+    per_connection!("tungstenite-batch", tungstenite::echo_batched),
+    per_connection!("fastwebsockets", fastwebsockets::echo),
+    per_connection!("tokio-websockets", tokio_websockets::echo),
+    per_connection!("tokio-websockets-batch", tokio_websockets::echo_batched),
+    per_connection!("sockudo", sockudo::echo),
+    per_connection!("sockudo-batch", sockudo::echo_batched),
+    per_connection!("yawc", yawc::echo),
+    per_connection!("yawc-batch", yawc::echo_batched),
+    per_connection!("soketto", soketto::echo),
+];
+
+/// The server called `name`.
+pub fn find(name: &str) -> Option<&'static Server> {
+    SERVERS.iter().find(|server| server.name == name)
+}
+
+/// Runs a server on a free port of the loopback interface and prints the port.
+pub fn run(name: &str) -> Result<(), String> {
+    let server = find(name).ok_or_else(|| format!("no server {name:?}"))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    runtime.block_on((server.serve)()).map_err(|error| error.to_string())
+}
+
+/// Tells whoever started this process where it listens.
+fn announce(port: u16) -> io::Result<()> {
+    println!("{port}");
+    io::stdout().flush()
+}
+
+/// A task for each connection; what ends it is of no interest here.
+async fn accept<F, E>(connection: fn(TcpStream) -> F) -> io::Result<()>
+where
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    announce(listener.local_addr()?.port())?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let serving = connection(stream);
+        tokio::spawn(async move {
+            let _ended = serving.await;
+        });
+    }
+}
+
+/// What every peer is told to accept at most.
+const MAX_MESSAGE: usize = 64 * 1024 * 1024;

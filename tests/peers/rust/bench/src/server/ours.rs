@@ -1,0 +1,36 @@
+//! This project's crates, as their documentation shows.
+
+use std::io;
+
+use tokio::net::TcpStream;
+use ws_io::Chunk;
+use ws_tokio::{Error, WebSocket};
+
+/// The plain documented loop.
+async fn echo(mut websocket: WebSocket) {
+    while let Some(Ok(message)) = websocket.next().await {
+        if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// The server of the documentation around it.
+pub async fn serve() -> io::Result<()> {
+    let server = ws_tokio::server().listen(([127, 0, 0, 1], 0).into())?;
+    let address = server.local_addrs().next().expect("it listens on one address");
+    super::announce(address.port())?;
+    server.serve(echo).await;
+    Ok(())
+}
+
+/// The streaming calls, for messages that are larger than a buffer.
+pub async fn echo_streaming(stream: TcpStream) -> Result<(), Error> {
+    let mut websocket = ws_tokio::accept(stream).await?;
+    while let Some(chunk) = websocket.next_chunk().await {
+        if let Chunk::Data { kind, data, last } = chunk? {
+            websocket.feed_fragment(kind, data, last).await?;
+        }
+    }
+    Ok(())
+}

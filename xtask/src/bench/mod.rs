@@ -1,0 +1,49 @@
+//! `cargo xtask bench`: how fast this is, next to other crates and to the limits.
+//!
+//! The measuring itself lives in a workspace of its own, `tests/peers/rust`, so that no peer enters
+//! the dependencies of the product. This command builds and runs it, and compares the counts.
+
+mod baseline;
+mod counts;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::options::Options;
+use crate::{Verdict, process, workspace};
+
+pub(crate) use counts::step;
+
+pub(crate) const ABOUT: &str = "times codec, echo, deflate, handshake, broadcast, memory, scaling next to peers\n\
+--only BENCH[,BENCH]  --cell TEXT  --candidates A[,B]  --vs A B  --quick  --rounds N\n\
+--json FILE  --html FILE  --report  --from FILE  --list\n\
+--counts: instructions, allocations, transport calls, idle bytes against the baseline\n\
+--counts --bless: writes the baseline";
+
+const MANIFEST: &str = "tests/peers/rust/Cargo.toml";
+
+pub(crate) fn command(arguments: Vec<String>) -> Verdict {
+    if arguments.iter().any(|argument| argument == "--counts") {
+        let options = Options::parse(arguments, &[], &["counts", "bless"])?;
+        return counts::command(options.has("bless"));
+    }
+    let arguments = arguments.into_iter().flat_map(|argument| match argument.as_str() {
+        "--report" => vec![argument, "docs/performance.md".to_owned()],
+        _ => vec![argument],
+    });
+    let mut command = Command::new(build("ws-bench")?);
+    process::run(command.args(arguments).current_dir(workspace::root()))
+}
+
+/// Builds one package of the workspace of peers, optimised; returns its program.
+fn build(package: &str) -> Result<PathBuf, String> {
+    let target = workspace::target_directory();
+    let mut command = process::cargo(&["build", "--release", "--quiet"]);
+    command.args(["--manifest-path", MANIFEST, "--package", package]);
+    command.arg("--target-dir").arg(&target);
+    if process::run(&mut command)? {
+        Ok(target.join("release").join(package))
+    } else {
+        Err(format!("{package} does not build"))
+    }
+}
