@@ -67,7 +67,8 @@
 //!     };
 //!     // The fast loop: `feed` queues, and `next` writes all of it just before it waits.
 //!     while let Some(Ok(message)) = server.next().await {
-//!         if message.data_kind().is_some() && server.feed(message).await.is_err() {
+//!         if message.data_kind().is_some() {
+//!             // Refused once a goodbye has begun, which `next` sees to its end.
 //!             return;
 //!         }
 //!     }

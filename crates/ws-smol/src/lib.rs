@@ -15,8 +15,9 @@
 //!     // `feed` queues, `next` writes what is queued before it waits: a burst of messages is
 //!     // answered with one system call.
 //!     while let Some(Ok(message)) = websocket.next().await {
-//!         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
-//!             break;
+//!         if message.data_kind().is_some() {
+//!             // Refused once a goodbye has begun, which `next` sees to its end.
+//!             let _ = websocket.feed(message).await;
 //!         }
 //!     }
 //! }

@@ -17,8 +17,9 @@
 //!
 //! async fn echo(mut websocket: WebSocket) {
 //!     while let Some(Ok(message)) = websocket.next().await {
-//!         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
-//!             break;
+//!         if message.data_kind().is_some() {
+//!             // Refused once a goodbye has begun, which `next` sees to its end.
+//!             let _ = websocket.feed(message).await;
 //!         }
 //!     }
 //! }

@@ -36,7 +36,7 @@ fn both_sides_agree_on_a_clean_close() {
     assert!(matches!(outcome.cause, Cause::Normal));
 }
 
-// RFC: WS-7.1.5-01, WS-7.4.1-01
+// RFC: WS-7.1.5-01, WS-7.4.1-01, WS-5.5.1-04
 #[test]
 fn an_empty_close_is_answered_empty_and_reads_1005() {
     let mut client = client();
@@ -47,7 +47,7 @@ fn an_empty_close_is_answered_empty_and_reads_1005() {
     assert_eq!((outcome.code, outcome.clean), (CloseCode::NO_STATUS, true));
 }
 
-// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09
+// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09, WS-7.1.7-04
 #[test]
 fn the_server_ends_the_transport_at_once_and_the_client_waits_for_that() {
     let mut server = Driven::server(Config::default());
