@@ -69,7 +69,7 @@
 //!     while let Some(Ok(message)) = server.next().await {
 //!         if message.data_kind().is_some() {
 //!             // Refused once a goodbye has begun, which `next` sees to its end.
-//!             return;
+//!             let _ = server.feed(message).await;
 //!         }
 //!     }
 //! });
