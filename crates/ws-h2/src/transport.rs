@@ -22,8 +22,8 @@ use crate::hub::{End, Parting, StreamCore};
 ///   many small pieces, large pieces without a copy.
 /// - **[`poll_shutdown`](Transport::poll_shutdown)** is an orderly end. A server ends its direction
 ///   at once. A client first gives the server [`linger`](crate::ClientConfig::linger) to end the
-///   stream and answers it, as over TCP; a server that does not is cancelled when the stream is
-///   dropped. After it, nothing of the peer's is lost for what was sent before: the connection's
+///   stream and answers it, as over TCP; a server that does not is given up: there is nothing more
+///   to read, and the stream is cancelled when it is dropped. After it, nothing of the peer's is lost for what was sent before: the connection's
 ///   task reads the rest and throws it away, for at most `linger`.
 /// - A stream that is **dropped without it** is reset with `CANCEL`; so is a peer's, which arrives as
 ///   [`io::ErrorKind::ConnectionReset`].
@@ -31,14 +31,17 @@ pub struct H2Stream {
     /// `None` only while dropping.
     send: Option<SendStream<Bytes>>,
     reader: Reader,
-    /// Our direction was ended, or it was left to the drop to cancel the stream.
+    /// Nothing more will be sent.
     is_shut: bool,
+    /// `END_STREAM` is on its way.
     has_ended: bool,
+    /// The server did not end the stream in time; the drop will cancel it.
+    is_given_up: bool,
 }
 
 impl H2Stream {
     pub(crate) fn new(send: SendStream<Bytes>, reader: Reader) -> Self {
-        Self { send: Some(send), reader, is_shut: false, has_ended: false }
+        Self { send: Some(send), reader, is_shut: false, has_ended: false, is_given_up: false }
     }
 
     /// The number of the stream on its connection (RFC 9113 §5.1.1).
@@ -69,6 +72,9 @@ impl Transport for H2Stream {
         buf: &mut BytesMut,
         max: usize,
     ) -> Poll<io::Result<usize>> {
+        if self.is_given_up {
+            return Poll::Ready(Ok(0));
+        }
         let result = self.reader.poll_read(cx, buf, max);
         if let (Poll::Ready(Err(Error::MalformedMessage { code })), Some(send)) =
             (&result, &mut self.send)
@@ -114,6 +120,7 @@ impl Transport for H2Stream {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => {
                     self.is_shut = true;
+                    self.is_given_up = true;
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => return Poll::Pending,

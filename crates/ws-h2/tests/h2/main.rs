@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod client;
+mod faulty_server;
 mod flood;
 mod limits;
 mod server;
+mod sessions;
 mod streams;
 mod support;
 mod wire;

@@ -162,6 +162,7 @@ async fn a_client_waits_for_the_servers_end_and_then_cancels() {
     let start = tokio::time::Instant::now();
     far.shutdown().await.unwrap();
     assert_eq!(start.elapsed().as_secs(), client_config.linger.as_secs());
+    assert_eq!(far.read(&mut BytesMut::new()).await.unwrap(), 0, "it is given up");
     drop(far);
     let error = near.read(&mut BytesMut::new()).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
@@ -215,4 +216,47 @@ async fn the_end_of_the_connection_is_the_end_of_its_streams() {
     assert!(!client.is_open());
     let error = client.connect(request()).await.unwrap_err();
     assert!(["closed", "going_away"].contains(&error.reason()), "{error}");
+}
+
+/// Every way a stream can end, from many threads at once: no deadlock, no leak, no confusion.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn streams_come_and_go_from_many_threads() {
+    let (mut server_config, client_config) = defaults();
+    server_config.reset_burst = u32::MAX;
+    let (server, client) = pair(&server_config, &client_config).await;
+    serve_echo(server);
+    let mut tasks = Vec::new();
+    for task in 0..32_usize {
+        let client = client.clone();
+        tasks.push(tokio::spawn(async move {
+            for round in 0..60 {
+                let connecting = client.connect(request());
+                if (task + round) % 7 == 0 {
+                    // Given up before the answer.
+                    drop(tokio::time::timeout(Duration::from_micros(50), connecting).await);
+                    continue;
+                }
+                let (_, mut stream) = connecting.await.unwrap();
+                let sent = pattern((task * 997 + round * 131) % 40_000 + 1);
+                stream.write(&mut sent.clone()).await.unwrap();
+                match (task + round) % 3 {
+                    0 => drop(stream),
+                    1 => assert!(
+                        stream.read_len(sent.len() / 2).await.unwrap().len() * 2 + 1 >= sent.len()
+                    ),
+                    _ => assert!(stream.read_len(sent.len()).await.unwrap() == sent),
+                }
+            }
+        }));
+    }
+    for task in tasks {
+        tokio::time::timeout(SOON, task).await.unwrap().unwrap();
+    }
+    let (_, mut last) = client.connect(request()).await.unwrap();
+    last.write(&mut Bytes::from_static(b"well")).await.unwrap();
+    assert_eq!(last.read_len(4).await.unwrap(), "well");
+    drop(last);
+    while client.open_streams() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }

@@ -85,7 +85,8 @@ pub(crate) fn serve_echo(mut server: Server) {
     tokio::spawn(async move {
         while let Some(request) = server.next().await {
             let ws_h2::Request::WebSocket(request) = request else { continue };
-            let stream = request.accept(Response::new(())).unwrap();
+            // A client may have thought better of it.
+            let Ok(stream) = request.accept(Response::new(())) else { continue };
             tokio::spawn(echo(stream));
         }
     });

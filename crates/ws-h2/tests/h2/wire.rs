@@ -1,7 +1,7 @@
 //! HTTP/2 frames by hand, for what no library sends.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
-use ws_h2::{Server, ServerConfig};
+use ws_h2::{Client, ClientConfig, Server, ServerConfig};
 
 use crate::support::Tokio;
 
@@ -73,6 +73,19 @@ impl Wire {
         // Its SETTINGS count from our acknowledgement on.
         wire.send(&frame(SETTINGS, ACK, 0, &[])).await;
         (server, wire)
+    }
+
+    /// Begins a connection to a client with these settings of ours.
+    pub(crate) async fn serve(settings: &[u8]) -> (Client, Self) {
+        let (near, far) = tokio::io::duplex(1024 * 1024);
+        let mut wire = Self(far);
+        let client = Client::new(near, None, Tokio, &ClientConfig::default()).await.unwrap();
+        wire.0.read_exact(&mut [0; 24]).await.unwrap();
+        wire.send(&frame(SETTINGS, 0, 0, settings)).await;
+        wire.send(&frame(SETTINGS, ACK, 0, &[])).await;
+        let ping = wire.next_of(PING).await.unwrap();
+        wire.send(&frame(PING, ACK, 0, &ping.payload)).await;
+        (client, wire)
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {

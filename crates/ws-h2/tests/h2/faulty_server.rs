@@ -1,0 +1,160 @@
+//! Servers that break the rules or change their minds, frame by frame.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use ws_h2::{Client, Error, H2Stream};
+
+use crate::support::*;
+use crate::wire::*;
+
+/// `SETTINGS_ENABLE_CONNECT_PROTOCOL = value`
+const fn allow(value: u8) -> [u8; 6] {
+    [0, 8, 0, 0, 0, value]
+}
+
+/// `:status: 200` by its index.
+const OK: &[u8] = &[0x88];
+
+/// Lets a client connect and answers it by hand.
+async fn tunnel(client: &Client, wire: &mut Wire) -> (u32, H2Stream) {
+    let answer = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        wire.send(&frame(HEADERS, END_HEADERS, id, OK)).await;
+        id
+    };
+    let (id, opened) = tokio::join!(answer, client.connect(request()));
+    (id, opened.unwrap().1)
+}
+
+// RFC: H2WS-3-02, H2WS-3-04
+#[tokio::test]
+async fn a_server_that_takes_the_setting_back_is_asked_for_nothing_more() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (id, mut live) = tunnel(&client, &mut wire).await;
+    wire.send(&frame(SETTINGS, 0, 0, &allow(0))).await;
+    settle().await;
+    let error = client.connect(request()).await.unwrap_err();
+    assert_eq!(error.reason(), "peer_does_not_allow_connect_protocol");
+    wire.send(&frame(DATA, 0, id, b"the live one goes on")).await;
+    assert_eq!(live.read_len(20).await.unwrap(), "the live one goes on");
+    wire.send(&frame(SETTINGS, 0, 0, &allow(1))).await;
+    settle().await;
+    assert_eq!(client.allows_websockets(), Some(true));
+    tunnel(&client, &mut wire).await;
+}
+
+// RFC: H2WS-3-01
+#[tokio::test]
+async fn any_other_value_of_the_setting_ends_the_connection() {
+    let (client, mut wire) = {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let config = ws_h2::ClientConfig::default();
+        (Client::new(near, None, Tokio, &config).await.unwrap(), Wire(far))
+    };
+    tokio::io::AsyncReadExt::read_exact(&mut wire.0, &mut [0; 24]).await.unwrap();
+    wire.send(&frame(SETTINGS, 0, 0, &allow(2))).await;
+    let error = client.connect(request()).await.unwrap_err();
+    assert_eq!(error.reason(), "protocol_error");
+    assert_eq!(wire.goaway_code().await, Some(1));
+    assert_eq!(client.close_reason().map(|error| error.reason()), Some("protocol_error"));
+}
+
+// RFC: H2-6.8-01, H2-8.7-01
+#[tokio::test]
+async fn goaway_below_a_request_says_that_it_was_not_processed() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (id, mut live) = tunnel(&client, &mut wire).await;
+    let asked = tokio::spawn({
+        let client = client.clone();
+        async move { client.connect(request()).await.map(drop) }
+    });
+    assert!(wire.next_of(HEADERS).await.unwrap().stream > id);
+    let last = [id.to_be_bytes(), 0_u32.to_be_bytes()].concat();
+    wire.send(&frame(GOAWAY, 0, 0, &last)).await;
+    let error = asked.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::GoingAway) && error.is_retryable(), "{error}");
+    assert!(!client.is_open());
+    wire.send(&frame(DATA, 0, id, b"on")).await;
+    assert_eq!(live.read_len(2).await.unwrap(), "on");
+}
+
+// RFC: H2WS-5-08, H2-8.6-01
+#[tokio::test]
+async fn interim_answers_are_passed_over_and_anything_but_2xx_refuses() {
+    // `:status` with an incremental-indexing-free literal value.
+    let status = |value: &str| [&[0x08, 3], value.as_bytes()].concat();
+    for (value, is_open) in [("200", true), ("204", true), ("299", true), ("302", false)] {
+        let (client, mut wire) = Wire::serve(&allow(1)).await;
+        let answer = async {
+            let id = wire.next_of(HEADERS).await.unwrap().stream;
+            wire.send(&frame(HEADERS, END_HEADERS, id, &status("103"))).await;
+            let flags = if is_open { END_HEADERS } else { END_HEADERS | END_STREAM };
+            wire.send(&frame(HEADERS, flags, id, &status(value))).await;
+        };
+        let ((), opened) = tokio::join!(answer, client.connect(request()));
+        let found = opened.map(|(response, _)| response.status().as_u16());
+        match found {
+            Ok(found) => assert!(is_open && found.to_string() == value),
+            Err(error) => assert!(!is_open && error.reason() == "unexpected_status", "{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_answer_is_not_an_answer() {
+    let rows = [
+        ("no status", literal("x", "y")),
+        ("upper case", [OK.to_vec(), literal("X-Upper", "1")].concat()),
+        ("connection field", [OK.to_vec(), literal("connection", "upgrade")].concat()),
+        ("a request", literal(":path", "/")),
+    ];
+    for (what, block) in rows {
+        let (client, mut wire) = Wire::serve(&allow(1)).await;
+        let answer = async {
+            let id = wire.next_of(HEADERS).await.unwrap().stream;
+            wire.send(&frame(HEADERS, END_HEADERS, id, &block)).await;
+        };
+        let ((), opened) = tokio::join!(answer, client.connect(request()));
+        let reason = opened.map(drop).unwrap_err().reason();
+        assert!(["malformed_message", "protocol_error"].contains(&reason), "{what}: {reason}");
+    }
+}
+
+// RFC: H2-6.9.1-01, H2-6.1-01
+#[tokio::test]
+async fn a_server_that_ignores_our_window_loses_its_stream_and_no_other() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (bad_id, mut bad) = tunnel(&client, &mut wire).await;
+    let (good_id, mut good) = tunnel(&client, &mut wire).await;
+    let chunk = vec![0; 16 * 1024];
+    for _ in 0..17 {
+        wire.send(&frame(DATA, 0, bad_id, &chunk)).await;
+    }
+    let reset = wire.next_of(RST_STREAM).await.unwrap();
+    assert_eq!((reset.stream, &reset.payload[..]), (bad_id, &[0, 0, 0, 3][..]));
+    assert_eq!(bad.read_len(16 * chunk.len()).await.unwrap().len(), 16 * chunk.len());
+    let error = bad.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    wire.send(&frame(DATA, 0, good_id, b"good")).await;
+    assert_eq!(good.read_len(4).await.unwrap(), "good");
+    good.write(&mut Bytes::from_static(b"fine")).await.unwrap();
+    assert_eq!(wire.next_of(DATA).await.unwrap().payload, b"fine");
+}
+
+#[tokio::test]
+async fn a_server_that_is_suddenly_gone_ends_every_stream() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (_, mut one) = tunnel(&client, &mut wire).await;
+    let (_, mut two) = tunnel(&client, &mut wire).await;
+    drop(wire);
+    for stream in [&mut one, &mut two] {
+        let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        stream.write(&mut Bytes::from_static(b"x")).await.unwrap_err();
+        drop(stream.shutdown().await);
+    }
+    assert!(client.close_reason().is_some() && !client.is_open());
+    drop((one, two));
+    assert_eq!(client.open_streams(), 0);
+}
