@@ -72,11 +72,15 @@ impl WebSocketRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRequest`] for another status or a field that HTTP/2 forbids (RFC 9113
-    /// §8.2.2); otherwise the stream or the connection is gone.
+    /// [`Error::InvalidRequest`] for another status, a field that HTTP/2 forbids (RFC 9113 §8.2.2)
+    /// or a `content-length` (RFC 9110 §9.3.6); otherwise the stream or the connection is gone.
     pub fn accept(mut self, response: Response<()>) -> Result<H2Stream, Error> {
         if !response.status().is_success() {
             return Err(Error::InvalidRequest("a websocket is accepted with a 2xx status"));
+        }
+        if response.headers().contains_key(http::header::CONTENT_LENGTH) {
+            // RFC 9110 §9.3.6.
+            return Err(Error::InvalidRequest("a length for the answer to a CONNECT"));
         }
         self.0.open(response)
     }

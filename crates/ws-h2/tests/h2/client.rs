@@ -223,6 +223,7 @@ async fn more_websockets_than_the_server_allows_wait_for_their_turn() {
     third.await.unwrap().unwrap();
 }
 
+// RFC: H2-8.3.1-01
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_to_the_caller() {
     let (_server, client) = with_h2_server(&enabled(), &ClientConfig::default()).await;

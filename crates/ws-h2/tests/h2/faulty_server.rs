@@ -101,6 +101,7 @@ async fn interim_answers_are_passed_over_and_anything_but_2xx_refuses() {
     }
 }
 
+// RFC: H2-8.1.1-01
 #[tokio::test]
 async fn a_malformed_answer_is_not_an_answer() {
     let rows = [

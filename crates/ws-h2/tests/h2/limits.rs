@@ -54,7 +54,7 @@ async fn a_header_that_is_too_large_is_answered_with_431() {
     assert_eq!(ask(&long(5_000)).await, (false, Some(431)));
 }
 
-// RFC: H2-8.2-01, H2-8.2.2-01, H2-8.3-01, H2WS-4-02, H2WS-5-03
+// RFC: H2-8.1.1-01, H2-8.2-01, H2-8.2.2-01, H2-8.3-01, H2WS-4-02, H2WS-5-03
 #[tokio::test]
 async fn a_malformed_request_is_reset_and_never_seen() {
     let good = connect_block();

@@ -6,6 +6,7 @@ mod client;
 mod faulty_server;
 mod flood;
 mod limits;
+mod rules;
 mod server;
 mod sessions;
 mod streams;

@@ -91,16 +91,19 @@ async fn a_refusal_arrives_with_its_status_fields_and_body() {
     assert_eq!(response.body().len(), 16 * 1024, "a bounded part of the body is kept");
 }
 
+// RFC: H2-9110-01, H2-8.2.2-01
 #[tokio::test]
 async fn an_answer_that_http_2_forbids_is_refused_to_the_caller() {
-    let (mut server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
-    let connect = tokio::spawn(async move { client.connect(request()).await });
-    let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
-    let response = Response::builder().header("upgrade", "websocket").body(()).unwrap();
-    assert_eq!(request.accept(response).unwrap_err().reason(), "invalid_request");
-    // It was not answered, so it is answered now.
-    let error = connect.await.unwrap().unwrap_err();
-    assert!(matches!(&error, ws_h2::Error::UnexpectedStatus(answer) if answer.status() == 500));
+    for (name, value) in [("upgrade", "websocket"), ("content-length", "0"), ("te", "gzip")] {
+        let (mut server, client) = pair(&ServerConfig::default(), &ClientConfig::default()).await;
+        let connect = tokio::spawn(async move { client.connect(request()).await });
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        let response = Response::builder().header(name, value).body(()).unwrap();
+        assert_eq!(request.accept(response).unwrap_err().reason(), "invalid_request");
+        // It was not answered, so it is answered now.
+        let error = connect.await.unwrap().unwrap_err();
+        assert!(matches!(&error, ws_h2::Error::UnexpectedStatus(answer) if answer.status() == 500));
+    }
 }
 
 #[tokio::test]
