@@ -1,8 +1,9 @@
 //! What the examples share, so that each of them shows nothing but its subject: certificates made
-//! at start, the pages a browser opens, and the parts of a command line.
+//! at start, the pages a browser opens, the parts of a command line, and what all echo servers do.
 
 pub mod arguments;
 pub mod certificates;
+pub mod echo;
 pub mod page;
 
 /// Writes to the standard error what the stack traces, as `RUST_LOG` asks for it:

@@ -1,45 +1,15 @@
 //! An echo server with a page to try it from: `cargo run --release -p ws-examples --bin echo_server`,
-//! then open the address it prints, with `http` for `ws`, in a browser.
+//! then open the address it prints, with `http` for `ws`, in a browser. What it does with a
+//! connection, and its options, stand in `ws_examples::echo`.
 
 use std::error::Error;
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use lexopt::Arg::{Long, Short};
-use ws_examples::certificates::{Certificates, host_of};
-use ws_examples::{arguments, page};
-use ws_stack::tokio::{AcceptOptions, Config, OriginPolicy, Server, SubprotocolPolicy, WebSocket};
-
-const USAGE: &str = "\
-Echoes every message on every path, and serves a page to try that from.
-
-usage: echo_server [options]
-
-  --listen ADDR           listen for ws (and http for the page); may be repeated
-  --tls-listen ADDR       listen for wss (and https), with a certificate made now; may be repeated
-                          without either: 127.0.0.1:9001 and, with TLS, 127.0.0.1:9002
-  --unix PATH             listen on a Unix socket
-  --ca-out FILE           write the authority that vouches for the certificate, as PEM
-  --host NAME             make the certificate valid for this name or address as well
-  --deflate               compress (RFC 7692) where the client offers it
-  --origin any|same       which pages may connect (same)
-  --subprotocol NAME      speak this subprotocol when offered; may be repeated
-  --max-message SIZE      largest message, such as 64k or 16M (64M)
-  --max-frame SIZE        largest frame (16M)
-  --max-fragments N       most fragments of a message (65536)
-  --max-connections N     most connections at a time (65536)
-  --idle SECONDS          close after this much silence (60)
-  --keep-alive SECONDS    ping after this much silence (30)
-  --handshake SECONDS     longest handshake, TLS included (15)
-  --threads N             worker threads (one per core)
-  --drain SECONDS         how long to wait for the clients at the end (5)";
+use ws_examples::echo::{Options, echo};
+use ws_stack::tokio::Tokio;
 
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     ws_examples::logging();
-    let options = Options::read().unwrap_or_else(|error| arguments::refuse(error));
+    let options = Options::read();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = options.threads {
         runtime.worker_threads(threads.max(1));
@@ -47,26 +17,9 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     runtime.enable_all().build()?.block_on(run(options))
 }
 
-/// The fast loop: `feed` queues, and `next` writes what is queued just before it would wait, so a
-/// burst of messages is answered with one system call.
-async fn echo(mut websocket: WebSocket) {
-    websocket.take_upgrade_info();
-    while let Some(Ok(message)) = websocket.next().await {
-        if message.data_kind().is_some() {
-            // Refused once a goodbye is under way, which `next` sees to its end.
-            let _ = websocket.feed(message).await;
-        }
-    }
-}
-
 async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let server = options.server()?;
-    let mut stdout = std::io::stdout().lock();
-    for url in server.urls() {
-        writeln!(stdout, "listening {url}")?;
-    }
-    stdout.flush()?;
-    drop(stdout);
+    // Sockets of tokio are made where its reactor runs.
+    let server = options.server(Tokio)?;
     let shutdown = server.shutdown_handle();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -75,119 +28,4 @@ async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
     });
     server.serve(echo).await;
     Ok(())
-}
-
-struct Options {
-    listen: Vec<SocketAddr>,
-    tls_listen: Vec<SocketAddr>,
-    unix: Vec<PathBuf>,
-    ca_out: Option<PathBuf>,
-    hosts: Vec<String>,
-    accept: AcceptOptions,
-    subprotocols: Vec<String>,
-    max_connections: Option<usize>,
-    threads: Option<usize>,
-    drain: Duration,
-}
-
-impl Options {
-    fn read() -> Result<Self, lexopt::Error> {
-        let mut options = Self {
-            listen: Vec::new(),
-            tls_listen: Vec::new(),
-            unix: Vec::new(),
-            ca_out: None,
-            hosts: Vec::new(),
-            accept: AcceptOptions::default(),
-            subprotocols: Vec::new(),
-            max_connections: None,
-            threads: None,
-            drain: Duration::from_secs(5),
-        };
-        let mut session = Config::default();
-        let mut parser = lexopt::Parser::from_env();
-        let parser = &mut parser;
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("listen") => options.listen.push(arguments::value(parser)?),
-                Long("tls-listen") => options.tls_listen.push(arguments::value(parser)?),
-                Long("unix") => options.unix.push(arguments::value(parser)?),
-                Long("ca-out") => options.ca_out = Some(arguments::value(parser)?),
-                Long("host") => options.hosts.push(arguments::value(parser)?),
-                Long("deflate") => options.accept.deflate = Some(Default::default()),
-                Long("origin") => options.accept.origin = origin(&arguments::text(parser)?)?,
-                Long("subprotocol") => options.subprotocols.push(arguments::text(parser)?),
-                Long("max-message") => {
-                    session.limits = session.limits.with_max_message(arguments::size(parser)?);
-                }
-                Long("max-frame") => {
-                    session.limits = session.limits.with_max_frame(arguments::size(parser)?);
-                }
-                Long("max-fragments") => {
-                    session.limits = session.limits.with_max_fragments(arguments::value(parser)?);
-                }
-                Long("max-connections") => {
-                    options.max_connections = Some(arguments::value(parser)?);
-                }
-                Long("idle") => session.idle_timeout = arguments::seconds(parser)?,
-                Long("keep-alive") => session.keep_alive = arguments::seconds(parser)?,
-                Long("handshake") => {
-                    options.accept.handshake_timeout = arguments::seconds(parser)?;
-                }
-                Long("threads") => options.threads = Some(arguments::value(parser)?),
-                Long("drain") => options.drain = arguments::seconds(parser)?,
-                Long("help") | Short('h') => arguments::help(USAGE),
-                other => return Err(other.unexpected()),
-            }
-        }
-        if options.listen.is_empty() && options.tls_listen.is_empty() && options.unix.is_empty() {
-            options.listen.push(SocketAddr::from(([127, 0, 0, 1], 9001)));
-            options.tls_listen.push(SocketAddr::from(([127, 0, 0, 1], 9002)));
-        }
-        options.accept.session = Arc::new(session);
-        if !options.subprotocols.is_empty() {
-            options.accept.subprotocols =
-                SubprotocolPolicy::optional(options.subprotocols.drain(..));
-        }
-        Ok(options)
-    }
-
-    fn server(&self) -> Result<Server, Box<dyn Error + Send + Sync>> {
-        let pages = |path: &str| (path == "/").then(page::echo);
-        let mut server =
-            ws_stack::tokio::server().with_options(self.accept.clone()).with_pages(pages);
-        if let Some(max) = self.max_connections {
-            server = server.with_max_connections(max);
-        }
-        for address in &self.listen {
-            server = server.listen(*address).map_err(|error| format!("{address}: {error}"))?;
-        }
-        if !self.tls_listen.is_empty() {
-            let mut hosts = self.hosts.clone();
-            hosts.extend(self.tls_listen.iter().filter_map(host_of));
-            let certificates = Certificates::generate(&hosts)?;
-            if let Some(file) = &self.ca_out {
-                std::fs::write(file, &certificates.authority_pem)?;
-            }
-            for address in &self.tls_listen {
-                let config = Arc::clone(&certificates.server);
-                server = server
-                    .listen_tls(*address, config)
-                    .map_err(|error| format!("{address}: {error}"))?;
-            }
-        }
-        #[cfg(unix)]
-        for path in &self.unix {
-            server = server.listen_unix(path)?;
-        }
-        Ok(server)
-    }
-}
-
-fn origin(text: &str) -> Result<OriginPolicy, lexopt::Error> {
-    match text {
-        "any" => Ok(OriginPolicy::Any),
-        "same" => Ok(OriginPolicy::SameOrigin),
-        _ => Err(format!("--origin is any or same, not {text:?}").into()),
-    }
 }

@@ -170,8 +170,9 @@ impl<N: Platform> Cell<N> {
 /// Echoes data until the connection ends.
 pub(crate) async fn echo<N: Platform>(mut websocket: WebSocket<N>) {
     while let Some(Ok(message)) = websocket.next().await {
-        if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
-            break;
+        if message.data_kind().is_some() {
+            // Refused once a goodbye is under way, which `next` sees to its end.
+            let _ = websocket.feed(message).await;
         }
     }
 }
