@@ -62,6 +62,20 @@ struct Deadline {
     serial: u64,
 }
 
+/// Where a stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Live,
+    /// Our side is done and the peer's end is awaited.
+    Parting,
+    /// It is, but the peer sends on and on.
+    Flooded,
+    /// The user has reset a stream that the peer had not ended.
+    Aborted,
+    /// Nobody has anything to say any more.
+    Over,
+}
+
 /// More resets than the budget allows: the connection has to end.
 #[derive(Debug)]
 pub(crate) struct TooManyResets;
@@ -148,11 +162,8 @@ impl Intake {
             if entry.serial != deadline.serial {
                 continue;
             }
-            if let Some(leaving) = &mut entry.leaving {
-                // A server has answered and may say that the rest is of no interest (RFC 9113 §8.1).
-                let code = if self.hub.is_server { Reason::NO_ERROR } else { Reason::CANCEL };
-                leaving.send.send_reset(code);
-                self.remove(deadline.key);
+            if entry.leaving.is_some() {
+                self.cut(deadline.key);
                 continue;
             }
             let mut state = entry.core.lock();
@@ -169,60 +180,38 @@ impl Intake {
         let Some(Some(entry)) = self.entries.get_mut(key) else { return Ok(()) };
         entry.mark.is_queued.store(false, Ordering::Release);
         let opened = entry.opened;
-        let had_ended = entry.core.lock().end.is_some();
-        let end = if had_ended { None } else { entry.take_frames() };
-        let mut is_reset = matches!(end, Some(End::Reset(_)));
-        let mut is_done = false;
-        let mut waits = false;
-
-        let mut state = entry.core.lock();
-        let has_ended = state.end.is_some();
-        let parting = match &state.parting {
-            Parting::Ended(_) | Parting::Aborted => {
-                mem::replace(&mut state.parting, Parting::Expired)
+        let mut is_reset = entry.take_frames();
+        match entry.next_stage() {
+            Stage::Live => {}
+            Stage::Parting => {
+                if !mem::replace(&mut entry.has_deadline, true) {
+                    let at = after(now, self.linger);
+                    self.deadlines.push_back(Deadline { at, key, serial: entry.serial });
+                }
             }
-            Parting::Waiting(_) => {
-                waits = true;
-                Parting::Not
+            Stage::Flooded => self.cut(key),
+            Stage::Aborted => {
+                is_reset = true;
+                self.remove(key);
             }
-            _ => Parting::Not,
-        };
-        let unread = state.inbox.len();
-        if matches!(parting, Parting::Ended(_)) {
-            state.inbox.clear();
-        }
-        drop(state);
-
-        match parting {
-            Parting::Ended(send) => {
-                entry.give_credit(unread);
-                entry.leaving = Some(Leaving { send, discarded: 0 });
-                waits = true;
-            }
-            Parting::Aborted => {
-                is_reset |= !has_ended;
-                is_done = true;
-            }
-            _ => {}
-        }
-        if let Some(leaving) = &mut entry.leaving {
-            let too_much = leaving.discarded > DISCARD_MAX;
-            if too_much {
-                leaving.send.send_reset(Reason::CANCEL);
-            }
-            is_done |= has_ended || too_much;
-        }
-        if is_done {
-            self.remove(key);
-        } else if waits && !mem::replace(&mut entry.has_deadline, true) {
-            let at = after(now, self.linger);
-            self.deadlines.push_back(Deadline { at, key, serial: entry.serial });
+            Stage::Over => self.remove(key),
         }
         let is_within_budget = match &mut self.resets {
             Some(budget) if is_reset => budget.charge(opened, now),
             _ => true,
         };
         if is_within_budget { Ok(()) } else { Err(TooManyResets) }
+    }
+
+    /// Resets a stream that its user has left and its peer does not end.
+    fn cut(&mut self, key: usize) {
+        // A server has answered and may say that the rest is of no interest (RFC 9113 §8.1).
+        let code = if self.hub.is_server { Reason::NO_ERROR } else { Reason::CANCEL };
+        let entry = self.entries.get_mut(key).and_then(Option::as_mut);
+        if let Some(leaving) = entry.and_then(|entry| entry.leaving.as_mut()) {
+            leaving.send.send_reset(code);
+        }
+        self.remove(key);
     }
 
     fn remove(&mut self, key: usize) {
@@ -246,9 +235,12 @@ impl Drop for Intake {
 }
 
 impl Entry {
-    /// Moves what has come into the inbox; how the stream ended, if it has.
-    fn take_frames(&mut self) -> Option<End> {
+    /// Moves what has come into the inbox; whether the peer has reset the stream just now.
+    fn take_frames(&mut self) -> bool {
         let mut state = self.core.lock();
+        if state.end.is_some() {
+            return false;
+        }
         let mut has_news = false;
         let mut released = 0;
         let end = loop {
@@ -283,7 +275,36 @@ impl Entry {
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
-        end
+        // A peer may answer our end in whatever way it likes.
+        matches!(end, Some(End::Reset(_))) && self.leaving.is_none()
+    }
+
+    /// Takes note of what the user of the stream has told us.
+    fn next_stage(&mut self) -> Stage {
+        let mut state = self.core.lock();
+        let has_ended = state.end.is_some();
+        match &state.parting {
+            Parting::Waiting(_) => return Stage::Parting,
+            Parting::Aborted if has_ended => return Stage::Over,
+            Parting::Aborted => return Stage::Aborted,
+            Parting::Ended(_) => {
+                let parting = mem::replace(&mut state.parting, Parting::Expired);
+                let unread = state.inbox.len();
+                state.inbox.clear();
+                drop(state);
+                self.give_credit(unread);
+                if let Parting::Ended(send) = parting {
+                    self.leaving = Some(Leaving { send, discarded: 0 });
+                }
+            }
+            Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
+        }
+        match &self.leaving {
+            None => Stage::Live,
+            Some(_) if has_ended => Stage::Over,
+            Some(leaving) if leaving.discarded > DISCARD_MAX => Stage::Flooded,
+            Some(_) => Stage::Parting,
+        }
     }
 
     fn give_credit(&mut self, bytes: usize) {
