@@ -43,6 +43,8 @@ pub(super) struct Row {
     pub(super) judges: bool,
     /// The peer is at fault on purpose: our client must end with an error.
     pub(super) refused: bool,
+    /// What our client must print, its input held open until the peer ends the connection.
+    pub(super) shows: Option<&'static str>,
 }
 
 const fn client(
@@ -66,6 +68,7 @@ const fn client(
         endpoints: 1,
         judges: false,
         refused: false,
+        shows: None,
     }
 }
 
@@ -95,6 +98,11 @@ impl Row {
 
     const fn refused(self) -> Self {
         Self { refused: true, ..self }
+    }
+
+    /// Our client, left alone by its user, reports the end that the peer chose.
+    const fn shows(self, text: &'static str) -> Self {
+        Self { shows: Some(text), refused: true, ..self }
     }
 
     const fn judges(self) -> Self {
@@ -173,15 +181,9 @@ pub(super) const ROWS: &[Row] = &[
         &["--close", "4001,bye"],
     )
     .judges(),
-    server(
-        "ws",
-        "h1 close from them",
-        Need::Ws,
-        NODE_SERVER,
-        &["--send-close", "4001,bye"],
-        &["--reflect"],
-    )
-    .judges(),
+    server("ws", "h1 close from them", Need::Ws, NODE_SERVER, &["--send-close", "4001,bye"], &[])
+        .shows("closed with 4001 \"bye\"")
+        .judges(),
     client("chromium", "h1", "ws", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
     client("chromium", "h1 tls", "wss", Need::Chromium, BROWSER, &["{url}", "--deflate"]),
     client("h2", "h2", "ws", Need::PythonH2, PY_H2_CLIENT, &["{url}"]).over("h2"),

@@ -7,7 +7,7 @@ mod install;
 mod matrix;
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub(crate) use install::install;
@@ -97,7 +97,10 @@ fn attempt(row: &Row, programs: Programs) -> Result<Outcome, String> {
             for url in server.urls(row.scheme) {
                 let mut client = Command::new(product::binary(client));
                 client.arg(&url).args(fill(row.ours, &url, &authority));
-                let outcome = judge(&mut client, wanted)?;
+                let outcome = match row.shows {
+                    Some(text) => watch(&mut client, text, wanted)?,
+                    None => judge(&mut client, wanted)?,
+                };
                 if matches!(outcome, Outcome::Failed(_)) {
                     return Ok(outcome);
                 }
@@ -114,6 +117,22 @@ fn judge(command: &mut Command, wanted: i32) -> Result<Outcome, String> {
         Some(status) => Outcome::of(status.code() == Some(wanted), &format!("ended with {status}")),
         None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
     })
+}
+
+/// As [`judge`], with the input held open and the output compared: it must contain `text`.
+fn watch(command: &mut Command, text: &str, wanted: i32) -> Result<Outcome, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let path = product::scratch()?.join("client-output.txt");
+    let output = std::fs::File::create(&path).map_err(failed)?;
+    let mut child = command.stdin(Stdio::piped()).stdout(output).spawn().map_err(failed)?;
+    // Waiting on a child closes its input; held here, its user seems to be there still.
+    let user = child.stdin.take();
+    let status = process::wait_within(&mut child, LIMIT).map_err(failed)?;
+    drop(user);
+    let shown = std::fs::read_to_string(&path).map_err(failed)?;
+    print!("{shown}");
+    let ended = status.is_some_and(|status| status.code() == Some(wanted));
+    Ok(Outcome::of(ended && shown.contains(text), &format!("{text:?} was not shown")))
 }
 
 /// The peer's script with its arguments, in its interpreter.
