@@ -70,7 +70,11 @@ fn prepare(programs: Programs) -> Result<Option<String>, String> {
     if let Some(why) = programs.prepare()? {
         return Ok(Some(why));
     }
-    if product::build(SUITE)? { Ok(None) } else { Err("the suite does not build".to_owned()) }
+    if product::build(SUITE, &[SUITE])? {
+        Ok(None)
+    } else {
+        Err("the suite does not build".to_owned())
+    }
 }
 
 fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String> {
