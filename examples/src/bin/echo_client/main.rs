@@ -7,7 +7,6 @@ mod load;
 mod options;
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use options::{Mode, Options};
 use ws_examples::{arguments, certificates};
@@ -17,16 +16,18 @@ use ws_stack::tokio::{CloseCode, WebSocket};
 type Failure = Box<dyn Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+async fn main() {
     ws_examples::logging();
     let options = Options::read().unwrap_or_else(|error| arguments::refuse(error));
-    match run(&options).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let status = match run(&options).await {
+        Ok(()) => 0,
         Err(error) => {
             eprintln!("{}", chain(&*error));
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    // Not by returning: the runtime would wait for its thread that reads the keyboard.
+    std::process::exit(status)
 }
 
 async fn run(options: &Options) -> Result<(), Failure> {
