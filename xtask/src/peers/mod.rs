@@ -125,14 +125,19 @@ fn watch(command: &mut Command, text: &str, wanted: i32) -> Result<Outcome, Stri
     let path = product::scratch()?.join("client-output.txt");
     let output = std::fs::File::create(&path).map_err(failed)?;
     let mut child = command.stdin(Stdio::piped()).stdout(output).spawn().map_err(failed)?;
-    // Waiting on a child closes its input; held here, its user seems to be there still.
+    // Held open: its user is there still, and silent.
     let user = child.stdin.take();
     let status = process::wait_within(&mut child, LIMIT).map_err(failed)?;
     drop(user);
     let shown = std::fs::read_to_string(&path).map_err(failed)?;
     print!("{shown}");
-    let ended = status.is_some_and(|status| status.code() == Some(wanted));
-    Ok(Outcome::of(ended && shown.contains(text), &format!("{text:?} was not shown")))
+    Ok(match status {
+        None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
+        Some(status) if status.code() != Some(wanted) => {
+            Outcome::Failed(format!("ended with {status}"))
+        }
+        Some(_) => Outcome::of(shown.contains(text), &format!("{text:?} was not shown")),
+    })
 }
 
 /// The peer's script with its arguments, in its interpreter.
