@@ -9,7 +9,7 @@ use crate::outbound::data_parts;
 use crate::{Cause, CloseCode, Compress, Prepared, SendError};
 
 impl Session {
-    /// Whether fewer bytes wait to be written than [`Config::high_water`].
+    /// Whether fewer bytes wait to be written than [`Config::high_water`](crate::Config::high_water).
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.outbound.queue.len() < self.config.high_water
