@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use ws_frame::FrameError;
-use ws_handshake::HandshakeError;
+use ws_handshake::{HandshakeError, UnexpectedResponse};
 use ws_session::{Cause, Outcome, SendError, TransportError};
 
 /// Why a connection ended badly, or why it took no message.
@@ -33,6 +33,13 @@ pub enum Error {
     HandlerFailed,
     /// The opening handshake failed.
     Handshake(Box<ws_h1_upgrade::Error>),
+    /// The opening handshake failed over HTTP/2 or HTTP/3.
+    ExtendedConnect(Box<ws_h2_upgrade::Error>),
+    /// The server does not speak the HTTP version that was asked for.
+    UnsupportedHttpVersion {
+        /// The version as ALPN names it: `h2`, `h3`.
+        wanted: &'static str,
+    },
     /// The transport with this name cannot be read before the handshake is complete, and a client
     /// over HTTP/1.1 has to.
     TransportDoesNotSupportRecv(&'static str),
@@ -54,9 +61,28 @@ impl Error {
             Self::WriteStalled => "write_stalled",
             Self::HandlerFailed => "handler_failed",
             Self::Handshake(error) => error.reason(),
+            Self::ExtendedConnect(error) => error.reason(),
+            Self::UnsupportedHttpVersion { .. } => "unsupported_http_version",
             Self::TransportDoesNotSupportRecv(_) => "transport_does_not_support_recv",
             #[cfg(feature = "deflate")]
             Self::Deflate(error) => error.reason(),
+        }
+    }
+
+    /// What the server answered instead of opening a WebSocket, over any HTTP version: a redirect, a
+    /// challenge, an error page.
+    #[must_use]
+    pub fn response(&self) -> Option<&UnexpectedResponse> {
+        match self {
+            Self::Handshake(error) => match &**error {
+                ws_h1_upgrade::Error::UnexpectedStatus { response } => Some(response),
+                _ => None,
+            },
+            Self::ExtendedConnect(error) => match &**error {
+                ws_h2_upgrade::Error::UnexpectedStatus { response } => Some(response),
+                _ => None,
+            },
+            _ => None,
         }
     }
 
@@ -90,7 +116,12 @@ impl fmt::Display for Error {
             Self::MessageStalled => f.write_str("a message of the peer was not complete in time"),
             Self::WriteStalled => f.write_str("the peer accepted no byte for the write timeout"),
             Self::HandlerFailed => f.write_str("the handler of the connection failed"),
-            Self::Handshake(_) => f.write_str("the opening handshake failed"),
+            Self::Handshake(_) | Self::ExtendedConnect(_) => {
+                f.write_str("the opening handshake failed")
+            }
+            Self::UnsupportedHttpVersion { wanted } => {
+                write!(f, "the server does not speak {wanted}")
+            }
             Self::TransportDoesNotSupportRecv(name) => {
                 write!(f, "transport {name} cannot be read during the handshake")
             }
@@ -107,10 +138,12 @@ impl error::Error for Error {
             Self::Transport(error) => Some(error),
             Self::Send(error) => Some(error),
             Self::Handshake(error) => Some(&**error),
+            Self::ExtendedConnect(error) => Some(&**error),
             Self::Idle
             | Self::MessageStalled
             | Self::WriteStalled
             | Self::HandlerFailed
+            | Self::UnsupportedHttpVersion { .. }
             | Self::TransportDoesNotSupportRecv(_) => None,
             #[cfg(feature = "deflate")]
             Self::Deflate(error) => Some(error),
@@ -127,6 +160,12 @@ impl From<SendError> for Error {
 impl From<ws_h1_upgrade::Error> for Error {
     fn from(error: ws_h1_upgrade::Error) -> Self {
         Self::Handshake(Box::new(error))
+    }
+}
+
+impl From<ws_h2_upgrade::Error> for Error {
+    fn from(error: ws_h2_upgrade::Error) -> Self {
+        Self::ExtendedConnect(Box::new(error))
     }
 }
 

@@ -83,6 +83,10 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
         buffer
     }
 
+    pub(crate) fn into_parts(self) -> (T, BytesMut) {
+        (self.transport, self.buffer)
+    }
+
     pub(crate) fn open(self, session: Session, info: UpgradeInfo) -> WebSocket<T, R> {
         let connection = Connection::new(self.transport, self.runtime, session);
         WebSocket::new(connection.with_timer(self.timer), info)

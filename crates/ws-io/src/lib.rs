@@ -117,6 +117,7 @@ mod handler;
 mod handshake;
 mod mailbox;
 mod page;
+mod preface;
 mod read_budget;
 mod runtime;
 mod sender;
@@ -137,6 +138,7 @@ pub use futures_io::FuturesIo;
 pub use handler::{Fault, Flow, Handler, Peer, Terminated, run};
 pub use mailbox::{Inbox, Mailbox, MailboxError, mailbox};
 pub use page::{Page, PageRequest};
+pub use preface::Preface;
 pub use runtime::{Runtime, Timer};
 pub use sender::{Sender, TrySendError};
 pub use server::{Arrival, Incoming, accept, receive, receive_any};
@@ -144,6 +146,7 @@ pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 pub use upgrade_info::UpgradeInfo;
 pub use websocket::{Chunk, Parts, WebSocket};
+pub use ws_handshake::UnexpectedResponse;
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
 pub use ws_session::{
     Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits, Message, Outcome, Prepared,

@@ -59,6 +59,17 @@ impl Page {
         Ok(self)
     }
 
+    /// The header fields, without those that frame the answer.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     fn write_to(&self, out: &mut BytesMut) {
         out.put_slice(b"HTTP/1.1 200 OK\r\nConnection: close\r\n");
         for (name, value) in &self.headers {

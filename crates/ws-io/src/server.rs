@@ -9,6 +9,7 @@ use ws_handshake::{HandshakeError, Refusal, Request, SubprotocolPolicy};
 use ws_session::TransportError;
 
 use crate::handshake::Wire;
+use crate::preface::{self, Preface};
 use crate::{AcceptOptions, Error, PageRequest, Runtime, Transport, UpgradeInfo, WebSocket};
 
 /// Takes a connection in: reads the request, judges it by `options` and answers.
@@ -42,6 +43,7 @@ pub async fn receive<T: Transport, R: Runtime>(
             request.refuse(&error.refusal()).await?;
             Err(error.into())
         }
+        Arrival::Http2(preface) => Err(preface.refuse().await),
     }
 }
 
@@ -53,6 +55,8 @@ pub enum Arrival<T: Transport, R: Runtime> {
     Upgrade(Box<Incoming<T, R>>),
     /// A valid `GET` without `Upgrade`: a browser that wants a page.
     Page(PageRequest<T, R>),
+    /// A client that begins HTTP/2 without having asked (RFC 9113 §3.3).
+    Http2(Preface<T, R>),
 }
 
 /// As [`receive`], but leaves the answer to ordinary requests to the caller as well.
@@ -85,6 +89,11 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                 }
                 return Err(error);
             }
+        }
+        match preface::is_begun(&wire.buffer) {
+            Some(true) => return Ok(Arrival::Http2(Preface::new(wire))),
+            Some(false) => {}
+            None => continue,
         }
         match handshake.receive(&mut wire.buffer) {
             Ok(None) => {}
