@@ -67,8 +67,9 @@ pub use ws_endpoint::reactor::UnixListener;
 pub use ws_endpoint::reactor::{TcpListener, Timer};
 pub use ws_endpoint::{
     AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
-    Error, Handler, HttpPolicy, Limits, Message, OriginPolicy, Outcome, Page, Refusal, Request,
-    Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+    Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy, Outcome, Page, Refusal,
+    Remote, Request, Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo,
+    Utf8Bytes,
 };
 /// Any stream of the futures ecosystem as a transport.
 pub use ws_io::FuturesIo as Io;

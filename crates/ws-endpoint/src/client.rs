@@ -1,29 +1,48 @@
 //! Dialling: from a URL to an open WebSocket.
 
+#[cfg(feature = "h2")]
+mod best;
+#[cfg(feature = "h2")]
+mod extended;
+#[cfg(feature = "h2")]
+mod h2;
+mod policy;
+#[cfg(feature = "h2")]
+mod pool;
+
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 #[cfg(unix)]
 use std::path::Path;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "h2"))]
 use std::sync::Arc;
 
 use ws_io::{ConnectOptions, Error, WsUri};
 use ws_session::TransportError;
 
 use crate::WebSocket;
-use crate::connect_queue::ConnectQueue;
+use crate::connect_queue::{ConnectQueue, Turn};
 use crate::deadline::{after, until};
 use crate::dial::{Dialled, dial};
+#[cfg(feature = "rustls")]
+use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::stream::Stream;
 #[cfg(feature = "rustls")]
 use crate::tls::{self, Tls};
 
+pub use policy::HttpPolicy;
+
 /// Dials WebSockets on the runtime `N`.
 ///
 /// What belongs to one connection stands in [`ConnectOptions`]; what connections share, here: whom
 /// to trust, which HTTP versions to speak, who waits for whom. Clones are cheap and share it.
+///
+/// Connections over HTTP/2 and HTTP/3 are kept and shared: further WebSockets to the same origin go
+/// over a connection that stands while the server lets it carry more, and over a new one after it
+/// has said that it goes away. They are closed when the client, its clones and the WebSockets on
+/// them are gone.
 #[derive(Clone)]
 pub struct Client<N: Net> {
     net: N,
@@ -31,15 +50,8 @@ pub struct Client<N: Net> {
     queue: Option<ConnectQueue>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-/// Which HTTP version carries the WebSocket.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HttpPolicy {
-    /// HTTP/1.1, which every server speaks.
-    #[default]
-    H1,
+    #[cfg(feature = "h2")]
+    pool: Arc<pool::Pool>,
 }
 
 impl<N: Net> Client<N> {
@@ -52,6 +64,8 @@ impl<N: Net> Client<N> {
             queue: None,
             #[cfg(feature = "rustls")]
             tls: None,
+            #[cfg(feature = "h2")]
+            pool: Arc::default(),
         }
     }
 
@@ -60,7 +74,12 @@ impl<N: Net> Client<N> {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn with_tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
-        self.tls = Some(tls::client_with_alpn(config));
+        self.tls = Some(tls::client_with_alpn(config, Offer::H1.protocols()));
+        #[cfg(feature = "h2")]
+        {
+            // What was opened trusting others is not ours.
+            self.pool = Arc::default();
+        }
         self
     }
 
@@ -89,7 +108,10 @@ impl<N: Net> Client<N> {
     /// # Errors
     ///
     /// [`Error::Handshake`] with `invalid_url` and its like before anything is sent, or with the
-    /// server's answer when that is no WebSocket; [`Error::Transport`] when nobody could be reached,
+    /// server's answer when that is no WebSocket (over HTTP/2 and HTTP/3 that is
+    /// [`Error::ExtendedConnect`]; [`Error::response`] has it in any case);
+    /// [`Error::UnsupportedHttpVersion`] and `peer_does_not_allow_connect_protocol` when the server
+    /// cannot do what [`HttpPolicy`] asks for; [`Error::Transport`] when nobody could be reached,
     /// with its `Timeout` when that took too long, and with `TlsAlert` when the server refused to
     /// encrypt.
     pub async fn connect(
@@ -137,16 +159,41 @@ impl<N: Net> Client<N> {
     }
 
     async fn open(&self, uri: &WsUri, options: &ConnectOptions) -> Result<WebSocket<N>, Error> {
-        let HttpPolicy::H1 = self.http;
-        let security = self.security(uri)?;
+        match self.http {
+            #[cfg(feature = "h2")]
+            HttpPolicy::H2 => self.open_h2(uri, options).await,
+            #[cfg(feature = "h2")]
+            HttpPolicy::Best => self.open_best(uri, options).await,
+            _ => self.open_h1(uri, options).await,
+        }
+    }
+
+    async fn open_h1(&self, uri: &WsUri, options: &ConnectOptions) -> Result<WebSocket<N>, Error> {
+        let (stream, turn) = self.dial(uri, Offer::H1).await?;
+        let websocket = self.upgrade(stream, uri, options).await?;
+        drop(turn);
+        Ok(websocket)
+    }
+
+    /// The handshake of HTTP/1.1 on a stream on which nothing has been sent.
+    async fn upgrade(
+        &self,
+        stream: Stream<N>,
+        uri: &WsUri,
+        options: &ConnectOptions,
+    ) -> Result<WebSocket<N>, Error> {
+        ws_io::connect(stream, self.net.clone(), uri, options).await
+    }
+
+    /// A stream to the server, encrypted if the URL says so.
+    async fn dial(&self, uri: &WsUri, offer: Offer) -> Result<(Stream<N>, Option<Turn>), Error> {
+        let security = self.security(uri, offer)?;
         let addresses = self.resolve(uri).await?;
         let Dialled { stream, turn } = dial(&self.net, &addresses, self.queue.as_ref())
             .await
             .map_err(|source| unreachable(uri, source))?;
         let stream = security.apply(stream).await.map_err(Error::Transport)?;
-        let websocket = ws_io::connect(stream, self.net.clone(), uri, options).await?;
-        drop(turn);
-        Ok(websocket)
+        Ok((stream, turn))
     }
 
     async fn resolve(&self, uri: &WsUri) -> Result<Vec<SocketAddr>, Error> {
@@ -159,7 +206,7 @@ impl<N: Net> Client<N> {
 
     /// What has to be right before anything is sent.
     #[cfg(feature = "rustls")]
-    fn security(&self, uri: &WsUri) -> Result<Security, Error> {
+    fn security(&self, uri: &WsUri, offer: Offer) -> Result<Security, Error> {
         if !uri.is_secure() {
             return Ok(Security::None);
         }
@@ -169,11 +216,11 @@ impl<N: Net> Client<N> {
             Some(config) => Arc::clone(config),
             None => tls::platform_config().map_err(|error| io_error(io::Error::other(error)))?,
         };
-        Ok(Security::Tls(config, name))
+        Ok(Security::Tls(tls::client_with_alpn(config, offer.protocols()), name))
     }
 
     #[cfg(not(feature = "rustls"))]
-    fn security(&self, uri: &WsUri) -> Result<Security, Error> {
+    fn security(&self, uri: &WsUri, _offer: Offer) -> Result<Security, Error> {
         if uri.is_secure() {
             let message = "this build has no tls (feature rustls)";
             return Err(io_error(io::Error::new(io::ErrorKind::Unsupported, message)));
@@ -188,6 +235,29 @@ impl<N: Net> fmt::Debug for Client<N> {
             .field("http", &self.http)
             .field("queue", &self.queue.is_some())
             .finish_non_exhaustive()
+    }
+}
+
+/// What is offered in TLS.
+#[derive(Clone, Copy)]
+enum Offer {
+    H1,
+    #[cfg(feature = "h2")]
+    H2,
+    #[cfg(feature = "h2")]
+    H2OrH1,
+}
+
+#[cfg(feature = "rustls")]
+impl Offer {
+    fn protocols(self) -> &'static [HttpVersion] {
+        match self {
+            Self::H1 => &[HttpVersion::H1],
+            #[cfg(feature = "h2")]
+            Self::H2 => &[HttpVersion::H2],
+            #[cfg(feature = "h2")]
+            Self::H2OrH1 => &[HttpVersion::H2, HttpVersion::H1],
+        }
     }
 }
 

@@ -6,9 +6,9 @@
 //! async-std and smol take `ws-tokio`, `ws-async-std` or `ws-smol`, which do just that.
 //!
 //! ```text
-//!  Client::connect ─ URL ─ resolve ─ happy eyeballs ─ TLS ─┐
-//!                                                          ├─ Stream<N> ─ handshake ─ WebSocket<N>
-//!  Server::serve ── accept ─ TLS ─ request ─ route ────────┘
+//!  Client::connect ─ URL ─ resolve ─ happy eyeballs ─ TLS ─ ALPN ─┐
+//!                                                                 ├─ Stream<N> ─ WebSocket<N>
+//!  Server::serve ── accept ─ TLS ─ ALPN ─ request ─ route ────────┘
 //! ```
 //!
 //! A server and a client on any runtime:
@@ -50,20 +50,28 @@
 //! | feature | adds |
 //! |---|---|
 //! | `rustls` | `wss`: `tls`, `Client::with_tls`, `Server::listen_tls` |
+//! | `h2` | WebSockets on HTTP/2 (RFC 8441), beside HTTP/1.1 on the same ports |
+//! | `h3` | WebSockets on HTTP/3 (RFC 9220) over QUIC; implies `rustls` |
 //! | `async-io` | `reactor`: the sockets of async-std and smol |
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod accept;
+#[cfg(feature = "h2")]
+mod carrier_io;
 mod client;
 mod connect_queue;
 mod deadline;
 mod dial;
 #[cfg(test)]
 mod fake;
+mod http_version;
 mod net;
 #[cfg(feature = "async-io")]
 pub mod reactor;
+mod remote;
 mod server;
+#[cfg(any(feature = "rustls", feature = "h2"))]
+mod slices;
 mod socket;
 mod stream;
 #[cfg(feature = "rustls")]
@@ -71,7 +79,9 @@ pub mod tls;
 
 pub use client::{Client, HttpPolicy};
 pub use connect_queue::ConnectQueue;
+pub use http_version::HttpVersion;
 pub use net::{Listener, Net};
+pub use remote::Remote;
 pub use server::{Drained, Server, Shutdown};
 pub use stream::Stream;
 

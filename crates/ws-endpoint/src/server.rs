@@ -3,6 +3,10 @@
 mod builder;
 mod connection;
 mod door;
+#[cfg(any(feature = "h2", feature = "h3"))]
+mod extended;
+#[cfg(feature = "h2")]
+mod h2;
 mod registry;
 mod shutdown;
 

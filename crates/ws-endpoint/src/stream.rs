@@ -9,11 +9,12 @@ use bytes::{Buf, BytesMut};
 use ws_io::Transport;
 use ws_session::TransportError;
 
+use crate::http_version::HttpVersion;
 use crate::net::Net;
 #[cfg(feature = "rustls")]
 use crate::tls::Tls;
 
-/// The byte stream of a connection made or accepted by an endpoint.
+/// The byte stream of a WebSocket made or accepted by an endpoint.
 #[non_exhaustive]
 pub enum Stream<N: Net> {
     /// Plain TCP.
@@ -24,6 +25,17 @@ pub enum Stream<N: Net> {
     /// A Unix socket.
     #[cfg(unix)]
     Unix(N::Unix),
+    /// A stream of an HTTP/2 connection.
+    #[cfg(feature = "h2")]
+    H2 {
+        /// The stream.
+        stream: Box<ws_h2::H2Stream>,
+        /// Whether the connection is encrypted.
+        is_secure: bool,
+    },
+    /// A stream of a QUIC connection, which is always encrypted.
+    #[cfg(feature = "h3")]
+    H3(Box<ws_h3::H3Stream>),
 }
 
 /// Calls the same method on whatever the stream is.
@@ -35,6 +47,10 @@ macro_rules! each {
             Self::Tls($inner) => $call,
             #[cfg(unix)]
             Self::Unix($inner) => $call,
+            #[cfg(feature = "h2")]
+            Self::H2 { stream: $inner, .. } => $call,
+            #[cfg(feature = "h3")]
+            Self::H3($inner) => $call,
         }
     };
 }
@@ -46,7 +62,35 @@ impl<N: Net> Stream<N> {
         match self {
             #[cfg(feature = "rustls")]
             Self::Tls(_) => true,
+            #[cfg(feature = "h2")]
+            Self::H2 { is_secure, .. } => *is_secure,
+            #[cfg(feature = "h3")]
+            Self::H3(_) => true,
             _ => false,
+        }
+    }
+
+    /// Whether TLS agreed on this version.
+    #[cfg(feature = "h2")]
+    pub(crate) fn alpn_is(&self, version: HttpVersion) -> bool {
+        match self {
+            #[cfg(feature = "rustls")]
+            Self::Tls(tls) => tls.alpn_protocol() == Some(version.alpn().as_bytes()),
+            #[cfg(not(feature = "rustls"))]
+            _ if version != HttpVersion::H1 => false,
+            _ => false,
+        }
+    }
+
+    /// The HTTP version in which the WebSocket on this stream was opened.
+    #[must_use]
+    pub fn http_version(&self) -> HttpVersion {
+        match self {
+            #[cfg(feature = "h2")]
+            Self::H2 { .. } => HttpVersion::H2,
+            #[cfg(feature = "h3")]
+            Self::H3(_) => HttpVersion::H3,
+            _ => HttpVersion::H1,
         }
     }
 }

@@ -20,6 +20,8 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 use ws_io::Transport;
 use ws_session::TransportError;
 
+use crate::slices::Slices;
+
 pub use config::platform_config;
 pub(crate) use config::{client_with_alpn, server_with_alpn};
 
@@ -301,51 +303,11 @@ impl<T: Transport> io::Write for Sink<'_, '_, T> {
     }
 
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.take(&mut Records { bufs, done: 0 })
+        self.take(&mut Slices::new(bufs))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Several encrypted records as one buffer.
-struct Records<'a> {
-    bufs: &'a [IoSlice<'a>],
-    /// How much of the first slice is written.
-    done: usize,
-}
-
-impl Buf for Records<'_> {
-    fn remaining(&self) -> usize {
-        self.bufs.iter().map(|slice| slice.len()).sum::<usize>() - self.done
-    }
-
-    fn chunk(&self) -> &[u8] {
-        self.bufs.first().and_then(|slice| slice.get(self.done..)).unwrap_or_default()
-    }
-
-    fn chunks_vectored<'b>(&'b self, dst: &mut [IoSlice<'b>]) -> usize {
-        let mut count = 0;
-        let rest = self.bufs.iter().skip(1).map(|slice| &slice[..]);
-        for (to, from) in dst.iter_mut().zip(std::iter::once(self.chunk()).chain(rest)) {
-            *to = IoSlice::new(from);
-            count += 1;
-        }
-        count
-    }
-
-    fn advance(&mut self, mut count: usize) {
-        while let Some((first, rest)) = self.bufs.split_first() {
-            let left = first.len() - self.done;
-            if count < left {
-                self.done += count;
-                return;
-            }
-            count -= left;
-            self.done = 0;
-            self.bufs = rest;
-        }
     }
 }
 

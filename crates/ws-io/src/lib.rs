@@ -146,8 +146,8 @@ pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 pub use upgrade_info::UpgradeInfo;
 pub use websocket::{Chunk, Parts, WebSocket};
-pub use ws_handshake::UnexpectedResponse;
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
+pub use ws_handshake::UnexpectedResponse;
 pub use ws_session::{
     Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits, Message, Outcome, Prepared,
     SendError, Session, TransportError, Utf8Bytes,

@@ -19,6 +19,11 @@ impl<T: Transport, R: Runtime> Preface<T, R> {
         Self { wire }
     }
 
+    /// The transport below, for the address of the peer and the like.
+    pub fn transport(&self) -> &T {
+        &self.wire.transport
+    }
+
     /// The transport, and what was read from it: the preface and what came behind it.
     pub fn into_parts(self) -> (T, BytesMut) {
         self.wire.into_parts()

@@ -63,6 +63,7 @@ pub use runtime::{Timer, Tokio};
 
 pub use ws_endpoint::{
     AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
-    Error, Handler, HttpPolicy, Limits, Message, OriginPolicy, Outcome, Page, Refusal, Request,
-    Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+    Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy, Outcome, Page, Refusal,
+    Remote, Request, Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo,
+    Utf8Bytes,
 };

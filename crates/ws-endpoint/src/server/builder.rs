@@ -16,12 +16,12 @@ use crate::WebSocket;
 use crate::accept::PatientListener;
 use crate::deadline::{after, until};
 use crate::net::Net;
+use crate::remote::Remote;
 use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
 use crate::server::registry::{Phase, Registry};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
-use crate::stream::Stream;
 
 /// A WebSocket server on the runtime `N`.
 ///
@@ -33,7 +33,6 @@ use crate::stream::Stream;
 pub struct Server<N: Net> {
     doors: Vec<Door<N>>,
     rules: Rules<N>,
-    max_connections: usize,
     registry: Registry,
 }
 
@@ -47,8 +46,9 @@ impl<N: Net> Server<N> {
             secure: Arc::new(AcceptOptions { secure: true, ..AcceptOptions::default() }),
             route: None,
             pages: None,
+            max_connections: 65_536,
         };
-        Self { doors: Vec::new(), rules, max_connections: 65_536, registry: Registry::default() }
+        Self { doors: Vec::new(), rules, registry: Registry::default() }
     }
 
     /// Listens for `ws` on `address`; port 0 takes a free one, see [`urls`](Self::urls).
@@ -106,20 +106,23 @@ impl<N: Net> Server<N> {
 
     /// Holds at most this many connections, handshakes included, but at least one. Beyond that
     /// nothing is accepted: the operating system queues and finally refuses.
+    ///
+    /// A connection over HTTP/2 or HTTP/3 counts, and so does each WebSocket on it; one too many on
+    /// a connection that stands is answered 503.
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
-        self.max_connections = max.max(1);
+        self.rules.max_connections = max.max(1);
         self
     }
 
-    /// Looks at each request before it is accepted: path, query, cookies, credentials, and by the
-    /// stream the peer's address and certificate. Without it every path is served.
+    /// Looks at each request before it is accepted, over whichever HTTP version: path, query,
+    /// cookies, credentials, and who asks: address, certificate. Without it every path is served.
     ///
     /// ```
     /// # use ws_endpoint::{Net, Server};
     /// # use ws_io::Refusal;
     /// # fn route<N: Net>(server: Server<N>) -> Server<N> {
-    /// server.with_route(|request, _stream| match request.path_only() {
+    /// server.with_route(|request, _remote| match request.path_only() {
     ///     "/chat" => Ok(()),
     ///     _ => Err(Refusal::fixed(404, &[])),
     /// })
@@ -128,7 +131,7 @@ impl<N: Net> Server<N> {
     #[must_use]
     pub fn with_route(
         mut self,
-        route: impl Fn(&Request, &Stream<N>) -> Result<(), Refusal> + Send + Sync + 'static,
+        route: impl Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
         self.rules.route = Some(Box::new(route));
         self
@@ -175,8 +178,8 @@ impl<N: Net> Server<N> {
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let Self { mut doors, rules, max_connections, registry } = self;
-        let net = rules.net.clone();
+        let Self { mut doors, rules, registry } = self;
+        let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
         poll_fn(|cx| {
             let mut arrived = 0;
@@ -232,7 +235,7 @@ impl<N: Net> fmt::Debug for Server<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("urls", &self.urls().collect::<Vec<_>>())
-            .field("max_connections", &self.max_connections)
+            .field("max_connections", &self.rules.max_connections)
             .finish_non_exhaustive()
     }
 }
@@ -264,7 +267,7 @@ async fn drain<N: Net>(net: &N, registry: &Registry) -> Drained {
     if until(net, after(net, within), registry.emptied()).await.is_some() {
         return Drained { cut: 0 };
     }
-    let cut = registry.live();
+    let cut = registry.leaves();
     tracing::debug!(cut, "the deadline of the drain has passed");
     registry.cut();
     // Their tasks end when they are next polled; one that blocks its thread is not waited for.

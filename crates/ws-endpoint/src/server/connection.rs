@@ -3,20 +3,25 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 
+#[cfg(feature = "h2")]
+use bytes::BytesMut;
 use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request};
 use ws_session::TransportError;
 
 use crate::WebSocket;
 use crate::deadline::{after, until};
+use crate::http_version::HttpVersion;
 use crate::net::Net;
+use crate::remote::Remote;
 use crate::server::door::Arriving;
-use crate::server::registry::{Phase, Place};
+#[cfg(feature = "h2")]
+use crate::server::extended::Carrier;
+use crate::server::registry::{Phase, Place, Registry};
 use crate::stream::Stream;
 
-type Route<N> = dyn Fn(&Request, &Stream<N>) -> Result<(), Refusal> + Send + Sync;
+type Route = dyn Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync;
 type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
 
 /// What all connections of a server share.
@@ -24,9 +29,19 @@ pub(crate) struct Rules<N: Net> {
     pub(crate) net: N,
     pub(crate) plain: Arc<AcceptOptions>,
     pub(crate) secure: Arc<AcceptOptions>,
-    pub(crate) route: Option<Box<Route<N>>>,
+    pub(crate) route: Option<Box<Route>>,
     pub(crate) pages: Option<Box<Pages>>,
+    pub(crate) max_connections: usize,
 }
+
+/// What a connection has turned out to be.
+pub(super) enum Opened<N: Net> {
+    WebSocket(WebSocket<N>),
+    #[cfg(feature = "h2")]
+    H2(ws_h2::Server, Carrier),
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<N: Net> Rules<N> {
     /// Sees a connection from its arrival to its end.
@@ -40,34 +55,42 @@ impl<N: Net> Rules<N> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         // Boxed, so that an open connection does not carry the memory of its handshake.
-        let opening = Box::pin(self.open(arriving, serve, place.leaving()));
+        let opening = Box::pin(self.open(arriving, serve, place.registry().clone()));
         if let Some(Some(task)) = unless_cut(&mut place, opening).await {
             unless_cut(&mut place, task).await;
         }
     }
 
-    /// The future of the application, boxed so that whatever its size nothing else is as large.
+    /// The life of the open connection: the future of the application, boxed so that whatever its
+    /// size nothing else is as large.
     async fn open<F, Fut>(
         self: Arc<Self>,
         arriving: Arriving<N>,
         serve: Arc<F>,
-        leaving: Arc<AtomicBool>,
-    ) -> Option<Pin<Box<Fut>>>
+        registry: Registry,
+    ) -> Option<Task>
     where
-        F: Fn(WebSocket<N>) -> Fut,
-        Fut: Future<Output = ()>,
+        F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
     {
-        let mut websocket = self.handshake(arriving).await?;
-        websocket.leave_when(leaving);
-        Some(Box::pin(serve(websocket)))
+        match self.handshake(arriving).await? {
+            Opened::WebSocket(mut websocket) => {
+                websocket.leave_when(registry.leaving());
+                Some(Box::pin(serve(websocket)))
+            }
+            #[cfg(feature = "h2")]
+            Opened::H2(server, carrier) => {
+                Some(Box::pin(self.serve_h2(server, carrier, registry, serve)))
+            }
+        }
     }
 
-    /// `None` when there is no WebSocket: the client has been told why, and so has the log.
-    async fn handshake(&self, arriving: Arriving<N>) -> Option<WebSocket<N>> {
+    /// `None` when nothing came of it: the client has been told why, and so has the log.
+    async fn handshake(&self, arriving: Arriving<N>) -> Option<Opened<N>> {
         let deadline = after(&self.net, self.plain.handshake_timeout);
         let opened = until(&self.net, deadline, self.receive(arriving)).await;
         match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
-            Ok(websocket) => websocket,
+            Ok(opened) => opened,
             Err(error) => {
                 // Debug escapes what the client chose.
                 tracing::debug!(?error, "no websocket");
@@ -76,15 +99,26 @@ impl<N: Net> Rules<N> {
         }
     }
 
-    async fn receive(&self, arriving: Arriving<N>) -> Result<Option<WebSocket<N>>, Error> {
+    async fn receive(&self, arriving: Arriving<N>) -> Result<Option<Opened<N>>, Error> {
         let stream = arriving.open().await.map_err(Error::Transport)?;
+        #[cfg(feature = "h2")]
+        if stream.alpn_is(HttpVersion::H2) {
+            return self.begin_h2(stream, BytesMut::new()).await.map(Some);
+        }
         let options = if stream.is_secure() { &self.secure } else { &self.plain };
         match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
-            Arrival::Upgrade(incoming) => self.answer(*incoming).await,
+            Arrival::Upgrade(incoming) => Ok(self.answer(*incoming).await?.map(Opened::WebSocket)),
             Arrival::Page(request) => {
                 self.page(request).await?;
                 Ok(None)
             }
+            // RFC 9113 §3.3: prior knowledge is for cleartext, under TLS it is negotiated.
+            #[cfg(feature = "h2")]
+            Arrival::Http2(preface) if !preface.transport().is_secure() => {
+                let (stream, received) = preface.into_parts();
+                self.begin_h2(stream, received).await.map(Some)
+            }
+            Arrival::Http2(preface) => Err(preface.refuse().await),
             _ => Ok(None),
         }
     }
@@ -94,7 +128,8 @@ impl<N: Net> Rules<N> {
         incoming: Incoming<Stream<N>, N>,
     ) -> Result<Option<WebSocket<N>>, Error> {
         if let Some(route) = &self.route {
-            if let Err(refusal) = route(incoming.request(), incoming.transport()) {
+            let remote = Remote::of(incoming.transport(), HttpVersion::H1);
+            if let Err(refusal) = route(incoming.request(), &remote) {
                 incoming.refuse(refusal).await?;
                 return Ok(None);
             }
@@ -115,7 +150,7 @@ impl<N: Net> Rules<N> {
 }
 
 /// Runs `future` unless the server cuts its connections first.
-async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
+pub(super) async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     poll_fn(|cx| match place.poll_phase(cx) {
         Phase::Cut => Poll::Ready(None),

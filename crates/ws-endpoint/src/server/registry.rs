@@ -37,6 +37,8 @@ struct Shared {
 struct State {
     next_id: u64,
     live: HashMap<u64, Option<Waker>>,
+    /// How many of them are connections that carry WebSockets with places of their own.
+    carriers: usize,
     /// The server's own task, which waits for room or for the end.
     server: Option<Waker>,
     drain_for: Option<Duration>,
@@ -74,9 +76,21 @@ impl Registry {
         self.lock().drain_for
     }
 
+    /// Whether everyone is to go.
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.phase() != Phase::Serving
+    }
+
     /// How many connections there are.
     pub(crate) fn live(&self) -> usize {
         self.lock().live.len()
+    }
+
+    /// How many connections there are that carry no others.
+    pub(crate) fn leaves(&self) -> usize {
+        let state = self.lock();
+        state.live.len() - state.carriers
     }
 
     /// Has the server's task woken when a connection ends or the phase changes.
@@ -102,6 +116,13 @@ impl Registry {
         Place { registry: self.clone(), id, known: None }
     }
 
+    /// Says of a connection that it carries WebSockets with places of their own.
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    pub(crate) fn carry(&self) -> Carrying {
+        self.lock().carriers += 1;
+        Carrying(self.clone())
+    }
+
     fn advance(&self, to: Phase) {
         self.shared.phase.fetch_max(to as u8, Ordering::AcqRel);
         let mut state = self.lock();
@@ -125,7 +146,13 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    /// Where this place is.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// As [`Registry::leaving`].
+    #[cfg(any(feature = "h2", feature = "h3"))]
     pub(crate) fn leaving(&self) -> Arc<AtomicBool> {
         self.registry.leaving()
     }
@@ -150,5 +177,17 @@ impl Drop for Place {
         if let Some(server) = server {
             server.wake();
         }
+    }
+}
+
+/// As long as it lives, its connection is not counted among those that carry no others.
+#[cfg(any(feature = "h2", feature = "h3"))]
+#[derive(Debug)]
+pub(crate) struct Carrying(Registry);
+
+#[cfg(any(feature = "h2", feature = "h3"))]
+impl Drop for Carrying {
+    fn drop(&mut self) {
+        self.0.lock().carriers -= 1;
     }
 }

@@ -7,6 +7,8 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, ServerConfig};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
+use crate::http_version::HttpVersion;
+
 /// TLS 1.2 and 1.3 with ring, no client certificate, and certificates judged as the operating
 /// system judges them. Made once and shared.
 ///
@@ -24,23 +26,33 @@ pub fn platform_config() -> Result<Arc<ClientConfig>, rustls::Error> {
         .with_safe_default_protocol_versions()?
         .with_platform_verifier()?
         .with_no_client_auth();
-    let config = client_with_alpn(Arc::new(config));
+    let config = client_with_alpn(Arc::new(config), &[HttpVersion::H1]);
     *shared = Some(Arc::clone(&config));
     Ok(config)
 }
 
-/// The configuration with the protocols of a client (RFC 7301).
-pub(crate) fn client_with_alpn(config: Arc<ClientConfig>) -> Arc<ClientConfig> {
+/// The configuration with the protocols that a client offers (RFC 7301).
+pub(crate) fn client_with_alpn(
+    config: Arc<ClientConfig>,
+    offer: &[HttpVersion],
+) -> Arc<ClientConfig> {
+    let protocols = || offer.iter().map(|version| version.alpn().as_bytes());
+    if config.alpn_protocols.iter().map(Vec::as_slice).eq(protocols()) {
+        return config;
+    }
     let mut config = Arc::unwrap_or_clone(config);
-    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    config.alpn_protocols = protocols().map(<[u8]>::to_vec).collect();
     Arc::new(config)
 }
 
 /// The configuration with the protocols of a server.
 pub(crate) fn server_with_alpn(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
     let mut config = Arc::unwrap_or_clone(config);
-    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    let versions: &[HttpVersion] = &[
+        #[cfg(feature = "h2")]
+        HttpVersion::H2,
+        HttpVersion::H1,
+    ];
+    config.alpn_protocols = versions.iter().map(|version| version.alpn().into()).collect();
     Arc::new(config)
 }
-
-const HTTP_1_1: &[u8] = b"http/1.1";

@@ -151,6 +151,16 @@ impl Client {
         self.link.hub.status().open
     }
 
+    /// How many WebSockets may be open at a time: as many as the server allows (before its SETTINGS
+    /// came, 100), at most [`max_streams`](ClientConfig::max_streams).
+    #[must_use]
+    pub fn max_streams(&self) -> usize {
+        self.link
+            .send()
+            .map_or(0, |send| send.current_max_send_streams())
+            .min(self.link.config.max_streams as usize)
+    }
+
     /// The address of the server, if it was given.
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {

@@ -80,14 +80,9 @@ async fn a_server_nobody_vouches_for_is_refused() {
 async fn the_server_is_told_the_name_it_was_called_by() {
     let (certificate, trust) = crate::support::certificates();
     let server = server()
-        .with_route(|_, stream| match stream {
-            ws_tokio::Stream::Tls(tls) => match tls.connection() {
-                rustls::Connection::Server(server) if server.server_name() == Some("localhost") => {
-                    Ok(())
-                }
-                _ => Err(Refusal::fixed(421, &[])),
-            },
-            _ => Err(Refusal::fixed(403, &[])),
+        .with_route(|_, remote| match remote.server_name() {
+            Some("localhost") => Ok(()),
+            _ => Err(Refusal::fixed(421, &[])),
         })
         .listen_tls(anywhere(), certificate)
         .expect("a port");

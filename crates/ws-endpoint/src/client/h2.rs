@@ -1,0 +1,143 @@
+//! WebSockets over HTTP/2: on a connection that stands, or on a new one.
+
+use bytes::BytesMut;
+use ws_h2::ClientConfig;
+use ws_io::{ConnectOptions, Error, Transport as _, WsUri};
+use ws_session::TransportError;
+
+use crate::WebSocket;
+use crate::carrier_io::CarrierIo;
+use crate::client::extended::{Asked, refused};
+use crate::client::pool::{Carrier, Dialled, Found, Lines};
+use crate::client::{Client, Offer, io_error};
+use crate::http_version::HttpVersion;
+use crate::net::Net;
+use crate::stream::Stream;
+
+/// What trying HTTP/2 came to.
+pub(super) enum Tried<N: Net> {
+    Open(WebSocket<N>),
+    /// TLS agreed on HTTP/1.1 instead; nothing has been sent on this stream.
+    Http1(Stream<N>),
+    /// The server speaks HTTP/2 and carries no WebSockets in it.
+    Declined(Error),
+}
+
+impl Carrier for ws_h2::Client {
+    fn is_open(&self) -> bool {
+        self.is_open()
+    }
+
+    fn load(&self) -> usize {
+        self.open_streams()
+    }
+
+    fn capacity(&self) -> usize {
+        self.max_streams()
+    }
+}
+
+impl<N: Net> Client<N> {
+    /// Opens a WebSocket over HTTP/2 and nothing else.
+    pub(super) async fn open_h2(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+    ) -> Result<WebSocket<N>, Error> {
+        let lines = self.pool.lines(uri);
+        match self.try_h2(uri, options, &lines, Offer::H2).await? {
+            Tried::Open(websocket) => Ok(websocket),
+            Tried::Http1(_) => Err(Error::UnsupportedHttpVersion { wanted: "h2" }),
+            Tried::Declined(error) => Err(error),
+        }
+    }
+
+    /// Opens a WebSocket over HTTP/2 if the server has that.
+    pub(super) async fn try_h2(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+        lines: &Lines,
+        offer: Offer,
+    ) -> Result<Tried<N>, Error> {
+        let asked = Asked::new(uri, options)?;
+        let mut is_retry = false;
+        loop {
+            let dial = self.dial_h2(uri, options, offer);
+            let found = lines.h2.find_or(self.net.now(), is_retry, dial).await?;
+            let (ticket, was_used) = match found {
+                Found::Other(stream) => return Ok(Tried::Http1(stream)),
+                Found::Carrier(ticket, was_used) => (ticket, was_used),
+            };
+            let connection = ticket.connection();
+            let error = match connection.connect(asked.request.clone()).await {
+                Ok((response, stream)) => {
+                    let is_secure = uri.is_secure();
+                    let stream = Stream::H2 { stream: Box::new(stream), is_secure };
+                    return asked.open(&self.net, &response, stream).map(Tried::Open);
+                }
+                Err(error) => error,
+            };
+            // A server that never got as far as its SETTINGS may not speak HTTP/2 at all.
+            let is_stranger = !was_used && connection.allows_websockets().is_none();
+            if let ws_h2::Error::Timeout = error {
+                // It may be dead without knowing: the next WebSocket gets a new one.
+                connection.drain();
+            }
+            if was_used && !is_retry && error.is_retryable() {
+                tracing::debug!(reason = error.reason(), "opening a new connection");
+                is_retry = true;
+                continue;
+            }
+            return failed(error, is_stranger);
+        }
+    }
+
+    async fn dial_h2(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+        offer: Offer,
+    ) -> Result<Dialled<ws_h2::Client, Stream<N>>, Error> {
+        let unsupported = || Error::UnsupportedHttpVersion { wanted: "h2" };
+        let (stream, _turn) = self.dial(uri, offer).await.map_err(|error| match error {
+            Error::Transport(TransportError::TlsAlert(NO_APPLICATION_PROTOCOL)) => unsupported(),
+            error => error,
+        })?;
+        if uri.is_secure() && !stream.alpn_is(HttpVersion::H2) {
+            return Ok(Dialled::Other(stream));
+        }
+        let mut config = ClientConfig::default();
+        config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
+        config.max_headers = options.max_headers;
+        config.handshake_timeout = options.handshake_timeout;
+        let peer = stream.peer_addr();
+        let io = CarrierIo::new(stream, BytesMut::new());
+        let client = ws_h2::Client::new(io, peer, self.net.clone(), &config).await;
+        client.map(Dialled::Carrier).map_err(|error| io_error(error.into()))
+    }
+}
+
+fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Error> {
+    use ws_h2::Error as Cause;
+    match error {
+        Cause::PeerDoesNotAllowConnectProtocol => {
+            Ok(Tried::Declined(ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol.into()))
+        }
+        Cause::StreamReset { code: HTTP_1_1_REQUIRED } => {
+            Ok(Tried::Declined(Error::UnsupportedHttpVersion { wanted: "h2" }))
+        }
+        Cause::UnexpectedStatus(response) => Err(refused(*response)),
+        Cause::Timeout => Err(Error::Transport(TransportError::Timeout)),
+        Cause::ProtocolError { .. } | Cause::Closed | Cause::Http2(_) if is_stranger => {
+            Err(Error::UnsupportedHttpVersion { wanted: "h2" })
+        }
+        other => Err(io_error(other.into())),
+    }
+}
+
+/// RFC 9113 §7: the server wants this request over HTTP/1.1.
+const HTTP_1_1_REQUIRED: u32 = 0xd;
+
+/// RFC 7301 §3.2: the server has none of the protocols that were offered.
+const NO_APPLICATION_PROTOCOL: u8 = 120;

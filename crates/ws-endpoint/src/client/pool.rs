@@ -1,0 +1,202 @@
+//! The connections of a client that carry many WebSockets, by where they go.
+//!
+//! One task at a time opens connections to an origin; the others wait and share what it opened.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ws_io::WsUri;
+
+/// A connection that carries many WebSockets.
+pub(super) trait Carrier: Clone {
+    /// Whether it takes new ones.
+    fn is_open(&self) -> bool;
+    /// How many it carries.
+    fn load(&self) -> usize;
+    /// How many it may carry.
+    fn capacity(&self) -> usize;
+}
+
+/// Shared by the clones of a client.
+#[derive(Default)]
+pub(super) struct Pool {
+    origins: Mutex<HashMap<Origin, Arc<Lines>>>,
+}
+
+/// RFC 9110 §4.3.1: what a connection is good for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Origin {
+    is_secure: bool,
+    host: String,
+    port: u16,
+}
+
+/// All there is to one origin.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) h2: Shelf<ws_h2::Client>,
+    pub(super) memory: Memory,
+}
+
+impl Pool {
+    /// The connections to the origin of `uri`.
+    pub(super) fn lines(&self, uri: &WsUri) -> Arc<Lines> {
+        let origin =
+            Origin { is_secure: uri.is_secure(), host: uri.host().to_owned(), port: uri.port() };
+        let mut origins = lock(&self.origins);
+        if origins.len() >= MOST_ORIGINS && !origins.contains_key(&origin) {
+            origins.retain(|_, lines| Arc::strong_count(lines) > 1 || lines.is_in_use());
+        }
+        Arc::clone(origins.entry(origin).or_default())
+    }
+}
+
+impl Lines {
+    fn is_in_use(&self) -> bool {
+        self.h2.is_in_use()
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("origins", &lock(&self.origins).len()).finish()
+    }
+}
+
+/// The connections of one kind to one origin.
+pub(super) struct Shelf<C> {
+    connections: tokio::sync::Mutex<Vec<Arc<Kept<C>>>>,
+}
+
+impl<C> Default for Shelf<C> {
+    fn default() -> Self {
+        Self { connections: tokio::sync::Mutex::default() }
+    }
+}
+
+struct Kept<C> {
+    connection: C,
+    /// WebSockets that are being opened, which the load need not show yet.
+    opening: AtomicUsize,
+    last_use: Mutex<Instant>,
+}
+
+impl<C: Carrier> Shelf<C> {
+    /// A connection with room for one more, or what `dial` brings: that is kept if it is a
+    /// connection, and handed through if it is something else.
+    pub(super) async fn find_or<O, E>(
+        &self,
+        now: Instant,
+        is_fresh: bool,
+        dial: impl Future<Output = Result<Dialled<C, O>, E>>,
+    ) -> Result<Found<C, O>, E> {
+        let mut connections = self.connections.lock().await;
+        connections.retain(|kept| kept.is_worth_keeping(now));
+        let spare = connections.iter().find(|kept| kept.has_room()).filter(|_| !is_fresh);
+        if let Some(kept) = spare {
+            return Ok(Found::Carrier(kept.ticket(now), true));
+        }
+        match dial.await? {
+            Dialled::Other(other) => Ok(Found::Other(other)),
+            Dialled::Carrier(connection) => {
+                let kept =
+                    Kept { connection, opening: AtomicUsize::new(0), last_use: Mutex::new(now) };
+                let kept = Arc::new(kept);
+                let ticket = kept.ticket(now);
+                connections.push(kept);
+                Ok(Found::Carrier(ticket, false))
+            }
+        }
+    }
+
+    /// Whether there may be connections that are not idle.
+    fn is_in_use(&self) -> bool {
+        let Ok(connections) = self.connections.try_lock() else { return true };
+        connections.iter().any(|kept| kept.connection.is_open() && kept.load() > 0)
+    }
+}
+
+/// What came of dialling.
+pub(super) enum Dialled<C, O> {
+    Carrier(C),
+    Other(O),
+}
+
+/// What a WebSocket can be opened on. A carrier may have been used before.
+pub(super) enum Found<C, O> {
+    Carrier(Ticket<C>, bool),
+    Other(O),
+}
+
+impl<C: Carrier> Kept<C> {
+    fn load(&self) -> usize {
+        self.connection.load() + self.opening.load(Ordering::Relaxed)
+    }
+
+    fn has_room(&self) -> bool {
+        self.load() < self.connection.capacity()
+    }
+
+    /// What has been idle for long may be dead without knowing it.
+    fn is_worth_keeping(&self, now: Instant) -> bool {
+        let idle = now.saturating_duration_since(*lock(&self.last_use));
+        self.connection.is_open() && (self.load() > 0 || idle < LONGEST_IDLE)
+    }
+
+    fn ticket(self: &Arc<Self>, now: Instant) -> Ticket<C> {
+        *lock(&self.last_use) = now;
+        self.opening.fetch_add(1, Ordering::Relaxed);
+        Ticket(Arc::clone(self))
+    }
+}
+
+/// A place on a connection, until the WebSocket is open or has failed.
+pub(super) struct Ticket<C>(Arc<Kept<C>>);
+
+impl<C> Ticket<C> {
+    pub(super) fn connection(&self) -> &C {
+        &self.0.connection
+    }
+}
+
+impl<C> Drop for Ticket<C> {
+    fn drop(&mut self) {
+        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What a server was found unable to do.
+#[derive(Default)]
+pub(super) struct Memory {
+    only_h1: Mutex<Option<Instant>>,
+}
+
+impl Memory {
+    pub(super) fn is_only_h1(&self, now: Instant) -> bool {
+        lock(&self.only_h1).is_some_and(|since| remembers(since, now))
+    }
+
+    pub(super) fn note_only_h1(&self, now: Instant) {
+        *lock(&self.only_h1) = Some(now);
+    }
+}
+
+fn remembers(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) < REMEMBERED
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a failing is remembered.
+const REMEMBERED: Duration = Duration::from_secs(300);
+
+/// An idle connection is used again up to this age: middleboxes forget them after a minute or more.
+const LONGEST_IDLE: Duration = Duration::from_secs(55);
+
+/// Origins known before those without a live connection are forgotten.
+const MOST_ORIGINS: usize = 256;

@@ -1,0 +1,104 @@
+//! What HTTP/2 and HTTP/3 have in common on a server: the judgement of an extended CONNECT, and the
+//! answers, in the types of the `http` crate.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use ws_h2_upgrade::{ConnectRequest, Upgrade, http_response, validate_request};
+use ws_io::{AcceptOptions, Agreed, Page, Refusal, SubprotocolPolicy, UpgradeInfo};
+
+use crate::WebSocket;
+use crate::net::Net;
+use crate::remote::Remote;
+use crate::server::connection::Rules;
+use crate::stream::Stream;
+
+/// What the requests of one connection share.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(super) remote: Remote,
+}
+
+impl Carrier {
+    pub(super) fn new(remote: Remote) -> Self {
+        Self { remote }
+    }
+}
+
+/// A request that will be answered with yes.
+pub(super) struct Accepted {
+    pub(super) response: Response<()>,
+    pub(super) terms: Terms,
+}
+
+/// What is spoken on the stream of a request that was accepted.
+pub(super) struct Terms {
+    agreed: Agreed,
+    info: UpgradeInfo,
+}
+
+impl<N: Net> Rules<N> {
+    pub(super) fn options(&self, is_secure: bool) -> &AcceptOptions {
+        if is_secure { &self.secure } else { &self.plain }
+    }
+
+    /// Judges a request: its form, the route, the origin, what it offers.
+    pub(super) fn judge(
+        &self,
+        request: &ConnectRequest<'_, HeaderMap>,
+        carrier: &Carrier,
+    ) -> Result<Accepted, Refusal> {
+        let options = self.options(carrier.remote.is_secure());
+        // The subprotocol is chosen below, where the origin is judged.
+        let upgrade = validate_request(request, &SubprotocolPolicy::None);
+        let mut upgrade = upgrade.map_err(|error| error.refusal())?;
+        if let Some(route) = &self.route {
+            route(&upgrade.request, &carrier.remote)?;
+        }
+        let refused = |error| ws_h2_upgrade::Error::from(error).refusal();
+        let agreed = options.agree(&upgrade.request).map_err(refused)?;
+        upgrade.agreement = agreed.agreement.clone();
+        let response = http_response(&upgrade, &options.headers);
+        let response = response.map_err(|error| error.refusal())?;
+        let Upgrade { request, .. } = upgrade;
+        let info = UpgradeInfo::new(request.path)
+            .with_subprotocol(agreed.agreement.subprotocol.clone())
+            .with_headers(request.headers);
+        Ok(Accepted { response, terms: Terms { agreed, info } })
+    }
+
+    /// The WebSocket on a stream that was opened on these terms.
+    pub(super) fn open_on(&self, stream: Stream<N>, Terms { agreed, info }: Terms) -> WebSocket<N> {
+        let session = self.options(stream.is_secure()).session(&agreed, BytesMut::new());
+        WebSocket::from_parts(stream, self.net.clone(), session, info)
+    }
+
+    /// The answer to an ordinary request.
+    pub(super) fn page_over(&self, head: &http::Request<()>) -> Response<Bytes> {
+        if !matches!(*head.method(), Method::GET | Method::HEAD) {
+            return refusal(Refusal::fixed(405, &[("Allow", "GET, HEAD")]));
+        }
+        let path = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let page = self.pages.as_ref().and_then(|pages| pages(path));
+        page.map_or_else(|| refusal(Refusal::fixed(404, &[])), |page| self::page(&page))
+    }
+}
+
+/// A refusal as a response.
+pub(super) fn refusal(refusal: Refusal) -> Response<Bytes> {
+    Response::<Vec<u8>>::from(refusal).map(Bytes::from)
+}
+
+fn page(page: &Page) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::copy_from_slice(page.body()));
+    *response.status_mut() = StatusCode::OK;
+    let length = (http::header::CONTENT_LENGTH, HeaderValue::from(page.body().len()));
+    for (name, value) in page.headers() {
+        // Both were checked when they came in; the types only have to be made.
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_str(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response.headers_mut().insert(length.0, length.1);
+    response
+}

@@ -1,0 +1,103 @@
+//! What is asked for, granted and refused.
+
+use ws_tokio::{
+    AcceptOptions, ConnectOptions, Error, OriginPolicy, Refusal, SubprotocolPolicy, server,
+};
+
+use super::over::{House, Over, over_every_carrier};
+use crate::support::echo;
+
+over_every_carrier!(
+    the_server_chooses_among_the_subprotocols,
+    a_foreign_page_is_refused_with_403,
+    a_path_that_is_not_routed_is_refused_with_the_status_of_the_route,
+    a_request_with_too_many_fields_is_refused_with_431,
+    header_fields_go_both_ways,
+    a_field_that_smuggles_is_not_sent,
+);
+
+async fn the_server_chooses_among_the_subprotocols(over: Over) {
+    let subprotocols = SubprotocolPolicy::required(["chat.v2", "chat.v1"]);
+    let house = over.house(AcceptOptions { subprotocols, ..Default::default() });
+    let offer = |names: &[&str]| ConnectOptions {
+        subprotocols: names.iter().map(|&name| name.to_owned()).collect(),
+        ..Default::default()
+    };
+    let websocket = house.try_connect("", &offer(&["chat.v1", "chat.v2"])).await.expect("open");
+    assert_eq!(websocket.subprotocol(), Some("chat.v2"));
+    let refused = house.try_connect("", &offer(&["other"])).await;
+    assert_eq!(status(refused), 400);
+}
+
+async fn a_foreign_page_is_refused_with_403(over: Over) {
+    let origin = OriginPolicy::List(vec!["https://chat.example".into()]);
+    let house = over.house(AcceptOptions { origin, ..Default::default() });
+    let from = |origin: &str| ConnectOptions { origin: Some(origin.into()), ..Default::default() };
+    assert_eq!(status(house.try_connect("", &from("https://evil.example")).await), 403);
+    house.try_connect("", &from("https://chat.example")).await.expect("open");
+}
+
+async fn a_path_that_is_not_routed_is_refused_with_the_status_of_the_route(over: Over) {
+    let server = server().with_route(move |request, remote| {
+        assert_eq!(remote.http_version(), over.version());
+        assert!(remote.address().is_some_and(|address| address.ip().is_loopback()));
+        match request.path_only() {
+            "/chat" => Ok(()),
+            "/private" => Err(Refusal::fixed(401, &[("www-authenticate", "Basic")])),
+            _ => Err(Refusal::fixed(404, &[])),
+        }
+    });
+    let house = over.serve(server, echo);
+    let options = ConnectOptions::default();
+    let websocket = house.try_connect("chat?room=1", &options).await.expect("open");
+    assert_eq!(websocket.upgrade_info().expect("kept").path(), "/chat?room=1");
+    assert_eq!(status(house.try_connect("elsewhere", &options).await), 404);
+    let refused = house.try_connect("private", &options).await.expect_err("refused");
+    let response = refused.response().expect("an answer");
+    assert_eq!((response.status, &*response.body), (401, &b"Unauthorized"[..]));
+    assert_eq!(response.headers.get("www-authenticate"), Some("Basic"));
+}
+
+async fn a_request_with_too_many_fields_is_refused_with_431(over: Over) {
+    let house = over.house(AcceptOptions { max_headers: 20, ..Default::default() });
+    let headers = (0..30).map(|number| (format!("x-{number}"), "1".to_owned())).collect();
+    let options = ConnectOptions { headers, ..Default::default() };
+    assert_eq!(status(house.try_connect("", &options).await), 431);
+    house.connect().await;
+}
+
+async fn header_fields_go_both_ways(over: Over) {
+    let server = server()
+        .with_options(AcceptOptions {
+            headers: vec![("Set-Cookie".into(), "seat=9".into())],
+            ..Default::default()
+        })
+        .with_route(|request, _| match request.headers.get("authorization") {
+            Some("Bearer 12345") => Ok(()),
+            _ => Err(Refusal::fixed(401, &[])),
+        });
+    let house: House = over.serve(server, echo);
+    let options = ConnectOptions {
+        headers: vec![("Authorization".into(), "Bearer 12345".into())],
+        ..Default::default()
+    };
+    let websocket = house.try_connect("", &options).await.expect("open");
+    let info = websocket.upgrade_info().expect("kept");
+    assert_eq!(info.headers().get("set-cookie"), Some("seat=9"));
+}
+
+async fn a_field_that_smuggles_is_not_sent(over: Over) {
+    let house = over.house(AcceptOptions::default());
+    let options = ConnectOptions {
+        headers: vec![("X-Note".into(), "a\r\nEvil: b".into())],
+        ..Default::default()
+    };
+    let error = house.try_connect("", &options).await.expect_err("refused");
+    assert_eq!(error.reason(), "invalid_header");
+}
+
+fn status(refused: Result<ws_tokio::WebSocket, Error>) -> u16 {
+    let error = refused.expect_err("refused");
+    assert_eq!(error.reason(), "unexpected_status");
+    error.response().expect("an answer").status
+}

@@ -1,0 +1,8 @@
+//! The same bodies over every carrier: what holds over HTTP/1.1 holds over HTTP/2 and HTTP/3.
+
+mod ends;
+mod handshakes;
+mod messages;
+mod over;
+#[cfg(feature = "h2")]
+mod versions;

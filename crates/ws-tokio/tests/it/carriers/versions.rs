@@ -1,0 +1,242 @@
+//! Which version is spoken, which connection is used, and what one connection carries.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use ws_io::{AcceptOptions, Session, UpgradeInfo};
+use ws_tokio::{
+    Config, ConnectOptions, HttpPolicy, HttpVersion, Message, Tokio, WebSocket, client, server,
+};
+
+use super::over::Over;
+use crate::support::{certificates, echo};
+
+#[tokio::test]
+async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
+    for over in [Over::H2, Over::H2Tls] {
+        let connections = Arc::new(Mutex::new(HashSet::new()));
+        let seen = Arc::clone(&connections);
+        let server = server().with_route(move |_, remote| {
+            seen.lock().expect("no panic").insert(remote.address());
+            Ok(())
+        });
+        let house = over.serve(server, echo);
+        let opening = (0..100).map(|_| {
+            let (client, url) = (house.client.clone(), house.url.clone());
+            tokio::spawn(async move { client.connect(&url, &ConnectOptions::default()).await })
+        });
+        let mut websockets = Vec::new();
+        for task in opening.collect::<Vec<_>>() {
+            websockets.push(task.await.expect("no panic").expect("open"));
+        }
+        for websocket in &mut websockets {
+            websocket.send(Message::text("hello")).await.expect("sent");
+        }
+        for websocket in &mut websockets {
+            let back = websocket.next().await.expect("open").expect("a message");
+            assert_eq!(back, Message::text("hello"));
+        }
+        assert_eq!(connections.lock().expect("no panic").len(), 1, "{over:?}");
+    }
+}
+
+#[tokio::test]
+async fn one_that_never_reads_is_cut_and_its_neighbours_go_on() {
+    let mut session = Config::default();
+    session.write_timeout = Duration::from_millis(300);
+    let session = Arc::new(session);
+    let house = Over::H2.house(AcceptOptions { session, ..Default::default() });
+    let mut stuck = house.connect().await;
+    let flood = tokio::spawn(async move {
+        // More than all windows and buffers on the way hold, never reading an echo.
+        loop {
+            if stuck.send(Message::binary(vec![0; 64 * 1024])).await.is_err() {
+                return stuck;
+            }
+        }
+    });
+    let mut neighbours = Vec::new();
+    for _ in 0..200 {
+        neighbours.push(house.connect().await);
+    }
+    for round in 0..20 {
+        for neighbour in &mut neighbours {
+            let message = Message::text(format!("round {round}"));
+            neighbour.send(message.clone()).await.expect("sent");
+            assert_eq!(neighbour.next().await.expect("open").expect("a message"), message);
+        }
+    }
+    let cut = tokio::time::timeout(Duration::from_secs(10), flood).await;
+    drop(cut.expect("the deadline cuts it").expect("no panic"));
+    let alive = neighbours.first_mut().expect("one of many");
+    alive.send(Message::text("still here")).await.expect("sent");
+    assert!(alive.next().await.expect("open").is_ok());
+}
+
+#[tokio::test]
+async fn a_server_without_extended_connect_is_named_or_fallen_back_from() {
+    let (address, trust) = foreign(|config| config.websockets = false).await;
+    let url = format!("wss://localhost:{}/", address.port());
+    let client = client().with_tls(trust);
+    let exact = client.clone().with_http(HttpPolicy::H2);
+    let error = exact.connect(&url, &ConnectOptions::default()).await.expect_err("refused");
+    assert_eq!(error.reason(), "peer_does_not_allow_connect_protocol");
+    let best = client.with_http(HttpPolicy::Best);
+    for _ in 0..2 {
+        let websocket = best.connect(&url, &ConnectOptions::default()).await.expect("open");
+        assert_eq!(websocket.transport().http_version(), HttpVersion::H1);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_an_older_version_alone_is_named_or_fallen_back_from() {
+    let (certificate, trust) = certificates();
+    let mut config = Arc::unwrap_or_clone(certificate);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("wss://localhost:{}/", listener.local_addr().expect("bound").port());
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.expect("a connection");
+            // A client that offers nothing we have is refused here.
+            let Ok(tls) = acceptor.accept(tcp).await else { continue };
+            tokio::spawn(async move { ws_tokio::accept(tls).await.map(drop) });
+        }
+    });
+    let client = client().with_tls(trust);
+    let exact = client.clone().with_http(HttpPolicy::H2);
+    let error = exact.connect(&url, &ConnectOptions::default()).await.expect_err("refused");
+    assert_eq!(error.reason(), "unsupported_http_version");
+    let best = client.with_http(HttpPolicy::Best);
+    let websocket = best.connect(&url, &ConnectOptions::default()).await.expect("open");
+    assert_eq!(websocket.transport().http_version(), HttpVersion::H1);
+}
+
+#[tokio::test]
+async fn prior_knowledge_that_was_wrong_is_a_readable_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.expect("a connection");
+        ws_tokio::accept(tcp).await.map(drop)
+    });
+    let exact = client().with_http(HttpPolicy::H2);
+    let error = exact.connect(&url, &ConnectOptions::default()).await.expect_err("refused");
+    assert_eq!(error.reason(), "unsupported_http_version");
+}
+
+#[tokio::test]
+async fn the_best_version_is_found() {
+    let house = Over::H2Tls.house(AcceptOptions::default());
+    let best = house.client.clone().with_http(HttpPolicy::Best);
+    let websocket = best.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+    assert_eq!(websocket.transport().http_version(), HttpVersion::H2);
+    let house = Over::H1.house(AcceptOptions::default());
+    let best = house.client.clone().with_http(HttpPolicy::Best);
+    let websocket = best.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+    assert_eq!(websocket.transport().http_version(), HttpVersion::H1);
+}
+
+#[tokio::test]
+async fn beyond_the_streams_a_server_allows_there_is_a_new_connection() {
+    let (address, trust) = foreign(|config| config.max_streams = 1).await;
+    let url = format!("wss://localhost:{}/", address.port());
+    let client = client().with_tls(trust).with_http(HttpPolicy::H2);
+    let mut websockets = Vec::new();
+    for _ in 0..3 {
+        let opened = client.connect(&url, &ConnectOptions::default()).await;
+        websockets.push(opened.expect("open"));
+    }
+    for websocket in &mut websockets {
+        greet(websocket).await;
+    }
+}
+
+#[tokio::test]
+async fn after_goaway_new_websockets_take_a_new_connection_and_old_ones_live_on() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/", listener.local_addr().expect("bound"));
+    let (handles, mut first) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        loop {
+            let (tcp, peer) = listener.accept().await.expect("a connection");
+            let config = ws_h2::ServerConfig::default();
+            let server = ws_h2::Server::accept(tcp, Some(peer), Tokio, &config).await;
+            let server = server.expect("http/2");
+            handles.send(server.handle()).expect("somebody listens");
+            tokio::spawn(serve_h2(server));
+        }
+    });
+    let client = client().with_http(HttpPolicy::H2);
+    let options = ConnectOptions::default();
+    let mut old = client.connect(&url, &options).await.expect("open");
+    greet(&mut old).await;
+    first.recv().await.expect("a connection").drain();
+    // What comes back was sent behind the GOAWAY.
+    greet(&mut old).await;
+    let mut new = client.connect(&url, &options).await.expect("open");
+    greet(&mut new).await;
+    greet(&mut old).await;
+    assert!(first.try_recv().is_ok(), "a second connection");
+    assert!(first.try_recv().is_err(), "and no third");
+}
+
+async fn greet(websocket: &mut WebSocket) {
+    websocket.send(Message::text("hello")).await.expect("sent");
+    let back = websocket.next().await.expect("open").expect("a message");
+    assert_eq!(back, Message::text("hello"));
+}
+
+/// A server that is not built like ours: HTTP/2 with this configuration, HTTP/1.1 beside it.
+async fn foreign(
+    set: impl FnOnce(&mut ws_h2::ServerConfig),
+) -> (SocketAddr, Arc<rustls::ClientConfig>) {
+    let (certificate, trust) = certificates();
+    let mut config = Arc::unwrap_or_clone(certificate);
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let mut config = ws_h2::ServerConfig::default();
+    set(&mut config);
+    tokio::spawn(async move {
+        loop {
+            let (tcp, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(attend(tcp, acceptor.clone(), config.clone()));
+        }
+    });
+    (address, trust)
+}
+
+async fn attend(tcp: TcpStream, acceptor: TlsAcceptor, config: ws_h2::ServerConfig) {
+    let Ok(tls) = acceptor.accept(tcp).await else { return };
+    if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+        drop(ws_tokio::accept(tls).await);
+        return;
+    }
+    if let Ok(server) = ws_h2::Server::accept(tls, None, Tokio, &config).await {
+        serve_h2(server).await;
+    }
+}
+
+async fn serve_h2(mut server: ws_h2::Server) {
+    while let Some(request) = server.next().await {
+        let ws_h2::Request::WebSocket(request) = request else { continue };
+        let stream = request.accept(http::Response::new(())).expect("answered");
+        let session = Session::server(Config::default());
+        let info = UpgradeInfo::new("/");
+        let mut websocket = ws_io::WebSocket::from_parts(stream, Tokio, session, info);
+        tokio::spawn(async move {
+            while let Some(Ok(message)) = websocket.next().await {
+                if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
+                    break;
+                }
+            }
+        });
+    }
+}
