@@ -13,7 +13,8 @@ ws-conformance judges any WebSocket server or client
 
   ws-conformance --server ws://127.0.0.1:9001     judge an echo server (ws or wss)
   ws-conformance --client 'my_client {url}'       judge an echo client, started once per case
-  ws-conformance --listen 127.0.0.1:9001          wait for a driver (/getCaseCount, /runCase …)
+  ws-conformance --listen 127.0.0.1:9001          wait for a driver (/getCaseCount, /runCase …);
+                                                  groups 1 to 13 unless --section or --full
   ws-conformance --self-test                      judge the suite itself by seeded faults
   ws-conformance --coverage | --list              RFC rows and their cases | all cases
 
@@ -130,6 +131,11 @@ impl Options {
         options.settings.patience = patience.unwrap_or(defaults.patience);
         options.settings.jobs = jobs.unwrap_or(defaults.jobs);
         options.settings.progress = !silent;
+        let drives = options.peers.iter().any(|peer| matches!(peer, Peer::Driver(_)));
+        if drives && options.selection.sections.is_empty() && effort != Effort::Full {
+            // A driver of the field expects every handshake to succeed.
+            options.selection.sections = parse_sections("1,2,3,4,5,6,7,9,10,12,13")?;
+        }
         if matches!(options.action, Action::Judge) && options.peers.is_empty() {
             return Err("nobody to judge: give --server, --client or --listen".into());
         }

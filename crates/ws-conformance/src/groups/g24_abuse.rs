@@ -109,13 +109,15 @@ impl Bomb {
 fn zeros(mib: usize, fragment: usize) -> Vec<Frame> {
     let mut deflater = Deflater::new(15, false, 9);
     let piece = vec![0; MIB];
-    let mut payload = Vec::new();
-    for number in 0..mib {
-        payload.extend(deflater.message(&piece));
-        if number + 1 < mib {
-            // Inside a message the octets that end each flush stay (§7.2.1).
-            payload.extend([0, 0, 0xFF, 0xFF]);
-        }
+    // Inside a message the octets that end each flush stay (§7.2.1). From the second piece on
+    // the window holds the same zeros, so that every further piece has the same octets.
+    let flush = [0, 0, 0xFF, 0xFF];
+    let first = deflater.message(&piece);
+    let further = deflater.message(&piece);
+    let mut payload = first;
+    for _ in 1..mib {
+        payload.extend(flush);
+        payload.extend_from_slice(&further);
     }
     let mut frames = fragmented(Kind::Binary, &payload, fragment);
     if let Some(first) = frames.first_mut() {
@@ -159,4 +161,19 @@ async fn watch(link: &mut Link, before: u64, whole: bool, small: bool) -> Verdic
         return on(link, Behavior::Informational, "neither echo nor refusal within 20 s".into());
     }
     on(link, Behavior::NonStrict, "neither echo nor refusal within 20 s".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::deflate::Inflater;
+
+    #[test]
+    fn a_bomb_inflates_to_what_it_promises() {
+        let frames = zeros(5, 1000);
+        let payload: Vec<u8> = frames.iter().flat_map(|frame| frame.payload.clone()).collect();
+        let inflated = Inflater::new(15, false).message(&payload, 6 * MIB);
+        assert_eq!(inflated.map(|data| data.len()), Ok(5 * MIB));
+        assert!(payload.len() < 8000 && frames.len() > 1);
+    }
 }

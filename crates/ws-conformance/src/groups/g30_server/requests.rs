@@ -125,6 +125,8 @@ fn right() -> Vec<Case> {
 fn lacking() -> Vec<Case> {
     let no_http = Answer::Refuse(&[505, 400, 426], Behavior::Failed);
     let method = Answer::Refuse(&[405, 400, 501], Behavior::Failed);
+    // Without Upgrade it is an ordinary request, which a server may answer with a page.
+    let ordinary = Answer::Refuse(&[426, 400, 200, 404], Behavior::Failed);
     let key = |value: &str| vec![set("Sec-WebSocket-Key", value)];
     let table: [(&str, Vec<Edit>, Answer); 24] = [
         ("by POST", vec![line("POST {path} HTTP/1.1"), add("Content-Length: 0")], method),
@@ -138,7 +140,7 @@ fn lacking() -> Vec<Case> {
         ("with two Host lines", vec![add("Host: other.example")], BAD),
         ("with a Host that holds a space", vec![set("Host", "a b")], BAD),
         ("with a Host that holds a path", vec![set("Host", "{host}/x")], BAD),
-        ("without Upgrade", vec![Edit::Drop("Upgrade")], UPGRADE),
+        ("without Upgrade", vec![Edit::Drop("Upgrade")], ordinary),
         ("with Upgrade: example", vec![set("Upgrade", "example")], UPGRADE),
         ("with Upgrade: notwebsocket", vec![set("Upgrade", "notwebsocket")], UPGRADE),
         ("without Connection", vec![Edit::Drop("Connection")], UPGRADE),

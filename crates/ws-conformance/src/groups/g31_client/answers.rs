@@ -80,7 +80,7 @@ fn wrong() -> Vec<Case> {
         Reply::new(ORDINARY.replace(from, text), Reaction::Fail(Behavior::NonStrict))
     };
     let table = [
-        ("200", status("HTTP/1.1 200 OK")),
+        ("200", status("HTTP/1.1 200 OK\nContent-Length: 0")),
         ("204", status("HTTP/1.1 204 No Content")),
         ("400", plain("HTTP/1.1 400 Bad Request\nContent-Length: 0\n\n")),
         (
