@@ -20,8 +20,10 @@ use crate::{arguments, page};
 pub const USAGE: &str = "\
 Echoes every message on every path, and serves a page to try that from.
 
-  --listen ADDR           listen for ws (and http for the page); may be repeated
-  --tls-listen ADDR       listen for wss (and https), with a certificate made now; may be repeated
+  --listen ADDR           listen for ws (and http for the page), over HTTP/1.1 and, with prior
+                          knowledge, HTTP/2; may be repeated
+  --tls-listen ADDR       listen for wss (and https) over HTTP/1.1 and HTTP/2, with a certificate
+                          made now; may be repeated
                           without either: 127.0.0.1:9001 and, with TLS, 127.0.0.1:9002
   --unix PATH             listen on a Unix socket
   --ca-out FILE           write the authority that vouches for the certificate, as PEM

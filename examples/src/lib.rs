@@ -4,6 +4,7 @@
 pub mod arguments;
 pub mod certificates;
 pub mod echo;
+pub mod many;
 pub mod page;
 
 /// Writes to the standard error what the stack traces, as `RUST_LOG` asks for it:

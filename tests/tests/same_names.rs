@@ -11,9 +11,9 @@ macro_rules! program {
             use super::*;
             use ws_stack::$adapter::{
                 self as ws, AcceptOptions, Cause, Client, CloseCode, CloseFrame, Config,
-                ConnectOptions, ConnectQueue, Drained, Error, Handler, HttpPolicy, Io, Limits,
-                Message, OriginPolicy, Outcome, Page, Refusal, Remote, Request, Sender, Server,
-                Shutdown, Stream, SubprotocolPolicy, TcpListener, Timer, TransportError,
+                ConnectOptions, ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Io,
+                Limits, Message, OriginPolicy, Outcome, Page, Refusal, Remote, Request, Sender,
+                Server, Shutdown, Stream, SubprotocolPolicy, TcpListener, Timer, TransportError,
                 UpgradeInfo, Utf8Bytes, WebSocket, $runtime,
             };
 
@@ -77,6 +77,9 @@ macro_rules! program {
             ) -> Result<(), Error> {
                 let stream: Io<_> = stream;
                 let _ = ws::accept(stream.into_inner()).await?;
+                let websocket: WebSocket = ws::connect("ws://localhost/").await?;
+                let stream: &Stream<$runtime> = websocket.transport();
+                let _: HttpVersion = stream.http_version();
                 drop((handler, rest, types));
                 Ok(())
             }

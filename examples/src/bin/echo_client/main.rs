@@ -44,7 +44,7 @@ async fn run(options: &Options) -> Result<(), Failure> {
 }
 
 async fn connect(options: &Options) -> Result<WebSocket, Failure> {
-    let mut client = ws_stack::tokio::client();
+    let mut client = ws_stack::tokio::client().with_http(options.over);
     if options.insecure {
         client = client.with_tls(certificates::trusting_anyone()?);
     } else if let Some(file) = &options.ca {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
 use ws_examples::arguments;
-use ws_stack::tokio::{CloseCode, ConnectOptions};
+use ws_stack::tokio::{CloseCode, ConnectOptions, HttpPolicy};
 
 use crate::load::Load;
 
@@ -27,7 +27,7 @@ without a mode: each line typed is sent, and what comes is shown, until the end 
   --ca FILE               trust the authorities in this PEM file instead of the system's
   --insecure              trust anyone
   --unix PATH             connect to a Unix socket; URL gives host and resource
-  --over h1|best          the HTTP version to connect by (best)
+  --over h1|h2|best       the HTTP version to connect by (best)
   --deflate               offer compression (RFC 7692)
   --subprotocol NAME      offer this subprotocol; may be repeated, favourite first
   --header 'NAME: VALUE'  send this header field; may be repeated
@@ -44,6 +44,7 @@ pub(crate) struct Options {
     pub(crate) ca: Option<PathBuf>,
     pub(crate) insecure: bool,
     pub(crate) unix: Option<PathBuf>,
+    pub(crate) over: HttpPolicy,
     pub(crate) connect: ConnectOptions,
 }
 
@@ -65,6 +66,7 @@ impl Options {
             ca: None,
             insecure: false,
             unix: None,
+            over: HttpPolicy::Best,
             connect: ConnectOptions::default(),
         };
         let mut load = Load::default();
@@ -86,7 +88,7 @@ impl Options {
                 Long("ca") => options.ca = Some(arguments::value(parser)?),
                 Long("insecure") => options.insecure = true,
                 Long("unix") => options.unix = Some(arguments::value(parser)?),
-                Long("over") => over(&arguments::text(parser)?)?,
+                Long("over") => options.over = over(&arguments::text(parser)?)?,
                 Long("deflate") => options.connect.deflate = Some(Default::default()),
                 Long("subprotocol") => {
                     options.connect.subprotocols.push(arguments::text(parser)?);
@@ -117,9 +119,11 @@ fn close(text: &str) -> Result<(CloseCode, String), lexopt::Error> {
     Ok((CloseCode::new(code), reason.to_owned()))
 }
 
-fn over(text: &str) -> Result<(), lexopt::Error> {
+fn over(text: &str) -> Result<HttpPolicy, lexopt::Error> {
     match text {
-        "h1" | "best" => Ok(()),
-        _ => Err(format!("--over is h1 or best, not {text:?}").into()),
+        "h1" => Ok(HttpPolicy::H1),
+        "h2" => Ok(HttpPolicy::H2),
+        "best" => Ok(HttpPolicy::Best),
+        _ => Err(format!("--over is h1, h2 or best, not {text:?}").into()),
     }
 }
