@@ -14,7 +14,7 @@ use ws_stack::endpoint::{
 };
 
 use crate::certificates::{Certificates, host_of};
-use crate::{arguments, page};
+use crate::{arguments, limits, page};
 
 /// What `--help` says of the options.
 pub const USAGE: &str = "\
@@ -31,12 +31,7 @@ Echoes every message on every path, and serves a page to try that from.
   --deflate               compress (RFC 7692) where the client offers it
   --origin any|same       which pages may connect (same)
   --subprotocol NAME      speak this subprotocol when offered; may be repeated
-  --max-message SIZE      largest message, such as 64k or 16M (64M)
-  --max-frame SIZE        largest frame (16M)
-  --max-fragments N       most fragments of a message (65536)
   --max-connections N     most connections at a time (65536)
-  --idle SECONDS          close after this much silence (60)
-  --keep-alive SECONDS    ping after this much silence (30)
   --handshake SECONDS     longest handshake, TLS included (15)
   --threads N             worker threads (one per core; tokio only, the others read
                           ASYNC_STD_THREAD_COUNT and SMOL_THREADS)
@@ -92,26 +87,23 @@ impl Options {
                 Long("deflate") => options.accept.deflate = Some(Default::default()),
                 Long("origin") => options.accept.origin = origin(&arguments::text(parser)?)?,
                 Long("subprotocol") => options.subprotocols.push(arguments::text(parser)?),
-                Long("max-message") => {
-                    session.limits = session.limits.with_max_message(arguments::size(parser)?);
-                }
-                Long("max-frame") => {
-                    session.limits = session.limits.with_max_frame(arguments::size(parser)?);
-                }
-                Long("max-fragments") => {
-                    session.limits = session.limits.with_max_fragments(arguments::value(parser)?);
-                }
                 Long("max-connections") => {
                     options.max_connections = Some(arguments::value(parser)?);
                 }
-                Long("idle") => session.idle_timeout = arguments::seconds(parser)?,
-                Long("keep-alive") => session.keep_alive = arguments::seconds(parser)?,
                 Long("handshake") => {
                     options.accept.handshake_timeout = arguments::seconds(parser)?;
                 }
                 Long("threads") => options.threads = Some(arguments::value(parser)?),
                 Long("drain") => options.drain = arguments::seconds(parser)?,
-                Long("help") | Short('h') => arguments::help(USAGE),
+                Long("help") | Short('h') => {
+                    arguments::help(&format!("{USAGE}\n\n{}", limits::USAGE))
+                }
+                Long(name) => {
+                    let name = name.to_owned();
+                    if !limits::read(&name, parser, &mut session)? {
+                        return Err(lexopt::Error::UnexpectedOption(format!("--{name}")));
+                    }
+                }
                 other => return Err(other.unexpected()),
             }
         }

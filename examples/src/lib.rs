@@ -4,6 +4,7 @@
 pub mod arguments;
 pub mod certificates;
 pub mod echo;
+pub mod limits;
 pub mod many;
 pub mod page;
 

@@ -1,10 +1,12 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
-use ws_examples::arguments;
+use ws_examples::{arguments, limits};
+use ws_stack::session::Config;
 use ws_stack::tokio::{CloseCode, ConnectOptions, HttpPolicy};
 
 use crate::load::Load;
@@ -32,9 +34,10 @@ without a mode: each line typed is sent, and what comes is shown, until the end 
   --subprotocol NAME      offer this subprotocol; may be repeated, favourite first
   --header 'NAME: VALUE'  send this header field; may be repeated
   --origin ORIGIN         say which page is connecting
-  --timeout SECONDS       longest handshake, from the name to the answer (15)
+  --timeout SECONDS       longest handshake, from the name to the answer (15)";
 
-exit status: 0 all was right, the answer to the close included; 1 it was not; 2 wrong usage";
+const EXIT: &str =
+    "exit status: 0 all was right, the answer to the close included; 1 it was not; 2 wrong usage";
 
 /// What the user wants.
 pub(crate) struct Options {
@@ -70,6 +73,7 @@ impl Options {
             connect: ConnectOptions::default(),
         };
         let mut load = Load::default();
+        let mut session = Config::default();
         let mut parser = lexopt::Parser::from_env();
         let parser = &mut parser;
         while let Some(argument) = parser.next()? {
@@ -98,7 +102,15 @@ impl Options {
                 Long("timeout") => {
                     options.connect.handshake_timeout = arguments::seconds(parser)?;
                 }
-                Long("help") | Short('h') => arguments::help(USAGE),
+                Long("help") | Short('h') => {
+                    arguments::help(&format!("{USAGE}\n\n{}\n\n{EXIT}", limits::USAGE));
+                }
+                Long(name) => {
+                    let name = name.to_owned();
+                    if !limits::read(&name, parser, &mut session)? {
+                        return Err(lexopt::Error::UnexpectedOption(format!("--{name}")));
+                    }
+                }
                 Value(url) if options.url.is_empty() => options.url = url.string()?,
                 other => return Err(other.unexpected()),
             }
@@ -106,6 +118,7 @@ impl Options {
         if options.url.is_empty() {
             return Err("which URL".into());
         }
+        options.connect.session = Arc::new(session);
         if load.count > 0 {
             options.mode = Mode::Load(load);
         }
