@@ -1,13 +1,15 @@
 //! Dialling: from a URL to an open WebSocket.
 
-#[cfg(feature = "h2")]
+#[cfg(any(feature = "h2", feature = "h3"))]
 mod best;
-#[cfg(feature = "h2")]
+#[cfg(any(feature = "h2", feature = "h3"))]
 mod extended;
 #[cfg(feature = "h2")]
 mod h2;
+#[cfg(feature = "h3")]
+mod h3;
 mod policy;
-#[cfg(feature = "h2")]
+#[cfg(any(feature = "h2", feature = "h3"))]
 mod pool;
 
 use std::fmt;
@@ -50,8 +52,10 @@ pub struct Client<N: Net> {
     queue: Option<ConnectQueue>,
     #[cfg(feature = "rustls")]
     tls: Option<Arc<rustls::ClientConfig>>,
-    #[cfg(feature = "h2")]
+    #[cfg(any(feature = "h2", feature = "h3"))]
     pool: Arc<pool::Pool>,
+    #[cfg(feature = "h3")]
+    sockets: Arc<h3::Sockets>,
 }
 
 impl<N: Net> Client<N> {
@@ -64,8 +68,10 @@ impl<N: Net> Client<N> {
             queue: None,
             #[cfg(feature = "rustls")]
             tls: None,
-            #[cfg(feature = "h2")]
+            #[cfg(any(feature = "h2", feature = "h3"))]
             pool: Arc::default(),
+            #[cfg(feature = "h3")]
+            sockets: Arc::default(),
         }
     }
 
@@ -75,7 +81,7 @@ impl<N: Net> Client<N> {
     #[must_use]
     pub fn with_tls(mut self, config: Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(tls::client_with_alpn(config, Offer::H1.protocols()));
-        #[cfg(feature = "h2")]
+        #[cfg(any(feature = "h2", feature = "h3"))]
         {
             // What was opened trusting others is not ours.
             self.pool = Arc::default();
@@ -159,12 +165,15 @@ impl<N: Net> Client<N> {
     }
 
     async fn open(&self, uri: &WsUri, options: &ConnectOptions) -> Result<WebSocket<N>, Error> {
+        // Boxed, so that a caller's future does not hold room for every way there is.
         match self.http {
             #[cfg(feature = "h2")]
-            HttpPolicy::H2 => self.open_h2(uri, options).await,
-            #[cfg(feature = "h2")]
-            HttpPolicy::Best => self.open_best(uri, options).await,
-            _ => self.open_h1(uri, options).await,
+            HttpPolicy::H2 => Box::pin(self.open_h2(uri, options)).await,
+            #[cfg(feature = "h3")]
+            HttpPolicy::H3 => Box::pin(self.open_h3(uri, options)).await,
+            #[cfg(any(feature = "h2", feature = "h3"))]
+            HttpPolicy::Best => Box::pin(self.open_best(uri, options)).await,
+            _ => Box::pin(self.open_h1(uri, options)).await,
         }
     }
 
@@ -212,11 +221,16 @@ impl<N: Net> Client<N> {
         }
         let name = rustls::pki_types::ServerName::try_from(uri.host().to_owned())
             .map_err(|error| io_error(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
-        let config = match &self.tls {
-            Some(config) => Arc::clone(config),
-            None => tls::platform_config().map_err(|error| io_error(io::Error::other(error)))?,
-        };
+        let config = self.tls_config()?;
         Ok(Security::Tls(tls::client_with_alpn(config, offer.protocols()), name))
+    }
+
+    #[cfg(feature = "rustls")]
+    fn tls_config(&self) -> Result<Arc<rustls::ClientConfig>, Error> {
+        match &self.tls {
+            Some(config) => Ok(Arc::clone(config)),
+            None => tls::platform_config().map_err(|error| io_error(io::Error::other(error))),
+        }
     }
 
     #[cfg(not(feature = "rustls"))]

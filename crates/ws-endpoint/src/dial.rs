@@ -32,9 +32,25 @@ pub(crate) async fn dial<N: Net>(
     addresses: &[SocketAddr],
     queue: Option<&ConnectQueue>,
 ) -> io::Result<Dialled<N::Tcp>> {
+    race(net, addresses, queue, |address| net.connect_tcp(address)).await
+}
+
+/// As [`dial`], with another way to connect.
+pub(crate) async fn race<N, T, F>(
+    net: &N,
+    addresses: &[SocketAddr],
+    queue: Option<&ConnectQueue>,
+    connect: impl Fn(SocketAddr) -> F + Send + Sync,
+) -> io::Result<Dialled<T>>
+where
+    N: Net,
+    F: Future<Output = io::Result<T>> + Send,
+{
+    let connect = &connect;
+    let start = |address| -> Attempt<'_, T> { Box::pin(attempt(address, queue, connect)) };
     let mut race = Race {
         net,
-        queue,
+        start,
         waiting: interleave(addresses),
         attempts: Vec::new(),
         next_start: net.timer(net.now()),
@@ -45,17 +61,17 @@ pub(crate) async fn dial<N: Net>(
 
 type Attempt<'a, T> = Pin<Box<dyn Future<Output = io::Result<Dialled<T>>> + Send + 'a>>;
 
-struct Race<'a, N: Net> {
+struct Race<'a, N: Net, T, S> {
     net: &'a N,
-    queue: Option<&'a ConnectQueue>,
+    start: S,
     waiting: VecDeque<SocketAddr>,
-    attempts: Vec<Attempt<'a, N::Tcp>>,
+    attempts: Vec<Attempt<'a, T>>,
     next_start: N::Timer,
     first_error: Option<io::Error>,
 }
 
-impl<N: Net> Race<'_, N> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Dialled<N::Tcp>>> {
+impl<'a, N: Net, T, S: Fn(SocketAddr) -> Attempt<'a, T>> Race<'a, N, T, S> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Dialled<T>>> {
         loop {
             let before = self.attempts.len();
             if let Some(winner) = self.poll_attempts(cx) {
@@ -69,7 +85,7 @@ impl<N: Net> Race<'_, N> {
                 return Poll::Pending;
             }
             if let Some(address) = self.waiting.pop_front() {
-                self.attempts.push(Box::pin(attempt(self.net, address, self.queue)));
+                self.attempts.push((self.start)(address));
                 self.next_start.reset(self.net.now() + STAGGER);
             }
         }
@@ -81,7 +97,7 @@ impl<N: Net> Race<'_, N> {
     }
 
     /// Polls all that are under way, takes out what failed, returns the first that succeeded.
-    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Dialled<N::Tcp>> {
+    fn poll_attempts(&mut self, cx: &mut Context<'_>) -> Option<Dialled<T>> {
         let mut index = 0;
         while let Some(attempt) = self.attempts.get_mut(index) {
             match attempt.as_mut().poll(cx) {
@@ -97,16 +113,16 @@ impl<N: Net> Race<'_, N> {
     }
 }
 
-async fn attempt<N: Net>(
-    net: &N,
+async fn attempt<T, F: Future<Output = io::Result<T>>>(
     address: SocketAddr,
     queue: Option<&ConnectQueue>,
-) -> io::Result<Dialled<N::Tcp>> {
+    connect: &(impl Fn(SocketAddr) -> F + Sync),
+) -> io::Result<Dialled<T>> {
     let turn = match queue {
         Some(queue) => Some(queue.enter(address).await),
         None => None,
     };
-    let stream = net.connect_tcp(address).await?;
+    let stream = connect(address).await?;
     Ok(Dialled { stream, turn })
 }
 

@@ -58,6 +58,17 @@ pub trait Net: Runtime {
     /// The runtime could not register it.
     fn listen_tcp(&self, socket: std::net::TcpListener) -> io::Result<Self::TcpListener>;
 
+    /// What quinn needs of the runtime: UDP sockets, timers, tasks.
+    ///
+    /// # Errors
+    ///
+    /// The runtime has none of it ([`io::ErrorKind::Unsupported`]), which is the default: then there
+    /// is no HTTP/3.
+    #[cfg(feature = "h3")]
+    fn quic_runtime(&self) -> io::Result<std::sync::Arc<dyn quinn::Runtime>> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "the runtime has no quic"))
+    }
+
     /// Connects to a Unix socket.
     ///
     /// # Errors

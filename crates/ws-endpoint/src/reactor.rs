@@ -4,6 +4,9 @@
 //! implements [`Reactor`], that is, says how names are resolved, and [`Net`] follows. How its tasks
 //! are run is the business of its [`Runtime`].
 
+#[cfg(feature = "h3")]
+mod quic;
+
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -55,6 +58,11 @@ impl<R: Reactor> Net for R {
 
     fn listen_tcp(&self, socket: std::net::TcpListener) -> io::Result<TcpListener> {
         Ok(TcpListener(Async::new_nonblocking(socket)?))
+    }
+
+    #[cfg(feature = "h3")]
+    fn quic_runtime(&self) -> io::Result<std::sync::Arc<dyn quinn::Runtime>> {
+        Ok(std::sync::Arc::new(quic::Quic(self.clone())))
     }
 
     #[cfg(unix)]

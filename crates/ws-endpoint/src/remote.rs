@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 
+#[cfg(feature = "h3")]
+use quinn::crypto::rustls::HandshakeData;
 #[cfg(feature = "rustls")]
 use rustls::pki_types::CertificateDer;
 
@@ -62,6 +64,24 @@ impl Remote {
     #[must_use]
     pub fn certificates(&self) -> &[CertificateDer<'static>] {
         self.tls.as_ref().map_or(&[], |tls| &tls.certificates)
+    }
+
+    /// The client of a QUIC connection.
+    #[cfg(feature = "h3")]
+    pub(crate) fn of_quic(connection: &quinn::Connection) -> Self {
+        let data = connection.handshake_data();
+        let data = data.and_then(|data| data.downcast::<HandshakeData>().ok());
+        let identity = connection.peer_identity();
+        let certificates = identity.and_then(|identity| identity.downcast().ok());
+        Self {
+            address: Some(connection.remote_address()),
+            version: HttpVersion::H3,
+            is_secure: true,
+            tls: Some(Arc::new(Facts {
+                server_name: data.and_then(|data| data.server_name),
+                certificates: certificates.map(|certificates| *certificates).unwrap_or_default(),
+            })),
+        }
     }
 
     /// The other end of a stream that is about to carry `version`.

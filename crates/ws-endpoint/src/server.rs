@@ -7,6 +7,10 @@ mod door;
 mod extended;
 #[cfg(feature = "h2")]
 mod h2;
+#[cfg(feature = "h3")]
+mod h3;
+#[cfg(feature = "h3")]
+mod quic;
 mod registry;
 mod shutdown;
 

@@ -20,6 +20,18 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// A UDP socket that is bound and non-blocking.
+#[cfg(feature = "h3")]
+pub(crate) fn bind_udp(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    // All connections share it. The system may allow less, and then that has to do.
+    let _ = socket.set_recv_buffer_size(UDP_BUFFER);
+    let _ = socket.set_send_buffer_size(UDP_BUFFER);
+    socket.bind(&SockAddr::from(address))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
 /// A Unix socket that is bound, listening and non-blocking.
 #[cfg(unix)]
 pub(crate) fn listen_unix(path: &Path) -> io::Result<UnixListener> {
@@ -33,6 +45,10 @@ fn listen(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)
 }
+
+/// Bytes that may wait in a UDP socket.
+#[cfg(feature = "h3")]
+const UDP_BUFFER: usize = 4 * 1024 * 1024;
 
 /// How many connections may wait to be accepted; the system may allow fewer
 /// (`net.core.somaxconn`). The customary 128 overflows when many clients reconnect at once.

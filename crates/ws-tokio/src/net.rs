@@ -35,6 +35,11 @@ impl Net for Tokio {
         Ok(TcpListener(tokio::net::TcpListener::from_std(socket)?))
     }
 
+    #[cfg(feature = "h3")]
+    fn quic_runtime(&self) -> io::Result<std::sync::Arc<dyn quinn::Runtime>> {
+        Ok(std::sync::Arc::new(quinn::TokioRuntime))
+    }
+
     #[cfg(unix)]
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Unix> {
         Ok(UnixStream::connect(path).await?.into())

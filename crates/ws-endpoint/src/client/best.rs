@@ -6,8 +6,14 @@ use ws_io::{ConnectOptions, Error, WsUri};
 use ws_session::TransportError;
 
 use crate::WebSocket;
+use crate::client::Client;
+#[cfg(feature = "h2")]
+use crate::client::Offer;
+#[cfg(feature = "h2")]
 use crate::client::h2::Tried;
-use crate::client::{Client, Offer};
+#[cfg(feature = "h3")]
+use crate::client::h3::Failed;
+use crate::client::pool::Lines;
 use crate::deadline::{after, until};
 use crate::net::Net;
 
@@ -22,32 +28,87 @@ impl<N: Net> Client<N> {
             return self.open_h1(uri, options).await;
         }
         let lines = self.pool.lines(uri);
-        if lines.memory.is_only_h1(self.net.now()) {
-            return self.open_h1(uri, options).await;
+        #[cfg(feature = "h3")]
+        if let Some(done) = self.h3_step(uri, options, &lines).await {
+            return done;
         }
-        let step = after(&self.net, share(options.handshake_timeout));
-        let tried = until(&self.net, step, self.try_h2(uri, options, &lines, Offer::H2OrH1)).await;
-        let why = match tried {
-            Some(Ok(Tried::Open(websocket))) => return Ok(websocket),
-            Some(Ok(Tried::Http1(stream))) => {
-                tracing::debug!(version = "http/1.1", "the server chose an older version");
-                lines.memory.note_only_h1(self.net.now());
-                return self.upgrade(stream, uri, options).await;
-            }
-            Some(Ok(Tried::Declined(error))) => {
-                lines.memory.note_only_h1(self.net.now());
-                error
-            }
-            Some(Err(error @ Error::UnsupportedHttpVersion { .. })) => error,
-            Some(Err(error)) => return Err(error),
-            None => Error::Transport(TransportError::Timeout),
-        };
-        tracing::debug!(reason = why.reason(), version = "http/1.1", "falling back");
+        #[cfg(feature = "h2")]
+        if let Some(done) = self.h2_step(uri, options, &lines).await {
+            return done;
+        }
+        drop(lines);
         self.open_h1(uri, options).await
     }
+
+    /// `None` when the next version is to be tried.
+    #[cfg(feature = "h3")]
+    async fn h3_step(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+        lines: &Lines,
+    ) -> Option<Result<WebSocket<N>, Error>> {
+        if lines.memory.no_h3.is_fresh(self.net.now()) {
+            return None;
+        }
+        let dial = || async {
+            let patience = after(&self.net, QUIC_PATIENCE.min(share(options.handshake_timeout)));
+            let dialled = until(&self.net, patience, Box::pin(self.dial_h3(uri, options))).await;
+            dialled.unwrap_or_else(|| Err(Failed::Declined(timeout())))
+        };
+        let step = after(&self.net, share(options.handshake_timeout));
+        let why = match until(&self.net, step, self.try_h3(uri, options, lines, dial)).await {
+            Some(Ok(websocket)) => return Some(Ok(websocket)),
+            Some(Err(Failed::Final(error))) => return Some(Err(error)),
+            Some(Err(Failed::Declined(error))) => error,
+            None => timeout(),
+        };
+        lines.memory.no_h3.note(self.net.now());
+        tracing::debug!(reason = %why, from = "h3", "falling back");
+        None
+    }
+
+    /// `None` when the next version is to be tried.
+    #[cfg(feature = "h2")]
+    async fn h2_step(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+        lines: &Lines,
+    ) -> Option<Result<WebSocket<N>, Error>> {
+        if lines.memory.no_h2.is_fresh(self.net.now()) {
+            return None;
+        }
+        let step = after(&self.net, share(options.handshake_timeout));
+        let tried = until(&self.net, step, self.try_h2(uri, options, lines, Offer::H2OrH1)).await;
+        let why = match tried {
+            Some(Ok(Tried::Open(websocket))) => return Some(Ok(websocket)),
+            Some(Ok(Tried::Http1(stream))) => {
+                tracing::debug!(version = "http/1.1", "the server chose an older version");
+                lines.memory.no_h2.note(self.net.now());
+                return Some(self.upgrade(stream, uri, options).await);
+            }
+            Some(
+                Ok(Tried::Declined(error)) | Err(error @ Error::UnsupportedHttpVersion { .. }),
+            ) => error,
+            Some(Err(error)) => return Some(Err(error)),
+            None => timeout(),
+        };
+        lines.memory.no_h2.note(self.net.now());
+        tracing::debug!(reason = %why, from = "h2", "falling back");
+        None
+    }
+}
+
+fn timeout() -> Error {
+    Error::Transport(TransportError::Timeout)
 }
 
 /// The part of the whole time that one step may take, so that the next ones have theirs.
 fn share(whole: Duration) -> Duration {
     whole / 3
 }
+
+/// How long QUIC may take to answer: where UDP is blocked, nobody says so.
+#[cfg(feature = "h3")]
+const QUIC_PATIENCE: Duration = Duration::from_millis(500);

@@ -8,7 +8,7 @@ use ws_session::TransportError;
 use crate::WebSocket;
 use crate::carrier_io::CarrierIo;
 use crate::client::extended::{Asked, refused};
-use crate::client::pool::{Carrier, Dialled, Found, Lines};
+use crate::client::pool::{Carrier, Lines};
 use crate::client::{Client, Offer, io_error};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
@@ -64,10 +64,10 @@ impl<N: Net> Client<N> {
         let mut is_retry = false;
         loop {
             let dial = self.dial_h2(uri, options, offer);
-            let found = lines.h2.find_or(self.net.now(), is_retry, dial).await?;
-            let (ticket, was_used) = match found {
-                Found::Other(stream) => return Ok(Tried::Http1(stream)),
-                Found::Carrier(ticket, was_used) => (ticket, was_used),
+            let ticket = match lines.h2.find_or_dial(self.net.now(), is_retry, dial).await {
+                Ok(ticket) => ticket,
+                Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
+                Err(NotDialled::Failed(error)) => return Err(error),
             };
             let connection = ticket.connection();
             let error = match connection.connect(asked.request.clone()).await {
@@ -79,12 +79,12 @@ impl<N: Net> Client<N> {
                 Err(error) => error,
             };
             // A server that never got as far as its SETTINGS may not speak HTTP/2 at all.
-            let is_stranger = !was_used && connection.allows_websockets().is_none();
+            let is_stranger = !ticket.was_used && connection.allows_websockets().is_none();
             if let ws_h2::Error::Timeout = error {
                 // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
-            if was_used && !is_retry && error.is_retryable() {
+            if ticket.was_used && !is_retry && error.is_retryable() {
                 tracing::debug!(reason = error.reason(), "opening a new connection");
                 is_retry = true;
                 continue;
@@ -98,14 +98,15 @@ impl<N: Net> Client<N> {
         uri: &WsUri,
         options: &ConnectOptions,
         offer: Offer,
-    ) -> Result<Dialled<ws_h2::Client, Stream<N>>, Error> {
+    ) -> Result<ws_h2::Client, NotDialled<N>> {
         let unsupported = || Error::UnsupportedHttpVersion { wanted: "h2" };
-        let (stream, _turn) = self.dial(uri, offer).await.map_err(|error| match error {
+        let dialled = self.dial(uri, offer).await.map_err(|error| match error {
             Error::Transport(TransportError::TlsAlert(NO_APPLICATION_PROTOCOL)) => unsupported(),
             error => error,
-        })?;
+        });
+        let (stream, _turn) = dialled.map_err(NotDialled::Failed)?;
         if uri.is_secure() && !stream.alpn_is(HttpVersion::H2) {
-            return Ok(Dialled::Other(stream));
+            return Err(NotDialled::Http1(stream));
         }
         let mut config = ClientConfig::default();
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
@@ -114,8 +115,15 @@ impl<N: Net> Client<N> {
         let peer = stream.peer_addr();
         let io = CarrierIo::new(stream, BytesMut::new());
         let client = ws_h2::Client::new(io, peer, self.net.clone(), &config).await;
-        client.map(Dialled::Carrier).map_err(|error| io_error(error.into()))
+        client.map_err(|error| NotDialled::Failed(io_error(error.into())))
     }
+}
+
+/// Why there is no connection.
+enum NotDialled<N: Net> {
+    /// TLS agreed on HTTP/1.1 instead.
+    Http1(Stream<N>),
+    Failed(Error),
 }
 
 fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Error> {

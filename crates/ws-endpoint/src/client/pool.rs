@@ -37,7 +37,10 @@ struct Origin {
 /// All there is to one origin.
 #[derive(Default)]
 pub(super) struct Lines {
+    #[cfg(feature = "h2")]
     pub(super) h2: Shelf<ws_h2::Client>,
+    #[cfg(feature = "h3")]
+    pub(super) h3: Shelf<ws_h3::Client>,
     pub(super) memory: Memory,
 }
 
@@ -56,7 +59,13 @@ impl Pool {
 
 impl Lines {
     fn is_in_use(&self) -> bool {
-        self.h2.is_in_use()
+        #[cfg(feature = "h2")]
+        let is_in_use = self.h2.is_in_use();
+        #[cfg(not(feature = "h2"))]
+        let is_in_use = false;
+        #[cfg(feature = "h3")]
+        let is_in_use = is_in_use || self.h3.is_in_use();
+        is_in_use
     }
 }
 
@@ -85,31 +94,25 @@ struct Kept<C> {
 }
 
 impl<C: Carrier> Shelf<C> {
-    /// A connection with room for one more, or what `dial` brings: that is kept if it is a
-    /// connection, and handed through if it is something else.
-    pub(super) async fn find_or<O, E>(
+    /// A connection with room for one more, or the one that `dial` makes.
+    pub(super) async fn find_or_dial<E>(
         &self,
         now: Instant,
         is_fresh: bool,
-        dial: impl Future<Output = Result<Dialled<C, O>, E>>,
-    ) -> Result<Found<C, O>, E> {
+        dial: impl Future<Output = Result<C, E>>,
+    ) -> Result<Ticket<C>, E> {
         let mut connections = self.connections.lock().await;
         connections.retain(|kept| kept.is_worth_keeping(now));
         let spare = connections.iter().find(|kept| kept.has_room()).filter(|_| !is_fresh);
         if let Some(kept) = spare {
-            return Ok(Found::Carrier(kept.ticket(now), true));
+            return Ok(kept.ticket(now, true));
         }
-        match dial.await? {
-            Dialled::Other(other) => Ok(Found::Other(other)),
-            Dialled::Carrier(connection) => {
-                let kept =
-                    Kept { connection, opening: AtomicUsize::new(0), last_use: Mutex::new(now) };
-                let kept = Arc::new(kept);
-                let ticket = kept.ticket(now);
-                connections.push(kept);
-                Ok(Found::Carrier(ticket, false))
-            }
-        }
+        let connection = dial.await?;
+        let (opening, last_use) = (AtomicUsize::new(0), Mutex::new(now));
+        let kept = Arc::new(Kept { connection, opening, last_use });
+        let ticket = kept.ticket(now, false);
+        connections.push(kept);
+        Ok(ticket)
     }
 
     /// Whether there may be connections that are not idle.
@@ -117,18 +120,6 @@ impl<C: Carrier> Shelf<C> {
         let Ok(connections) = self.connections.try_lock() else { return true };
         connections.iter().any(|kept| kept.connection.is_open() && kept.load() > 0)
     }
-}
-
-/// What came of dialling.
-pub(super) enum Dialled<C, O> {
-    Carrier(C),
-    Other(O),
-}
-
-/// What a WebSocket can be opened on. A carrier may have been used before.
-pub(super) enum Found<C, O> {
-    Carrier(Ticket<C>, bool),
-    Other(O),
 }
 
 impl<C: Carrier> Kept<C> {
@@ -146,46 +137,54 @@ impl<C: Carrier> Kept<C> {
         self.connection.is_open() && (self.load() > 0 || idle < LONGEST_IDLE)
     }
 
-    fn ticket(self: &Arc<Self>, now: Instant) -> Ticket<C> {
+    fn ticket(self: &Arc<Self>, now: Instant, was_used: bool) -> Ticket<C> {
         *lock(&self.last_use) = now;
         self.opening.fetch_add(1, Ordering::Relaxed);
-        Ticket(Arc::clone(self))
+        Ticket { kept: Arc::clone(self), was_used }
     }
 }
 
 /// A place on a connection, until the WebSocket is open or has failed.
-pub(super) struct Ticket<C>(Arc<Kept<C>>);
+pub(super) struct Ticket<C> {
+    kept: Arc<Kept<C>>,
+    /// Whether somebody had the connection before.
+    pub(super) was_used: bool,
+}
 
 impl<C> Ticket<C> {
     pub(super) fn connection(&self) -> &C {
-        &self.0.connection
+        &self.kept.connection
     }
 }
 
 impl<C> Drop for Ticket<C> {
     fn drop(&mut self) {
-        self.0.opening.fetch_sub(1, Ordering::Relaxed);
+        self.kept.opening.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// What a server was found unable to do.
 #[derive(Default)]
 pub(super) struct Memory {
-    only_h1: Mutex<Option<Instant>>,
+    #[cfg(feature = "h2")]
+    pub(super) no_h2: Note,
+    #[cfg(feature = "h3")]
+    pub(super) no_h3: Note,
 }
 
-impl Memory {
-    pub(super) fn is_only_h1(&self, now: Instant) -> bool {
-        lock(&self.only_h1).is_some_and(|since| remembers(since, now))
+/// When something was noted last.
+#[derive(Default)]
+pub(super) struct Note(Mutex<Option<Instant>>);
+
+impl Note {
+    pub(super) fn note(&self, now: Instant) {
+        *lock(&self.0) = Some(now);
     }
 
-    pub(super) fn note_only_h1(&self, now: Instant) {
-        *lock(&self.only_h1) = Some(now);
+    /// Whether it was noted, and not too long ago to hold.
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
+        lock(&self.0).is_some_and(|at| now.saturating_duration_since(at) < REMEMBERED)
     }
-}
-
-fn remembers(since: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(since) < REMEMBERED
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

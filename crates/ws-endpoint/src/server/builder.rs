@@ -19,6 +19,8 @@ use crate::net::Net;
 use crate::remote::Remote;
 use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
+#[cfg(feature = "h3")]
+use crate::server::quic::QuicListener;
 use crate::server::registry::{Phase, Registry};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
@@ -76,7 +78,63 @@ impl<N: Net> Server<N> {
     ) -> io::Result<Self> {
         let (listener, address) = self.bind(address)?;
         let config = crate::tls::server_with_alpn(config);
-        self.doors.push(Door::Tls { listener, address, config });
+        self.doors.push(Door::Tls {
+            listener,
+            address,
+            config,
+            #[cfg(feature = "h3")]
+            alt_svc: None,
+        });
+        Ok(self)
+    }
+
+    /// Listens for `wss` on `address` as [`listen_tls`](Self::listen_tls) does, and over HTTP/3 on
+    /// the UDP port of the same number, which is announced (`Alt-Svc`, RFC 7838) to who comes by
+    /// another version. Port 0 takes a number that is free for both.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound, the runtime has no UDP sockets, or `config` does not allow TLS
+    /// 1.3 with AES-128-GCM, which QUIC needs.
+    #[cfg(feature = "h3")]
+    pub fn listen_tls_and_h3(
+        mut self,
+        address: SocketAddr,
+        config: Arc<rustls::ServerConfig>,
+    ) -> io::Result<Self> {
+        let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
+        let (listener, address, quic) = loop {
+            tries -= 1;
+            let (listener, bound) = self.bind(address)?;
+            match QuicListener::bind(&self.rules.net, bound, &config) {
+                Ok(quic) => break (listener, bound, quic),
+                Err(error) if tries == 0 || error.kind() != io::ErrorKind::AddrInUse => {
+                    return Err(error);
+                }
+                Err(_) => {}
+            }
+        };
+        let alt_svc = Some(format!("h3=\":{}\"; ma=86400", address.port()).into());
+        let config = crate::tls::server_with_alpn(config);
+        self.doors.push(Door::Tls { listener, address, config, alt_svc });
+        self.doors.push(Door::Quic { listener: quic, address, is_silent: true });
+        Ok(self)
+    }
+
+    /// Listens for `wss` over HTTP/3 alone, on a UDP port.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_tls_and_h3`](Self::listen_tls_and_h3).
+    #[cfg(feature = "h3")]
+    pub fn listen_h3(
+        mut self,
+        address: SocketAddr,
+        config: Arc<rustls::ServerConfig>,
+    ) -> io::Result<Self> {
+        let listener = QuicListener::bind(&self.rules.net, address, &config)?;
+        let address = listener.address()?;
+        self.doors.push(Door::Quic { listener, address, is_silent: false });
         Ok(self)
     }
 
@@ -150,13 +208,13 @@ impl<N: Net> Server<N> {
 
     /// The addresses listened on, in the order they were added; Unix sockets have none.
     pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
-        self.doors.iter().filter_map(Door::address)
+        self.doors.iter().filter(|door| !door.is_silent()).filter_map(Door::address)
     }
 
     /// Where to connect to, as URLs, in the order they were added: `ws://127.0.0.1:8080/`,
     /// `wss://[::1]:8443/`, `ws+unix:/run/chat.sock`.
     pub fn urls(&self) -> impl Iterator<Item = String> {
-        self.doors.iter().map(Door::to_string)
+        self.doors.iter().filter(|door| !door.is_silent()).map(Door::to_string)
     }
 
     /// How to end this server.
@@ -197,8 +255,18 @@ impl<N: Net> Server<N> {
             if registry.phase() == Phase::Serving { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+        #[cfg(feature = "h3")]
+        let endpoints: Vec<_> = doors.iter().filter_map(Door::endpoint).cloned().collect();
         drop(doors);
-        drain(&net, &registry).await
+        #[cfg(feature = "h3")]
+        endpoints.iter().for_each(|endpoint| endpoint.set_server_config(None));
+        let drained = drain(&net, &registry).await;
+        #[cfg(feature = "h3")]
+        for endpoint in endpoints {
+            // The last packets, which tell the clients that it is over.
+            let _ = until(&net, after(&net, LAST_RESPITE), endpoint.wait_idle()).await;
+        }
+        drained
     }
 
     /// As [`serve`](Self::serve) with a [`Handler`] for each connection, made by `handler` from what
@@ -280,5 +348,9 @@ const ACCEPTS_PER_TURN: usize = 64;
 
 /// Room in the mailbox of a handler.
 const MAILBOX: usize = 64;
+
+/// Numbers tried until one is free for TCP and UDP.
+#[cfg(feature = "h3")]
+const PORT_TRIES: usize = 16;
 
 const LAST_RESPITE: Duration = Duration::from_secs(1);

@@ -16,10 +16,12 @@ use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::remote::Remote;
 use crate::server::door::Arriving;
-#[cfg(feature = "h2")]
+#[cfg(any(feature = "h2", feature = "h3"))]
 use crate::server::extended::Carrier;
 use crate::server::registry::{Phase, Place, Registry};
 use crate::stream::Stream;
+#[cfg(feature = "rustls")]
+use crate::tls::Tls;
 
 type Route = dyn Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync;
 type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
@@ -39,7 +41,15 @@ pub(super) enum Opened<N: Net> {
     WebSocket(WebSocket<N>),
     #[cfg(feature = "h2")]
     H2(ws_h2::Server, Carrier),
+    #[cfg(feature = "h3")]
+    H3(ws_h3::Server, Carrier),
 }
+
+/// The value of `Alt-Svc` (RFC 7838) on a connection, if there is one.
+pub(super) type Alternative = Option<Arc<str>>;
+
+/// The field that announces HTTP/3.
+const ALT_SVC: &str = "alt-svc";
 
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -82,6 +92,10 @@ impl<N: Net> Rules<N> {
             Opened::H2(server, carrier) => {
                 Some(Box::pin(self.serve_h2(server, carrier, registry, serve)))
             }
+            #[cfg(feature = "h3")]
+            Opened::H3(server, carrier) => {
+                Some(Box::pin(self.serve_h3(server, carrier, registry, serve)))
+            }
         }
     }
 
@@ -100,23 +114,41 @@ impl<N: Net> Rules<N> {
     }
 
     async fn receive(&self, arriving: Arriving<N>) -> Result<Option<Opened<N>>, Error> {
-        let stream = arriving.open().await.map_err(Error::Transport)?;
+        let (stream, alternative) = match arriving {
+            Arriving::Ready(stream) => (stream, None),
+            #[cfg(feature = "rustls")]
+            Arriving::Tls {
+                tcp,
+                config,
+                #[cfg(feature = "h3")]
+                alt_svc,
+            } => {
+                let tls = Tls::accept(tcp, config).await.map_err(Error::Transport)?;
+                #[cfg(not(feature = "h3"))]
+                let alt_svc = None;
+                (Stream::Tls(Box::new(tls)), alt_svc)
+            }
+            #[cfg(feature = "h3")]
+            Arriving::Quic(incoming) => return Box::pin(self.begin_h3(*incoming)).await.map(Some),
+        };
         #[cfg(feature = "h2")]
         if stream.alpn_is(HttpVersion::H2) {
-            return self.begin_h2(stream, BytesMut::new()).await.map(Some);
+            return Box::pin(self.begin_h2(stream, BytesMut::new(), alternative)).await.map(Some);
         }
         let options = if stream.is_secure() { &self.secure } else { &self.plain };
         match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
-            Arrival::Upgrade(incoming) => Ok(self.answer(*incoming).await?.map(Opened::WebSocket)),
+            Arrival::Upgrade(incoming) => {
+                Ok(self.answer(*incoming, alternative).await?.map(Opened::WebSocket))
+            }
             Arrival::Page(request) => {
-                self.page(request).await?;
+                self.page(request, alternative).await?;
                 Ok(None)
             }
             // RFC 9113 §3.3: prior knowledge is for cleartext, under TLS it is negotiated.
             #[cfg(feature = "h2")]
             Arrival::Http2(preface) if !preface.transport().is_secure() => {
                 let (stream, received) = preface.into_parts();
-                self.begin_h2(stream, received).await.map(Some)
+                Box::pin(self.begin_h2(stream, received, None)).await.map(Some)
             }
             Arrival::Http2(preface) => Err(preface.refuse().await),
             _ => Ok(None),
@@ -125,7 +157,8 @@ impl<N: Net> Rules<N> {
 
     async fn answer(
         &self,
-        incoming: Incoming<Stream<N>, N>,
+        mut incoming: Incoming<Stream<N>, N>,
+        alternative: Alternative,
     ) -> Result<Option<WebSocket<N>>, Error> {
         if let Some(route) = &self.route {
             let remote = Remote::of(incoming.transport(), HttpVersion::H1);
@@ -134,19 +167,33 @@ impl<N: Net> Rules<N> {
                 return Ok(None);
             }
         }
+        if let Some(alternative) = alternative {
+            incoming = incoming.with_header(ALT_SVC, &*alternative);
+        }
         Ok(Some(incoming.accept().await?))
     }
 
-    async fn page(&self, request: PageRequest<Stream<N>, N>) -> Result<(), Error> {
+    async fn page(
+        &self,
+        request: PageRequest<Stream<N>, N>,
+        alternative: Alternative,
+    ) -> Result<(), Error> {
         let Some(pages) = &self.pages else {
             let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
             return request.refuse(&error.refusal()).await;
         };
         match pages(request.path()) {
-            Some(page) => request.answer(&page).await,
+            Some(page) => request.answer(&advertise(page, alternative.as_deref())).await,
             None => request.refuse(&Refusal::fixed(404, &[])).await,
         }
     }
+}
+
+/// The page with the news that it can be had over HTTP/3 as well.
+pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
+    let Some(alternative) = alternative else { return page };
+    let advertised = page.clone().header(ALT_SVC, alternative.to_owned());
+    advertised.unwrap_or(page)
 }
 
 /// Runs `future` unless the server cuts its connections first.

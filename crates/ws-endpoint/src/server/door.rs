@@ -10,10 +10,9 @@ use std::task::{Context, Poll};
 
 use crate::accept::PatientListener;
 use crate::net::Net;
+#[cfg(feature = "h3")]
+use crate::server::quic::QuicListener;
 use crate::stream::Stream;
-#[cfg(feature = "rustls")]
-use crate::tls::Tls;
-use ws_session::TransportError;
 
 pub(crate) enum Door<N: Net> {
     Tcp {
@@ -25,6 +24,16 @@ pub(crate) enum Door<N: Net> {
         listener: PatientListener<N::TcpListener, N>,
         address: SocketAddr,
         config: Arc<rustls::ServerConfig>,
+        /// What is said of HTTP/3 on the UDP port of the same number.
+        #[cfg(feature = "h3")]
+        alt_svc: Option<Arc<str>>,
+    },
+    #[cfg(feature = "h3")]
+    Quic {
+        listener: QuicListener,
+        address: SocketAddr,
+        /// There is a door for TLS with the same address, which speaks for both.
+        is_silent: bool,
     },
     #[cfg(unix)]
     Unix {
@@ -40,8 +49,21 @@ impl<N: Net> Door<N> {
                 listener.poll_accept(cx).map(|tcp| Arriving::Ready(Stream::Tcp(tcp)))
             }
             #[cfg(feature = "rustls")]
-            Self::Tls { listener, config, .. } => {
-                listener.poll_accept(cx).map(|tcp| Arriving::Tls(tcp, Arc::clone(config)))
+            Self::Tls {
+                listener,
+                config,
+                #[cfg(feature = "h3")]
+                alt_svc,
+                ..
+            } => listener.poll_accept(cx).map(|tcp| Arriving::Tls {
+                tcp,
+                config: Arc::clone(config),
+                #[cfg(feature = "h3")]
+                alt_svc: alt_svc.clone(),
+            }),
+            #[cfg(feature = "h3")]
+            Self::Quic { listener, .. } => {
+                listener.poll_accept(cx).map(|incoming| Arriving::Quic(Box::new(incoming)))
             }
             #[cfg(unix)]
             Self::Unix { listener, .. } => {
@@ -50,11 +72,31 @@ impl<N: Net> Door<N> {
         }
     }
 
+    /// What is left to see off when the door is closed.
+    #[cfg(feature = "h3")]
+    pub(crate) fn endpoint(&self) -> Option<&quinn::Endpoint> {
+        match self {
+            Self::Quic { listener, .. } => Some(listener.endpoint()),
+            _ => None,
+        }
+    }
+
+    /// Whether the address is to be told.
+    pub(crate) fn is_silent(&self) -> bool {
+        match self {
+            #[cfg(feature = "h3")]
+            Self::Quic { is_silent, .. } => *is_silent,
+            _ => false,
+        }
+    }
+
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp { address, .. } => Some(*address),
             #[cfg(feature = "rustls")]
             Self::Tls { address, .. } => Some(*address),
+            #[cfg(feature = "h3")]
+            Self::Quic { address, .. } => Some(*address),
             #[cfg(unix)]
             Self::Unix { .. } => None,
         }
@@ -68,6 +110,8 @@ impl<N: Net> fmt::Display for Door<N> {
             Self::Tcp { address, .. } => write!(f, "ws://{address}/"),
             #[cfg(feature = "rustls")]
             Self::Tls { address, .. } => write!(f, "wss://{address}/"),
+            #[cfg(feature = "h3")]
+            Self::Quic { address, .. } => write!(f, "wss://{address}/"),
             #[cfg(unix)]
             Self::Unix { path, .. } => write!(f, "ws+unix:{}", path.display()),
         }
@@ -90,15 +134,12 @@ impl<N: Net> Drop for Door<N> {
 pub(crate) enum Arriving<N: Net> {
     Ready(Stream<N>),
     #[cfg(feature = "rustls")]
-    Tls(N::Tcp, Arc<rustls::ServerConfig>),
-}
-
-impl<N: Net> Arriving<N> {
-    pub(crate) async fn open(self) -> Result<Stream<N>, TransportError> {
-        match self {
-            Self::Ready(stream) => Ok(stream),
-            #[cfg(feature = "rustls")]
-            Self::Tls(tcp, config) => Ok(Stream::Tls(Box::new(Tls::accept(tcp, config).await?))),
-        }
-    }
+    Tls {
+        tcp: N::Tcp,
+        config: Arc<rustls::ServerConfig>,
+        #[cfg(feature = "h3")]
+        alt_svc: Option<Arc<str>>,
+    },
+    #[cfg(feature = "h3")]
+    Quic(Box<quinn::Incoming>),
 }

@@ -9,18 +9,20 @@ use ws_io::{AcceptOptions, Agreed, Page, Refusal, SubprotocolPolicy, UpgradeInfo
 use crate::WebSocket;
 use crate::net::Net;
 use crate::remote::Remote;
-use crate::server::connection::Rules;
+use crate::server::connection::{Alternative, Rules, advertise};
 use crate::stream::Stream;
 
 /// What the requests of one connection share.
 #[derive(Debug)]
 pub(crate) struct Carrier {
     pub(super) remote: Remote,
+    /// What is announced in each answer; nothing on HTTP/3 itself.
+    pub(super) alternative: Alternative,
 }
 
 impl Carrier {
-    pub(super) fn new(remote: Remote) -> Self {
-        Self { remote }
+    pub(super) fn new(remote: Remote, alternative: Alternative) -> Self {
+        Self { remote, alternative }
     }
 }
 
@@ -58,7 +60,11 @@ impl<N: Net> Rules<N> {
         let agreed = options.agree(&upgrade.request).map_err(refused)?;
         upgrade.agreement = agreed.agreement.clone();
         let response = http_response(&upgrade, &options.headers);
-        let response = response.map_err(|error| error.refusal())?;
+        let mut response = response.map_err(|error| error.refusal())?;
+        let value = carrier.alternative.as_deref().map(HeaderValue::from_str);
+        if let Some(Ok(value)) = value {
+            response.headers_mut().insert(http::header::ALT_SVC, value);
+        }
         let Upgrade { request, .. } = upgrade;
         let info = UpgradeInfo::new(request.path)
             .with_subprotocol(agreed.agreement.subprotocol.clone())
@@ -73,13 +79,16 @@ impl<N: Net> Rules<N> {
     }
 
     /// The answer to an ordinary request.
-    pub(super) fn page_over(&self, head: &http::Request<()>) -> Response<Bytes> {
+    pub(super) fn page_over(&self, head: &http::Request<()>, carrier: &Carrier) -> Response<Bytes> {
         if !matches!(*head.method(), Method::GET | Method::HEAD) {
             return refusal(Refusal::fixed(405, &[("Allow", "GET, HEAD")]));
         }
         let path = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let page = self.pages.as_ref().and_then(|pages| pages(path));
-        page.map_or_else(|| refusal(Refusal::fixed(404, &[])), |page| self::page(&page))
+        match page {
+            Some(page) => self::page(&advertise(page, carrier.alternative.as_deref())),
+            None => refusal(Refusal::fixed(404, &[])),
+        }
     }
 }
 

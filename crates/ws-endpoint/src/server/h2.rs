@@ -13,7 +13,7 @@ use crate::carrier_io::CarrierIo;
 use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::remote::Remote;
-use crate::server::connection::{Opened, Rules, unless_cut};
+use crate::server::connection::{Alternative, Opened, Rules, unless_cut};
 use crate::server::extended::{Accepted, Carrier, refusal};
 use crate::server::registry::{Place, Registry};
 use crate::stream::Stream;
@@ -24,6 +24,7 @@ impl<N: Net> Rules<N> {
         &self,
         stream: Stream<N>,
         received: BytesMut,
+        alternative: Alternative,
     ) -> Result<Opened<N>, Error> {
         let remote = Remote::of(&stream, HttpVersion::H2);
         let config = config(self.options(remote.is_secure()));
@@ -31,7 +32,7 @@ impl<N: Net> Rules<N> {
         let server = ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config)
             .await
             .map_err(|error| Error::Transport(TransportError::Io(error.into())))?;
-        Ok(Opened::H2(server, Carrier::new(remote)))
+        Ok(Opened::H2(server, Carrier::new(remote, alternative)))
     }
 
     /// Answers the requests of a connection until it ends.
@@ -68,7 +69,7 @@ impl<N: Net> Rules<N> {
                     let (place, serve) = (registry.enter(), Arc::clone(&serve));
                     self.net.spawn(rules.attend_h2(request, carrier, place, serve));
                 }
-                Some(Request::Http(request)) => self.page_h2(request),
+                Some(Request::Http(request)) => self.page_h2(request, &carrier),
                 Some(_) => {}
             }
         }
@@ -115,8 +116,8 @@ impl<N: Net> Rules<N> {
         }
     }
 
-    fn page_h2(&self, request: HttpRequest) {
-        let response = self.page_over(request.head());
+    fn page_h2(&self, request: HttpRequest, carrier: &Carrier) {
+        let response = self.page_over(request.head(), carrier);
         if let Err(error) = request.respond(response) {
             tracing::debug!(%error, "a page was not answered");
         }

@@ -19,6 +19,8 @@ pub(crate) enum Over {
     H2,
     #[cfg(feature = "h2")]
     H2Tls,
+    #[cfg(feature = "h3")]
+    H3,
 }
 
 /// A server that runs for the rest of the test, and a client for it.
@@ -35,6 +37,8 @@ impl Over {
             Self::H1 | Self::H1Tls => HttpVersion::H1,
             #[cfg(feature = "h2")]
             Self::H2 | Self::H2Tls => HttpVersion::H2,
+            #[cfg(feature = "h3")]
+            Self::H3 => HttpVersion::H3,
         }
     }
 
@@ -43,6 +47,8 @@ impl Over {
             Self::H1 | Self::H1Tls => HttpPolicy::H1,
             #[cfg(feature = "h2")]
             Self::H2 | Self::H2Tls => HttpPolicy::H2,
+            #[cfg(feature = "h3")]
+            Self::H3 => HttpPolicy::H3,
         }
     }
 
@@ -63,6 +69,8 @@ impl Over {
             Self::H1Tls => server.listen_tls(anywhere, certificate),
             #[cfg(feature = "h2")]
             Self::H2Tls => server.listen_tls(anywhere, certificate),
+            #[cfg(feature = "h3")]
+            Self::H3 => server.listen_tls_and_h3(anywhere, certificate),
             _ => server.listen(anywhere),
         };
         let server = server.expect("a port");
@@ -96,6 +104,8 @@ macro_rules! over_every_carrier {
         over_every_carrier!(@over h2, H2, [$($body),*]);
         #[cfg(feature = "h2")]
         over_every_carrier!(@over h2_tls, H2Tls, [$($body),*]);
+        #[cfg(feature = "h3")]
+        over_every_carrier!(@over h3, H3, [$($body),*]);
     };
     (@over $name:ident, $over:ident, [$($body:ident),*]) => {
         mod $name {

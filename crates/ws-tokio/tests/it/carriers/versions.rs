@@ -17,7 +17,7 @@ use crate::support::{certificates, echo};
 
 #[tokio::test]
 async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
-    for over in [Over::H2, Over::H2Tls] {
+    for &over in MANY {
         let connections = Arc::new(Mutex::new(HashSet::new()));
         let seen = Arc::clone(&connections);
         let server = server().with_route(move |_, remote| {
@@ -46,10 +46,16 @@ async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
 
 #[tokio::test]
 async fn one_that_never_reads_is_cut_and_its_neighbours_go_on() {
+    for &over in MANY {
+        stuck_beside_others(over).await;
+    }
+}
+
+async fn stuck_beside_others(over: Over) {
     let mut session = Config::default();
     session.write_timeout = Duration::from_millis(300);
     let session = Arc::new(session);
-    let house = Over::H2.house(AcceptOptions { session, ..Default::default() });
+    let house = over.house(AcceptOptions { session, ..Default::default() });
     let mut stuck = house.connect().await;
     let flood = tokio::spawn(async move {
         // More than all windows and buffers on the way hold, never reading an echo.
@@ -60,7 +66,7 @@ async fn one_that_never_reads_is_cut_and_its_neighbours_go_on() {
         }
     });
     let mut neighbours = Vec::new();
-    for _ in 0..200 {
+    for _ in 0..199 {
         neighbours.push(house.connect().await);
     }
     for round in 0..20 {
@@ -191,6 +197,62 @@ async fn greet(websocket: &mut WebSocket) {
     let back = websocket.next().await.expect("open").expect("a message");
     assert_eq!(back, Message::text("hello"));
 }
+
+#[cfg(feature = "h3")]
+#[tokio::test]
+async fn http_3_is_found_beside_the_others_and_announced() {
+    let house = Over::H3.house(AcceptOptions::default());
+    let best = house.client.clone().with_http(HttpPolicy::Best);
+    let websocket = best.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+    assert_eq!(websocket.transport().http_version(), HttpVersion::H3);
+    let port = house.url.trim_end_matches('/').rsplit(':').next().expect("a port").to_owned();
+    for policy in [HttpPolicy::H1, HttpPolicy::H2] {
+        let client = house.client.clone().with_http(policy);
+        let websocket = client.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+        let info = websocket.upgrade_info().expect("kept");
+        let expected = format!("h3=\":{port}\"; ma=86400");
+        assert_eq!(info.headers().get("alt-svc"), Some(&*expected), "{policy:?}");
+    }
+}
+
+#[cfg(feature = "h3")]
+#[tokio::test]
+async fn where_nobody_answers_in_quic_the_next_version_is_taken_and_remembered() {
+    let house = Over::H2Tls.house(AcceptOptions::default());
+    let best = house.client.clone().with_http(HttpPolicy::Best);
+    for most in [2_000, 300] {
+        let start = tokio::time::Instant::now();
+        let websocket = best.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+        assert_eq!(websocket.transport().http_version(), HttpVersion::H2);
+        assert!(start.elapsed() < Duration::from_millis(most), "{:?}", start.elapsed());
+    }
+    let short =
+        ConnectOptions { handshake_timeout: Duration::from_millis(300), ..Default::default() };
+    let exact = house.client.clone().with_http(HttpPolicy::H3);
+    let error = exact.connect(&house.url, &short).await.expect_err("nobody is there");
+    assert_eq!(error.reason(), "transport_error");
+    let plain = exact.connect("ws://localhost:1/", &short).await.expect_err("not encrypted");
+    assert_eq!(plain.reason(), "invalid_scheme");
+}
+
+#[cfg(feature = "h3")]
+#[tokio::test]
+async fn over_quic_a_server_nobody_vouches_for_is_refused() {
+    let house = Over::H3.house(AcceptOptions::default());
+    let client = client().with_tls(crate::support::distrustful()).with_http(HttpPolicy::H3);
+    let error = client.connect(&house.url, &ConnectOptions::default()).await.expect_err("refused");
+    assert_eq!(error.reason(), "transport_error");
+    let best = client.with_http(HttpPolicy::Best);
+    assert!(best.connect(&house.url, &ConnectOptions::default()).await.is_err());
+}
+
+/// The carriers that take many WebSockets on one connection.
+const MANY: &[Over] = &[
+    Over::H2,
+    Over::H2Tls,
+    #[cfg(feature = "h3")]
+    Over::H3,
+];
 
 /// A server that is not built like ours: HTTP/2 with this configuration, HTTP/1.1 beside it.
 async fn foreign(

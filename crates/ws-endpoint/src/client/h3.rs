@@ -1,0 +1,201 @@
+//! WebSockets over HTTP/3: on a connection that stands, or on a new one.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+
+use quinn::{Endpoint, EndpointConfig};
+use ws_h3::{ClientConfig, QuicOptions};
+use ws_handshake::HandshakeError;
+use ws_io::{ConnectOptions, Error, WsUri};
+use ws_session::TransportError;
+
+use crate::WebSocket;
+use crate::client::extended::{Asked, refused};
+use crate::client::pool::{Carrier, Lines};
+use crate::client::{Client, io_error, unreachable};
+use crate::dial::race;
+use crate::net::Net;
+use crate::socket;
+use crate::stream::Stream;
+
+/// The UDP sockets of a client, one for each family, made when they are needed.
+#[derive(Debug, Default)]
+pub(super) struct Sockets {
+    v4: Mutex<Option<Endpoint>>,
+    v6: Mutex<Option<Endpoint>>,
+}
+
+impl Sockets {
+    fn endpoint<N: Net>(&self, net: &N, to: SocketAddr) -> io::Result<Endpoint> {
+        let (socket, from) = match to {
+            SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
+            SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
+        };
+        let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(endpoint) = &*socket {
+            return Ok(endpoint.clone());
+        }
+        let (udp, runtime) = (socket::bind_udp(from)?, net.quic_runtime()?);
+        let endpoint = Endpoint::new(EndpointConfig::default(), None, udp, runtime)?;
+        Ok(socket.insert(endpoint).clone())
+    }
+}
+
+impl Carrier for ws_h3::Client {
+    fn is_open(&self) -> bool {
+        self.is_open()
+    }
+
+    fn load(&self) -> usize {
+        self.open_streams()
+    }
+
+    /// The server's limit is known to QUIC alone; this many every server allows.
+    fn capacity(&self) -> usize {
+        100
+    }
+}
+
+/// Why there is no WebSocket over HTTP/3, and whether another version may do.
+pub(super) enum Failed {
+    /// The server does not do it over HTTP/3, or was not reached by it.
+    Declined(Error),
+    /// The server, or the caller, is at fault whatever the version.
+    Final(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Failed {
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::Declined(error) | Self::Final(error) => error,
+        }
+    }
+}
+
+impl<N: Net> Client<N> {
+    /// Opens a WebSocket over HTTP/3 and nothing else.
+    pub(super) async fn open_h3(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+    ) -> Result<WebSocket<N>, Error> {
+        if !uri.is_secure() {
+            // QUIC is always encrypted.
+            return Err(HandshakeError::InvalidScheme { scheme: "ws".to_owned() }.into());
+        }
+        let lines = self.pool.lines(uri);
+        let dial = || Box::pin(self.dial_h3(uri, options));
+        self.try_h3(uri, options, &lines, dial).await.map_err(Failed::into_error)
+    }
+
+    /// Opens a WebSocket over HTTP/3, on a connection that `dial` makes if none stands.
+    pub(super) async fn try_h3<F>(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+        lines: &Lines,
+        dial: impl Fn() -> F,
+    ) -> Result<WebSocket<N>, Failed>
+    where
+        F: Future<Output = Result<ws_h3::Client, Failed>>,
+    {
+        let asked = Asked::new(uri, options)?;
+        let mut is_retry = false;
+        loop {
+            let ticket = lines.h3.find_or_dial(self.net.now(), is_retry, dial()).await?;
+            let connection = ticket.connection();
+            let error = match connection.connect(asked.request.clone()).await {
+                Ok((response, stream)) => {
+                    let stream = Stream::H3(Box::new(stream));
+                    return Ok(asked.open(&self.net, &response, stream)?);
+                }
+                Err(error) => error,
+            };
+            if let ws_h3::Error::Timeout | ws_h3::Error::TooManyStreams = error {
+                // The next WebSocket gets a new one.
+                connection.drain();
+            }
+            if ticket.was_used && !is_retry && error.is_retryable() {
+                tracing::debug!(reason = error.reason(), "opening a new connection");
+                is_retry = true;
+                continue;
+            }
+            return Err(failed(error));
+        }
+    }
+
+    pub(super) async fn dial_h3(
+        &self,
+        uri: &WsUri,
+        options: &ConnectOptions,
+    ) -> Result<ws_h3::Client, Failed> {
+        let tls = self.tls_config().map_err(Failed::Final)?;
+        let tls = rustls::ClientConfig::clone(&tls);
+        let config = ws_h3::client_config(tls, &QuicOptions::default())
+            .map_err(|error| Failed::Declined(io_error(error.into())))?;
+        let addresses = self.resolve(uri).await?;
+        let connect = |address| {
+            let config = config.clone();
+            async move {
+                let endpoint = self.sockets.endpoint(&self.net, address)?;
+                let connecting = endpoint.connect_with(config, address, uri.host());
+                let connecting = connecting.map_err(io::Error::other)?;
+                connecting.await.map_err(|error| ws_h3::Error::from(error).into())
+            }
+        };
+        let dialled = race(&self.net, &addresses, self.queue.as_ref(), connect).await;
+        let connection = dialled.map_err(|error| not_reached(uri, error))?.stream;
+        let mut config = ClientConfig::default();
+        config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
+        config.max_headers = options.max_headers;
+        config.handshake_timeout = options.handshake_timeout;
+        let client = ws_h3::Client::new(connection, self.net.clone(), &config).await;
+        client.map_err(failed)
+    }
+}
+
+/// Why the QUIC handshake with every address failed.
+fn not_reached(uri: &WsUri, error: io::Error) -> Failed {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<ws_h3::Error>());
+    let Some(ws_h3::Error::Connection(cause)) = cause else {
+        return Failed::Declined(unreachable(uri, error));
+    };
+    let by_peer = matches!(cause, quinn::ConnectionError::ConnectionClosed(_));
+    match ws_h3::Error::Connection(cause.clone()).tls_alert() {
+        Some(NO_APPLICATION_PROTOCOL) => Failed::Declined(unsupported()),
+        Some(alert) if by_peer => Failed::Final(Error::Transport(TransportError::TlsAlert(alert))),
+        Some(_) => Failed::Final(io_error(error)),
+        None => Failed::Declined(unreachable(uri, error)),
+    }
+}
+
+fn failed(error: ws_h3::Error) -> Failed {
+    use ws_h3::Error as Cause;
+    match error {
+        Cause::PeerDoesNotAllowConnectProtocol => {
+            let error = ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol;
+            Failed::Declined(error.into())
+        }
+        Cause::StreamReset { code: H3_VERSION_FALLBACK } => Failed::Declined(unsupported()),
+        Cause::UnexpectedStatus(response) => Failed::Final(refused(*response)),
+        Cause::Timeout => Failed::Declined(Error::Transport(TransportError::Timeout)),
+        other => Failed::Final(io_error(other.into())),
+    }
+}
+
+fn unsupported() -> Error {
+    Error::UnsupportedHttpVersion { wanted: "h3" }
+}
+
+/// RFC 9114 §8.1: the server wants this request over HTTP/1.1.
+const H3_VERSION_FALLBACK: u64 = 0x110;
+
+/// RFC 7301 §3.2: the server has none of the protocols that were offered.
+const NO_APPLICATION_PROTOCOL: u8 = 120;
