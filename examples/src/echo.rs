@@ -22,8 +22,8 @@ Echoes every message on every path, and serves a page to try that from.
 
   --listen ADDR           listen for ws (and http for the page), over HTTP/1.1 and, with prior
                           knowledge, HTTP/2; may be repeated
-  --tls-listen ADDR       listen for wss (and https) over HTTP/1.1 and HTTP/2, with a certificate
-                          made now; may be repeated
+  --tls-listen ADDR       listen for wss (and https) over HTTP/1.1, HTTP/2 and, by UDP, HTTP/3,
+                          with a certificate made now; may be repeated
                           without either: 127.0.0.1:9001 and, with TLS, 127.0.0.1:9002
   --unix PATH             listen on a Unix socket
   --ca-out FILE           write the authority that vouches for the certificate, as PEM
@@ -143,7 +143,7 @@ impl Options {
             for address in &self.tls_listen {
                 let config = Arc::clone(&certificates.server);
                 server = server
-                    .listen_tls(*address, config)
+                    .listen_tls_and_h3(*address, config)
                     .map_err(|error| format!("{address}: {error}"))?;
             }
         }

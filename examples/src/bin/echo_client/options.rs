@@ -29,7 +29,7 @@ without a mode: each line typed is sent, and what comes is shown, until the end 
   --ca FILE               trust the authorities in this PEM file instead of the system's
   --insecure              trust anyone
   --unix PATH             connect to a Unix socket; URL gives host and resource
-  --over h1|h2|best       the HTTP version to connect by (best)
+  --over h1|h2|h3|best    the HTTP version to connect by (best)
   --deflate               offer compression (RFC 7692)
   --subprotocol NAME      offer this subprotocol; may be repeated, favourite first
   --header 'NAME: VALUE'  send this header field; may be repeated
@@ -136,7 +136,8 @@ fn over(text: &str) -> Result<HttpPolicy, lexopt::Error> {
     match text {
         "h1" => Ok(HttpPolicy::H1),
         "h2" => Ok(HttpPolicy::H2),
+        "h3" => Ok(HttpPolicy::H3),
         "best" => Ok(HttpPolicy::Best),
-        _ => Err(format!("--over is h1, h2 or best, not {text:?}").into()),
+        _ => Err(format!("--over is h1, h2, h3 or best, not {text:?}").into()),
     }
 }
