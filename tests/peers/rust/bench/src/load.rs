@@ -13,6 +13,8 @@ use mio::net::TcpStream as Socket;
 use mio::{Events, Interest, Poll, Token};
 
 use crate::process;
+use crate::reply::Replies;
+use crate::server::Reply;
 use crate::wire::{self, Content};
 
 /// What to send.
@@ -24,8 +26,8 @@ pub struct Plan {
     pub connections: usize,
     pub size: usize,
     pub depth: usize,
-    /// A server without a protocol: no handshake, and frames come back as they are.
-    pub raw: bool,
+    /// Raw: no handshake, and frames come back as they are.
+    pub reply: Reply,
     pub end: End,
 }
 
@@ -95,16 +97,19 @@ pub struct Generator {
     events: Events,
     connections: Vec<Connection>,
     batch: Vec<u8>,
+    /// The bytes of the replies; where they may be fragmented, of their payloads.
     expected: Vec<u8>,
     buffer: Vec<u8>,
     depth: u64,
-    raw: bool,
+    reply: Reply,
 }
 
 struct Connection {
     socket: Socket,
     sent: usize,
+    /// Bytes of `expected` that have come.
     received: usize,
+    replies: Replies,
     rounds: u64,
     idle: bool,
 }
@@ -115,12 +120,15 @@ impl Generator {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(plan.connections);
         for token in 0..plan.connections {
-            let stream = connect(plan.port, plan.raw)?;
+            let stream = connect(plan.port, plan.reply == Reply::Raw)?;
             stream.set_nonblocking(true)?;
             let mut socket = Socket::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;
             poll.registry().register(&mut socket, Token(token), interest)?;
-            connections.push(Connection { socket, sent: 0, received: 0, rounds: 0, idle: true });
+            let replies = Replies::default();
+            let connection =
+                Connection { socket, sent: 0, received: 0, replies, rounds: 0, idle: true };
+            connections.push(connection);
         }
         let mut generator = Self {
             poll,
@@ -130,7 +138,7 @@ impl Generator {
             expected: Vec::new(),
             buffer: vec![0; 256 * 1024],
             depth: 0,
-            raw: plan.raw,
+            reply: plan.reply,
         };
         generator.reload(plan.size, plan.depth);
         Ok(generator)
@@ -145,9 +153,13 @@ impl Generator {
             let payload = wire::payload(Content::Binary, size, number + 1);
             let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
             wire::client_frame(wire::BINARY, key, &payload, &mut self.batch);
-            wire::server_frame(wire::BINARY, &payload, &mut self.expected);
+            match self.reply {
+                Reply::Raw => {}
+                Reply::Whole => wire::server_frame(wire::BINARY, &payload, &mut self.expected),
+                Reply::Fragments => self.expected.extend_from_slice(&payload),
+            }
         }
-        if self.raw {
+        if self.reply == Reply::Raw {
             self.expected.clone_from(&self.batch);
         }
     }
@@ -209,12 +221,17 @@ impl Generator {
                 match connection.socket.read(&mut self.buffer) {
                     Ok(0) => return Err("the server has closed the connection".to_owned()),
                     Ok(count) => {
+                        let bytes = &mut self.buffer[..count];
+                        let bytes = match self.reply {
+                            Reply::Fragments => connection.replies.payload(bytes)?,
+                            Reply::Raw | Reply::Whole => bytes,
+                        };
                         let from = connection.received;
-                        connection.received += count;
-                        let Some(expected) = self.expected.get(from..from + count) else {
+                        connection.received += bytes.len();
+                        let Some(expected) = self.expected.get(from..connection.received) else {
                             return Err("the server sent more than it was sent".to_owned());
                         };
-                        if verify && *expected != self.buffer[..count] {
+                        if verify && expected != bytes {
                             return Err(format!("a wrong reply near byte {from} of the batch"));
                         }
                         if connection.received < self.expected.len() && count == self.buffer.len() {
@@ -229,6 +246,10 @@ impl Generator {
             }
             if connection.received < self.expected.len() {
                 // A short read: there is more to wait for, or more that can be sent already.
+                continue;
+            }
+            if self.reply == Reply::Fragments && !connection.replies.is_after(self.depth) {
+                // The payloads are here, the frame that ends the last of them is not.
                 continue;
             }
             completed += 1;
@@ -254,18 +275,29 @@ impl Plan {
             End::After(time) => format!("ms:{}", time.as_millis()),
             End::Rounds(rounds) => format!("rounds:{rounds}"),
         };
+        let reply = match self.reply {
+            Reply::Raw => "raw",
+            Reply::Whole => "whole",
+            Reply::Fragments => "fragments",
+        };
         let numbers =
             [self.port.into(), self.pid as usize, self.connections, self.size, self.depth];
         let [a, b, c, d, e] = numbers.map(|number| number.to_string());
-        [a, b, c, d, e, self.raw.to_string(), end]
+        [a, b, c, d, e, reply.to_owned(), end]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [port, pid, connections, size, depth, raw, end] = arguments else { return None };
+        let [port, pid, connections, size, depth, reply, end] = arguments else { return None };
         let end = match end.split_once(':')? {
             ("ms", time) => End::After(Duration::from_millis(time.parse().ok()?)),
             ("rounds", rounds) => End::Rounds(rounds.parse().ok()?),
+            _ => return None,
+        };
+        let reply = match reply.as_str() {
+            "raw" => Reply::Raw,
+            "whole" => Reply::Whole,
+            "fragments" => Reply::Fragments,
             _ => return None,
         };
         Some(Self {
@@ -274,7 +306,7 @@ impl Plan {
             connections: connections.parse().ok()?,
             size: size.parse().ok()?,
             depth: depth.parse().ok()?,
-            raw: raw.parse().ok()?,
+            reply,
             end,
         })
     }

@@ -10,6 +10,7 @@ mod machine;
 mod measure;
 mod options;
 mod process;
+mod reply;
 mod report;
 mod result;
 mod server;

@@ -11,11 +11,11 @@ pub fn print(bench: &Bench, versus: Option<&(String, String)>) {
         for row in &cell.rows {
             println!("  {}", line(cell, row));
         }
-        if let Some((one, other)) = versus {
-            if let Some(ratio) = cell.ratio(one, other) {
-                let (median, spread) = (ratio.median(), ratio.spread());
-                println!("  {one} / {other}: {median:.3} ± {spread:.3}, paired by round");
-            }
+        if let Some((one, other)) = versus
+            && let Some(ratio) = cell.ratio(one, other)
+        {
+            let (median, spread) = (ratio.median(), ratio.spread());
+            println!("  {one} / {other}: {median:.3} ± {spread:.3}, paired by round");
         }
     }
 }

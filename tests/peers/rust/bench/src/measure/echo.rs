@@ -93,7 +93,7 @@ pub fn cell(
             connections,
             size,
             depth,
-            raw: server::find(candidate).is_some_and(|server| server.raw),
+            reply: server::reply(candidate),
             end: End::After(options.sample()),
         };
         let measured = generate(&plan)?;

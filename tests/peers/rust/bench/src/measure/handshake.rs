@@ -5,7 +5,7 @@ use crate::load;
 use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell};
-use crate::server;
+use crate::server::{self, Reply};
 
 const CELL: &str = "open, upgrade, close";
 
@@ -14,7 +14,7 @@ pub fn cells() -> Vec<String> {
 }
 
 pub fn run(options: &Options) -> Result<Bench, String> {
-    let upgrading = server::SERVERS.iter().filter(|server| !server.raw);
+    let upgrading = server::SERVERS.iter().filter(|server| server.reply != Reply::Raw);
     let names = upgrading
         .map(|server| server.name)
         .filter(|name| !name.contains('-') || *name == "tokio-websockets");

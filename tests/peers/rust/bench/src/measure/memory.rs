@@ -60,7 +60,7 @@ fn weigh(candidate: &str, count: usize) -> Result<[f64; 2], String> {
         connections: 8,
         size: 64 * 1024,
         depth: 1,
-        raw: server::find(candidate).is_some_and(|server| server.raw),
+        reply: server::reply(candidate),
         end: End::Rounds(1),
     };
     // What the first connections of a process cost does not belong to each of them.

@@ -76,7 +76,7 @@ fn traced(
         connections,
         size,
         depth,
-        raw: server::find(candidate).is_some_and(|server| server.raw),
+        reply: server::reply(candidate),
         end: End::Rounds(rounds),
     };
     let generated = generate(&plan);

@@ -101,10 +101,10 @@ fn entry(bench: &Bench, cell: &crate::result::Cell, candidate: &str) -> String {
     if row.samples.0.len() > 1 {
         let _ = write!(text, " ± {:.0} %", row.samples.spread_percent());
     }
-    if let Some(base) = base(bench).filter(|base| *base != candidate) {
-        if let Some(ratio) = cell.ratio(candidate, base) {
-            let _ = write!(text, " ({:.2})", ratio.median());
-        }
+    if let Some(base) = base(bench).filter(|base| *base != candidate)
+        && let Some(ratio) = cell.ratio(candidate, base)
+    {
+        let _ = write!(text, " ({:.2})", ratio.median());
     }
     text
 }

@@ -17,10 +17,12 @@ mod yawc;
 
 pub use floor::parse;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::pin::Pin;
+use std::task::Poll;
 
+use futures::{Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Serves until the process is killed.
@@ -30,26 +32,36 @@ type Serve = fn() -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
 pub struct Server {
     pub name: &'static str,
     serve: Serve,
+    pub reply: Reply,
+}
+
+/// How a server sends a message back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
     /// No WebSocket at all: whatever comes is sent back.
-    pub raw: bool,
+    Raw,
+    /// In one frame of least length.
+    Whole,
+    /// In as many frames as it likes.
+    Fragments,
 }
 
 /// `name`, `function` with the signature `async fn(TcpStream)`.
 macro_rules! per_connection {
-    ($name:literal, $connection:path, raw: $raw:literal) => {
-        Server { name: $name, serve: || Box::pin(accept($connection)), raw: $raw }
+    ($name:literal, $connection:path, $reply:ident) => {
+        Server { name: $name, serve: || Box::pin(accept($connection)), reply: Reply::$reply }
     };
     ($name:literal, $connection:path) => {
-        per_connection!($name, $connection, raw: false)
+        per_connection!($name, $connection, Whole)
     };
 }
 
 /// Every server, the limits first.
 pub const SERVERS: &[Server] = &[
-    per_connection!("raw", raw::echo, raw: true),
+    per_connection!("raw", raw::echo, Raw),
     per_connection!("floor", floor::echo),
-    Server { name: "ours", serve: || Box::pin(ours::serve()), raw: false },
-    per_connection!("ours-stream", ours::echo_streaming),
+    Server { name: "ours", serve: || Box::pin(ours::serve()), reply: Reply::Whole },
+    per_connection!("ours-stream", ours::echo_streaming, Fragments),
     per_connection!("tungstenite", tungstenite::echo),
     per_connection!("tungstenite-batch", tungstenite::echo_batched),
     per_connection!("fastwebsockets", fastwebsockets::echo),
@@ -65,6 +77,11 @@ pub const SERVERS: &[Server] = &[
 /// The server called `name`.
 pub fn find(name: &str) -> Option<&'static Server> {
     SERVERS.iter().find(|server| server.name == name)
+}
+
+/// How the server called `name` sends a message back.
+pub fn reply(name: &str) -> Reply {
+    find(name).map_or(Reply::Whole, |server| server.reply)
 }
 
 /// Runs a server on a free port of the loopback interface and prints the port.
@@ -101,3 +118,12 @@ where
 
 /// What every peer is told to accept at most.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
+
+/// What a stream has ready, without waiting; for batching by hand.
+async fn there<S: Stream + Unpin>(stream: &mut S) -> Option<Option<S::Item>> {
+    poll_fn(|cx| match stream.poll_next_unpin(cx) {
+        Poll::Ready(item) => Poll::Ready(Some(item)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}

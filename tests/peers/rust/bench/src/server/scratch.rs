@@ -10,9 +10,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; 64 * 1024]);
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; SIZE]);
     static OUTPUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
+
+/// More than any one message of the small and middle cases, so that a read is one call.
+const SIZE: usize = 256 * 1024;
 
 /// Lends the buffer.
 pub fn with<R>(run: impl FnOnce(&mut [u8]) -> R) -> R {
@@ -45,10 +48,10 @@ pub async fn turn(
                 output.clear();
                 let consumed = answer(input, output);
                 let mut sent = 0;
-                if !output.is_empty() {
-                    if let Poll::Ready(count) = Pin::new(&mut *stream).poll_write(cx, output)? {
-                        sent = count;
-                    }
+                if !output.is_empty()
+                    && let Poll::Ready(count) = Pin::new(&mut *stream).poll_write(cx, output)?
+                {
+                    sent = count;
                 }
                 let unsent = output[sent..].to_vec();
                 Poll::Ready(Ok(Some(Left { unsent, rest: input[consumed..].to_vec() })))

@@ -1,6 +1,6 @@
 //! tokio-websockets: `echo_server.rs` of its examples; its default limit is 64 MiB.
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_websockets::{Error, ServerBuilder};
 
@@ -21,7 +21,7 @@ pub async fn echo_batched(stream: TcpStream) -> Result<(), Error> {
     let mut batch = Vec::new();
     while let Some(message) = websocket.next().await {
         batch.push(message?);
-        while let Some(Some(message)) = websocket.next().now_or_never() {
+        while let Some(Some(message)) = super::there(&mut websocket).await {
             batch.push(message?);
         }
         for message in batch.drain(..) {

@@ -1,6 +1,6 @@
 //! tokio-tungstenite: `echo-server.rs` of its examples.
 
-use futures::{FutureExt, SinkExt, StreamExt, TryStreamExt, future};
+use futures::{SinkExt, StreamExt, TryStreamExt, future};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
 
@@ -18,7 +18,7 @@ pub async fn echo_batched(stream: TcpStream) -> Result<(), Error> {
     let mut batch = Vec::new();
     while let Some(message) = websocket.next().await {
         batch.push(message?);
-        while let Some(Some(message)) = websocket.next().now_or_never() {
+        while let Some(Some(message)) = super::there(&mut websocket).await {
             batch.push(message?);
         }
         for message in batch.drain(..) {

@@ -1,6 +1,6 @@
 //! yawc: the server of its documentation, on hyper.
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::{SinkExt, StreamExt};
 use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -16,7 +16,7 @@ pub async fn echo(stream: TcpStream) -> hyper::Result<()> {
     serving.with_upgrades().await
 }
 
-/// By hand: collect what is there, answer it, flush once.
+/// By hand: answer what is there, flush once.
 pub async fn echo_batched(stream: TcpStream) -> hyper::Result<()> {
     let answer = |request| answer(request, batched);
     let serving = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
@@ -53,16 +53,15 @@ async fn plain(mut websocket: HttpWebSocket) -> yawc::Result<()> {
 }
 
 async fn batched(mut websocket: HttpWebSocket) -> yawc::Result<()> {
-    let mut batch = Vec::new();
     while let Some(frame) = websocket.next().await {
-        batch.push(frame);
-        while let Some(Some(frame)) = websocket.next().now_or_never() {
-            batch.push(frame);
-        }
-        for frame in batch.drain(..) {
+        let mut next = Some(frame);
+        while let Some(frame) = next {
             if matches!(frame.opcode(), OpCode::Text | OpCode::Binary) {
                 websocket.feed(frame).await?;
             }
+            // Frames that are kept share the read buffer, which is then refilled in tiny pieces;
+            // so each is answered before the next one is taken.
+            next = super::there(&mut websocket).await.flatten();
         }
         websocket.flush().await?;
     }
