@@ -64,10 +64,7 @@ fn run(options: &Options) -> Result<(), String> {
         Some(file) => read(file)?,
         None => measure(options)?,
     };
-    if let Some(file) = &options.json {
-        let json = serde_json::to_string_pretty(&run.to_json()).map_err(|e| e.to_string())?;
-        write(file, &(json + "\n"))?;
-    }
+    write_json(options, &run)?;
     if let Some(file) = &options.html {
         write(file, &report::html(&run))?;
     }
@@ -92,11 +89,19 @@ fn measure(options: &Options) -> Result<Run, String> {
             Ok(bench) => {
                 table::print(&bench, options.versus.as_ref());
                 run.benches.push(bench);
+                // A run that is broken off keeps what it has measured.
+                write_json(options, &run)?;
             }
             Err(error) => eprintln!("!!! {} NOT RUN: {error}", bench.name),
         }
     }
     Ok(run)
+}
+
+fn write_json(options: &Options, run: &Run) -> Result<(), String> {
+    let Some(file) = &options.json else { return Ok(()) };
+    let json = serde_json::to_string_pretty(&run.to_json()).map_err(|error| error.to_string())?;
+    fs::write(file, json + "\n").map_err(|error| format!("{file}: {error}"))
 }
 
 fn list() {
