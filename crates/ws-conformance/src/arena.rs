@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::carrier::Carrier;
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Link, Next};
 use crate::log::{Log, Who};
 use crate::settings::Settings;
+use crate::wire::connect::{Answer, flaw_of_answer};
 use crate::wire::deflate::{self, Agreement};
 use crate::wire::extension;
 use crate::wire::frame::Frame;
@@ -21,6 +23,8 @@ use crate::wire::http::{self, Head};
 use crate::wire::negotiation;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
+#[cfg(feature = "h2")]
+use crate::wire::{connect::Connect, h2};
 
 /// A server to be judged: `ws://host:port/path` or `wss://…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,8 +171,8 @@ impl Arena {
         }
     }
 
-    /// A stream to the server under test, before any handshake.
-    pub(crate) async fn dial(&self) -> Result<Wire, Refused> {
+    /// A connection to the server under test.
+    pub(crate) async fn dial_tcp(&self) -> Result<TcpStream, Refused> {
         let target = self.target()?;
         let bare = target.host.trim_matches(['[', ']']);
         let limit = Duration::from_secs(10);
@@ -176,10 +180,76 @@ impl Arena {
             .await
             .map_err(|_| Refused::NoConnection("no connection within 10 s".into()))??;
         stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    /// A stream of HTTP/1.1 to the server under test, before any handshake.
+    pub(crate) async fn dial(&self) -> Result<Wire, Refused> {
+        let (target, stream) = (self.target()?, self.dial_tcp().await?);
         if target.secure {
-            return Ok(Wire::new(tls::connect(&target.host, stream).await?));
+            return Ok(Wire::new(tls::connect(&target.host, stream, "http/1.1").await?));
         }
         Ok(Wire::new(stream))
+    }
+
+    /// Sends a request for a WebSocket, written for HTTP/1.1, by the carrier of the run, and waits
+    /// for what comes of it.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Result<Answer, Refused> {
+        self.log.octets(Who::Suite, || "opening request".into(), request);
+        let answer = match self.settings.carrier {
+            Carrier::H1 => {
+                let mut wire = self.dial().await?;
+                wire.write(request).await;
+                return Ok(self.final_answer(wire).await);
+            }
+            #[cfg(feature = "h2")]
+            Carrier::H2 => {
+                let (target, stream) = (self.target()?, self.dial_tcp().await?);
+                let connect = self.connect_for(request)?;
+                if target.secure {
+                    let stream = tls::connect(&target.host, stream, "h2").await?;
+                    h2::connect(stream, &connect).await?
+                } else {
+                    h2::connect(stream, &connect).await?
+                }
+            }
+            other => return Err(io::Error::other(format!("there is no {other} here")).into()),
+        };
+        match &answer {
+            Answer::Head(head, _) => {
+                let fields = format!("{:?}", head.fields);
+                self.log.octets(Who::Peer, || format!("answer: {}", head.start), fields.as_bytes());
+            }
+            Answer::Cut(cause) => self.log.note(format!("the stream was ended: {cause}")),
+            Answer::Silence => self.log.note("no answer came"),
+        }
+        Ok(answer)
+    }
+
+    /// Interim answers (100, 102, 103) are only noted.
+    async fn final_answer(&self, mut wire: Wire) -> Answer {
+        let patience = (self.settings.wait * 2).max(Duration::from_secs(5));
+        loop {
+            match timeout(patience, http::read_head(&mut wire)).await {
+                Ok(Some((head, octets))) => {
+                    self.log.octets(Who::Peer, || format!("answer: {}", head.start), &octets);
+                    if !matches!(head.status(), Some(100 | 102..=199)) {
+                        return Answer::Head(head, wire);
+                    }
+                }
+                Ok(None) => {
+                    self.log.octets(Who::Peer, || "the end".into(), wire.buffered());
+                    return Answer::Cut("the connection was ended without an answer".into());
+                }
+                Err(_) => return Answer::Silence,
+            }
+        }
+    }
+
+    #[cfg(feature = "h2")]
+    fn connect_for(&self, request: &[u8]) -> Result<Connect, Refused> {
+        let target = self.target()?;
+        Ok(Connect::from_upgrade(&Head::parse(request), target.secure, target.authority()))
     }
 
     /// The client under test with its request, once.
@@ -199,25 +269,26 @@ impl Arena {
     /// Opens a WebSocket; as the client the suite sends this `Sec-WebSocket-Extensions`.
     pub(crate) async fn open_with(&mut self, extensions: Option<&str>) -> Result<Link, Refused> {
         if self.peer_is_server() {
-            let wire = self.dial().await?;
-            return self.shake_hands(wire, extensions).await;
+            return self.shake_hands(extensions).await;
         }
         let visitor = self.visitor()?;
         self.welcome(visitor, None).await
     }
 
     /// The client's half of an ordinary handshake.
-    async fn shake_hands(&self, mut wire: Wire, extensions: Option<&str>) -> Result<Link, Refused> {
+    async fn shake_hands(&self, extensions: Option<&str>) -> Result<Link, Refused> {
         let key = http::fresh_key();
         let request = self.request(&key, extensions)?;
-        self.log.octets(Who::Suite, || "opening request".into(), request.as_bytes());
-        wire.write(request.as_bytes()).await;
-        let patience = self.settings.wait.max(Duration::from_secs(5));
-        let head = timeout(patience, http::read_head(&mut wire)).await;
-        let Ok(Some((head, octets))) = head else {
-            return Err(Refused::NoConnection("the server did not answer the handshake".into()));
+        let (head, wire) = match self.exchange(request.as_bytes()).await? {
+            Answer::Head(head, wire) => (head, wire),
+            Answer::Cut(cause) => {
+                return Err(Refused::NoConnection(format!("no answer to the handshake: {cause}")));
+            }
+            Answer::Silence => {
+                let why = "the server did not answer the handshake";
+                return Err(Refused::NoConnection(why.into()));
+            }
         };
-        self.log.octets(Who::Peer, || format!("answer: {}", head.start), &octets);
         let flaw = flaw_of_response(&head, &key);
         let mut link = Link::new(wire, self.log.clone(), true, head);
         if let Some(flaw) = flaw {
@@ -289,8 +360,7 @@ impl Arena {
             return Ok(());
         }
         self.log.note("is the server still alive?");
-        let wire = self.dial().await?;
-        let mut link = self.shake_hands(wire, None).await?;
+        let mut link = self.shake_hands(None).await?;
         link.send(&[Frame::text("alive?")], Default::default()).await;
         let deadline = tokio::time::Instant::now() + self.settings.wait;
         let echoed = matches!(link.next(deadline).await, Next::Event(_));
@@ -305,6 +375,9 @@ impl Arena {
 
 /// What is wrong with an answer that had to be a plain 101, if anything.
 pub(crate) fn flaw_of_response(head: &Head, key: &str) -> Option<String> {
+    if !head.start.starts_with("HTTP/1") {
+        return flaw_of_answer(head);
+    }
     if head.status() != Some(101) {
         return Some(format!("the handshake was answered with {:?}", head.start));
     }

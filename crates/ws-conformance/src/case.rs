@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 
 use crate::arena::{Arena, Refused};
+use crate::carrier::Carrier;
 use crate::judge::Verdict;
 
 /// The number of a case, such as 6.4.1.
@@ -94,6 +95,8 @@ pub struct Case {
     pub rows: &'static [&'static str],
     /// Which peers it can judge.
     pub judges: Judges,
+    /// What it can be played over.
+    pub carriers: &'static [Carrier],
     /// What it costs.
     pub weight: Weight,
     pub(crate) play: Box<dyn Play>,
@@ -107,6 +110,7 @@ impl Case {
             expectation: String::new(),
             rows: &[],
             judges: Judges::Both,
+            carriers: &[Carrier::H1, Carrier::H2, Carrier::H3],
             weight: Weight::Light,
             play: Box::new(play),
         }
@@ -129,6 +133,11 @@ impl Case {
 
     pub(crate) fn judges(mut self, judges: Judges) -> Self {
         self.judges = judges;
+        self
+    }
+
+    pub(crate) fn over(mut self, carriers: &'static [Carrier]) -> Self {
+        self.carriers = carriers;
         self
     }
 

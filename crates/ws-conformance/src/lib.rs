@@ -18,6 +18,7 @@
 //! ```
 
 mod arena;
+mod carrier;
 mod case;
 mod client_side;
 mod groups;
@@ -36,6 +37,7 @@ mod settings;
 mod wire;
 
 pub use arena::Target;
+pub use carrier::Carrier;
 pub use case::{Case, CaseId, Judges, Weight};
 pub use client_side::judge_server;
 pub use groups::{all as all_cases, title as group_title};

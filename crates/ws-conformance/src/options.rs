@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use ws_conformance::{Effort, Selection, Settings, Target, parse_sections};
+use ws_conformance::{Carrier, Effort, Selection, Settings, Target, parse_sections};
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -20,7 +20,7 @@ ws-conformance judges any WebSocket server or client
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
-  --exclude 9,12        without these sections     --over h1        the carrier (h1 stands)
+  --exclude 9,12        without these sections     --over h1        or h2: the carrier
   --quick               samples of costly cases    --full           all, with long patience
 
 how
@@ -83,7 +83,7 @@ impl Options {
             html: None,
         };
         let (mut effort, mut wait, mut patience, mut jobs) = (Effort::Normal, None, None, None);
-        let mut silent = false;
+        let (mut silent, mut carrier) = (false, Carrier::H1);
         let mut parser = lexopt::Parser::from_env();
         while let Some(argument) = parser.next()? {
             match argument {
@@ -106,10 +106,7 @@ impl Options {
                     options.selection.excluded.extend(sections);
                 }
                 Long("over") => {
-                    let carrier = parser.value()?.string()?;
-                    if carrier != "h1" {
-                        return Err(format!("the carrier {carrier:?} is not there yet").into());
-                    }
+                    carrier = parser.value()?.parse_with(str::parse::<Carrier>)?;
                 }
                 Long("quick") => effort = Effort::Quick,
                 Long("full") => effort = Effort::Full,
@@ -131,6 +128,11 @@ impl Options {
         options.settings.patience = patience.unwrap_or(defaults.patience);
         options.settings.jobs = jobs.unwrap_or(defaults.jobs);
         options.settings.progress = !silent;
+        options.settings.carrier = carrier;
+        let plain = |peer: &Peer| !matches!(peer, Peer::Server(_));
+        if carrier != Carrier::H1 && options.peers.iter().any(plain) {
+            return Err(format!("over {carrier} only servers are judged so far").into());
+        }
         let drives = options.peers.iter().any(|peer| matches!(peer, Peer::Driver(_)));
         if drives && options.selection.sections.is_empty() && effort != Effort::Full {
             // A driver of the field expects every handshake to succeed.

@@ -76,7 +76,7 @@ pub(crate) async fn play(case: &Case, mut arena: Arena) -> Verdict {
     verdict
 }
 
-/// Runs every case through `judge` and gives the results in order.
+/// Runs every case that fits the carrier through `judge` and gives the results in order.
 pub(crate) async fn run_all<F, V>(
     cases: Vec<Case>,
     settings: &Settings,
@@ -89,7 +89,8 @@ where
     V: Future<Output = Verdict> + Send,
 {
     let started = Instant::now();
-    let mut cases: Vec<Arc<Case>> = cases.into_iter().map(Arc::new).collect();
+    let fitting = cases.into_iter().filter(|case| case.carriers.contains(&settings.carrier));
+    let mut cases: Vec<Arc<Case>> = fitting.map(Arc::new).collect();
     // Those that only wait go first, those that measure come last and alone.
     cases.sort_by_key(|case| (case.weight != Weight::Waiting, case.weight == Weight::Alone));
     let mut progress = Progress::new(cases.len(), settings.progress);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::carrier::Carrier;
+
 /// How much of the costly cases is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -26,6 +28,8 @@ pub struct Settings {
     /// How long a peer may take to end what a hostile peer leaves hanging. Default: 20 s, with
     /// [`Effort::Full`] 90 s.
     pub patience: Duration,
+    /// What carries the WebSockets. Default: HTTP/1.1.
+    pub carrier: Carrier,
     /// Cases at the same time. Default: 4.
     pub jobs: usize,
     /// Whether progress is shown on the standard error stream.
@@ -42,7 +46,7 @@ impl Settings {
             Effort::Full => 90,
         };
         let (wait, patience) = (Duration::from_secs(2), Duration::from_secs(patience));
-        Self { effort, wait, patience, jobs: 4, progress: false }
+        Self { effort, wait, patience, carrier: Carrier::H1, jobs: 4, progress: false }
     }
 
     /// `count`, or about a twentieth of it in a quick run.

@@ -5,8 +5,11 @@ mod requests;
 
 pub(crate) mod reply;
 
+use crate::carrier::Carrier;
 use crate::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [answers::cases, requests::cases].iter().flat_map(|section| section()).collect()
+    let sections = [answers::cases, requests::cases];
+    let cases = sections.iter().flat_map(|section| section());
+    cases.map(|case| case.over(&[Carrier::H1])).collect()
 }

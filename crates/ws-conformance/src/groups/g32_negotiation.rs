@@ -1,5 +1,6 @@
 //! Group 32: subprotocols and extensions that are offered, answered, or invented.
 
+use crate::carrier::Carrier;
 use crate::case::{Case, Weight};
 use crate::groups::g30_server::probe::{Answer, Edit, Probe};
 use crate::groups::g31_client::reply::{Reaction, Reply};
@@ -138,6 +139,7 @@ fn to_clients() -> Vec<Case> {
                     ],
                 )
                 .weighs(Weight::Waiting)
+                .over(&[Carrier::H1])
         })
         .collect()
 }

@@ -39,6 +39,8 @@ pub async fn listen(
 ) -> io::Result<Vec<Report>> {
     let listener = TcpListener::bind(address).await?;
     bound(listener.local_addr()?)?;
+    let mut cases = cases;
+    cases.retain(|case| case.carriers.contains(&settings.carrier));
     let desk = Arc::new(Desk {
         cases,
         settings: Arc::new(settings),

@@ -75,9 +75,18 @@ impl Head {
 
     /// The status code of a response.
     pub(crate) fn status(&self) -> Option<u16> {
-        let rest =
-            self.start.strip_prefix("HTTP/1.")?.strip_prefix(['0', '1'])?.strip_prefix(' ')?;
+        let versions = ["HTTP/1.0 ", "HTTP/1.1 ", "HTTP/2 ", "HTTP/3 "];
+        let rest = versions.iter().find_map(|version| self.start.strip_prefix(version))?;
         rest.get(..3)?.parse().ok()
+    }
+
+    /// Whether this is an answer that opens a WebSocket by its status: 101, or from HTTP/2 on 2xx.
+    pub(crate) fn opens(&self) -> bool {
+        match self.status() {
+            Some(101) => self.start.starts_with("HTTP/1"),
+            Some(200..=299) => !self.start.starts_with("HTTP/1"),
+            _ => false,
+        }
     }
 
     /// The request target of a request.

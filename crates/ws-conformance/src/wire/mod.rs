@@ -4,9 +4,12 @@
 //! the RFCs, and it can produce what no honest endpoint would send.
 
 pub(crate) mod blocks;
+pub(crate) mod connect;
 pub(crate) mod deflate;
 pub(crate) mod extension;
 pub(crate) mod frame;
+#[cfg(feature = "h2")]
+pub(crate) mod h2;
 pub(crate) mod http;
 pub(crate) mod mask;
 pub(crate) mod negotiation;

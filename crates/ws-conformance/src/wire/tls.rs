@@ -26,10 +26,11 @@ impl Duplex for server::TlsStream<TcpStream> {
     }
 }
 
-/// Speaks TLS to `host` over `stream`.
+/// Speaks TLS to `host` over `stream`, for the one protocol `alpn`.
 pub(crate) async fn connect(
     host: &str,
     stream: TcpStream,
+    alpn: &str,
 ) -> io::Result<client::TlsStream<TcpStream>> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -38,7 +39,7 @@ pub(crate) async fn connect(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
     let name =
         ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
@@ -123,7 +124,8 @@ mod tests {
             got
         });
         let stream = TcpStream::connect(address).await.expect("a connection");
-        let mut wire = Wire::new(connect("127.0.0.1", stream).await.expect("a handshake"));
+        let mut wire =
+            Wire::new(connect("127.0.0.1", stream, "http/1.1").await.expect("a handshake"));
         assert!(wire.write(b"ping").await);
         while wire.fill().await {}
         assert_eq!((wire.buffered(), wire.end()), (&b"pong"[..], Some(&End::Fin)));

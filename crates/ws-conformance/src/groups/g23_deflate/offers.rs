@@ -5,10 +5,10 @@ use tokio::time::Instant;
 use crate::arena::{Arena, Refused, flaw_of_response};
 use crate::case::{Case, Judges, Play, Playing};
 use crate::groups::g09_limits::{expect_message, finish};
-use crate::groups::g30_server::probe::{Response, receive};
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Dissection, Link};
 use crate::material::Material;
+use crate::wire::connect::Answer;
 use crate::wire::deflate::{Agreement, NAME};
 use crate::wire::extension;
 use crate::wire::http::{self, Head};
@@ -139,14 +139,12 @@ impl Play for Offer {
         Box::pin(async move {
             let key = http::fresh_key();
             let request = arena.request(&key, Some(&self.header))?;
-            let mut wire = arena.dial().await?;
-            wire.write(request.as_bytes()).await;
-            let head = match receive(&mut wire, arena).await {
-                Response::Head(head) => head,
-                Response::Cut => return Ok(self.no_answer("the connection was ended")),
-                Response::Silence => return Ok(self.no_answer("no answer came")),
+            let (head, wire) = match arena.exchange(request.as_bytes()).await? {
+                Answer::Head(head, wire) => (head, wire),
+                Answer::Cut(cause) => return Ok(self.no_answer(&cause)),
+                Answer::Silence => return Ok(self.no_answer("no answer came")),
             };
-            if head.status() != Some(101) {
+            if !head.opens() {
                 return Ok(self.refused(&head));
             }
             if self.kind == Kind::Malformed {

@@ -5,10 +5,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::arena::{Arena, Refused, flaw_of_response};
+use crate::carrier::Carrier;
 use crate::case::{Case, Judges, Play, Playing};
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::log::Who;
+use crate::wire::connect::Answer as ByStream;
 use crate::wire::frame::Frame;
 use crate::wire::http::{self, Head};
 use crate::wire::stream::Wire;
@@ -142,16 +144,27 @@ impl Probe {
         });
         let key = fixed.unwrap_or_else(http::fresh_key);
         let octets = self.request(arena, &key)?;
-        let mut wire = arena.dial().await?;
-        arena.log.octets(Who::Suite, || "the request".into(), &octets);
-        send(&mut wire, &octets, self.chop).await;
-        let response = receive(&mut wire, arena).await;
-        match response {
-            Response::Head(head) if head.status() == Some(101) => {
-                self.accepted(wire, head, &key, arena).await
+        let response = if arena.settings.carrier == Carrier::H1 {
+            let mut wire = arena.dial().await?;
+            arena.log.octets(Who::Suite, || "the request".into(), &octets);
+            send(&mut wire, &octets, self.chop).await;
+            match receive(&mut wire, arena).await {
+                Response::Head(head) if head.opens() => {
+                    return self.accepted(wire, head, &key, arena).await;
+                }
+                other => other,
             }
-            other => Ok(self.refused(&other)),
-        }
+        } else {
+            match arena.exchange(&octets).await? {
+                ByStream::Head(head, wire) if head.opens() => {
+                    return self.accepted(wire, head, &key, arena).await;
+                }
+                ByStream::Head(head, _) => Response::Head(head),
+                ByStream::Cut(_) => Response::Cut,
+                ByStream::Silence => Response::Silence,
+            }
+        };
+        Ok(self.refused(&response))
     }
 
     async fn accepted(

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::arena::{Arena, Refused};
+use crate::carrier::Carrier;
 use crate::case::{Case, Judges, Play, Playing, Weight};
 use crate::judge::{Behavior, CloseBehavior, Verdict};
 use crate::link::{Next, WriteMode};
@@ -36,7 +37,12 @@ pub(super) fn cases() -> Vec<Case> {
             } else {
                 "The peer ends the connection within the patience of the run."
             };
+            let carriers: &[Carrier] = match silence {
+                Unread | Idle | MessageOpen => &[Carrier::H1, Carrier::H2, Carrier::H3],
+                _ => &[Carrier::H1],
+            };
             Case::new(&[50, 2, number], silence)
+                .over(carriers)
                 .does(does)
                 .expects(expects)
                 .cites(&["WS-10.4-01", "WS-10.7-01", "WS-7.2.2-01"])
