@@ -21,6 +21,7 @@ mod g24_abuse;
 mod g30_server;
 mod g31_client;
 mod g32_negotiation;
+mod g40_h2;
 mod g50_limits;
 mod g60_performance;
 
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Case> {
         g30_server::cases,
         g31_client::cases,
         g32_negotiation::cases,
+        g40_h2::cases,
         g50_limits::cases,
         g60_performance::cases,
     ];
@@ -81,6 +83,7 @@ pub fn title(group: u16) -> &'static str {
         30 => "HTTP/1.1 handshake, servers",
         31 => "HTTP/1.1 handshake, clients",
         32 => "Negotiation",
+        40 => "HTTP/2",
         50 => "Limits and deadlines",
         60 => "Performance",
         _ => "Other",

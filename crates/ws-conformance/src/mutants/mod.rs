@@ -155,6 +155,11 @@ async fn judge_mutant(
     let Some(case) = cases.pop() else {
         return Err(io::Error::other(format!("there is no case {}", fault.case())));
     };
+    let mut settings = settings;
+    if fault == Fault::NoMessageLimit {
+        // A quick run sends too little to tell a missing limit from a generous one.
+        Arc::make_mut(&mut settings).effort = Effort::Normal;
+    }
     if is_server {
         let target = serve(Some(fault)).await?;
         return Ok(play(&case, Arena::against_server(target, settings)).await);

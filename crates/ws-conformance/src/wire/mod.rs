@@ -7,11 +7,13 @@ pub(crate) mod blocks;
 pub(crate) mod connect;
 pub(crate) mod deflate;
 pub(crate) mod extension;
+pub(crate) mod field_lines;
 pub(crate) mod frame;
 #[cfg(feature = "h2")]
 pub(crate) mod h2;
 pub(crate) mod http;
 pub(crate) mod mask;
 pub(crate) mod negotiation;
+pub(crate) mod raw_h2;
 pub(crate) mod stream;
 pub(crate) mod tls;
