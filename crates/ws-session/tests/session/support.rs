@@ -15,12 +15,54 @@ pub(crate) struct Driven {
     pub(crate) written: Vec<u8>,
     /// Whether it ended its direction.
     pub(crate) shut_down: bool,
+    cut: Cut,
+}
+
+/// How what the peer sends is cut into reads. `every_test_passes_however_the_input_is_cut` runs all
+/// tests again with the others.
+#[derive(Debug)]
+pub(crate) enum Cut {
+    Whole,
+    Bytes,
+    /// Pieces of 1 to 16 bytes, by a generator with this state.
+    Random(u64),
+}
+
+/// Names the cut of this run: `bytes`, or the seed of random ones.
+pub(crate) const CUT: &str = "WS_SESSION_CUT";
+
+impl Cut {
+    fn of_this_run() -> Self {
+        match std::env::var(CUT).as_deref() {
+            Err(_) => Self::Whole,
+            Ok("bytes") => Self::Bytes,
+            Ok(seed) => Self::Random(seed.parse().expect("a seed")),
+        }
+    }
+
+    fn next_len(&mut self) -> usize {
+        match self {
+            Self::Whole => usize::MAX,
+            Self::Bytes => 1,
+            Self::Random(state) => {
+                *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                usize::try_from(*state >> 60).unwrap_or_default() + 1
+            }
+        }
+    }
 }
 
 impl Driven {
     pub(crate) fn new(session: Session) -> Self {
         let now = start();
-        Self { session, now, deadline: None, written: Vec::new(), shut_down: false }
+        Self {
+            session,
+            now,
+            deadline: None,
+            written: Vec::new(),
+            shut_down: false,
+            cut: Cut::of_this_run(),
+        }
     }
 
     /// A client: frames of the peer are not masked, which keeps the literals short. Its own keys
@@ -62,10 +104,17 @@ impl Driven {
         }
     }
 
-    /// The peer sends these bytes.
+    /// The peer sends these bytes, in the [pieces](Cut) that this run of the tests is about.
     pub(crate) fn receive(&mut self, wire: &[u8]) -> Vec<Message> {
-        self.session.read_buffer().extend_from_slice(wire);
-        self.turn()
+        let mut messages = Vec::new();
+        let mut rest = wire;
+        while !rest.is_empty() {
+            let (piece, more) = rest.split_at(self.cut.next_len().min(rest.len()));
+            self.session.read_buffer().extend_from_slice(piece);
+            messages.extend(self.turn());
+            rest = more;
+        }
+        messages
     }
 
     /// The peer ends its direction.
