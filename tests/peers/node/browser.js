@@ -47,6 +47,10 @@ async function launch(url) {
     '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync',
   ];
+  if (over === 'h1') {
+    // The page would bring its WebSockets along to HTTP/2.
+    args.push('--disable-http2');
+  }
   if (over === 'h3') {
     args.push('--enable-quic', '--enable-features=EnableWebsocketsOverHttp3',
       `--origin-to-force-quic-on=${url.hostname}:${url.port}`,

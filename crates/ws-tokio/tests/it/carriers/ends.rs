@@ -89,7 +89,10 @@ async fn everyone_is_told_that_the_server_goes_away(over: Over) {
         assert!(outcome.clean && matches!(outcome.cause, Cause::Remote), "{outcome:?}");
     }
     assert_eq!(house.serving.await.expect("no panic").cut, 0);
-    assert!(house.client.connect(&house.url, &Default::default()).await.is_err());
+    // Over UDP nobody says that the port is closed.
+    let handshake_timeout = Duration::from_millis(300);
+    let options = ws_tokio::ConnectOptions { handshake_timeout, ..Default::default() };
+    assert!(house.client.connect(&house.url, &options).await.is_err());
 }
 
 async fn who_does_not_leave_in_time_is_cut(over: Over) {
