@@ -15,16 +15,20 @@ use crate::judge::{Behavior, Verdict};
 use crate::link::{Link, Next};
 use crate::log::{Log, Who};
 use crate::settings::Settings;
+#[cfg(any(feature = "h2", feature = "h3"))]
+use crate::wire::connect::Connect;
 use crate::wire::connect::{Answer, flaw_of_answer};
 use crate::wire::deflate::{self, Agreement};
 use crate::wire::extension;
 use crate::wire::frame::Frame;
+#[cfg(feature = "h2")]
+use crate::wire::h2;
 use crate::wire::http::{self, Head};
 use crate::wire::negotiation;
+#[cfg(feature = "h3")]
+use crate::wire::raw_h3;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
-#[cfg(feature = "h2")]
-use crate::wire::{connect::Connect, h2};
 
 /// A server to be judged: `ws://host:port/path` or `wss://…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +217,12 @@ impl Arena {
                     h2::connect(stream, &connect).await?
                 }
             }
+            #[cfg(feature = "h3")]
+            Carrier::H3 => {
+                let (target, connect) = (self.target()?, self.connect_for(request)?);
+                raw_h3::connect(&target.host, target.port, &connect).await?
+            }
+            #[cfg(not(all(feature = "h2", feature = "h3")))]
             other => return Err(io::Error::other(format!("there is no {other} here")).into()),
         };
         match &answer {
@@ -246,7 +256,7 @@ impl Arena {
         }
     }
 
-    #[cfg(feature = "h2")]
+    #[cfg(any(feature = "h2", feature = "h3"))]
     fn connect_for(&self, request: &[u8]) -> Result<Connect, Refused> {
         let target = self.target()?;
         Ok(Connect::from_upgrade(&Head::parse(request), target.secure, target.authority()))

@@ -17,13 +17,13 @@ pub enum Carrier {
 }
 
 impl Carrier {
-    /// Whether this build of the suite speaks it (feature `h2`).
+    /// Whether this build of the suite speaks it (features `h2` and `h3`).
     #[must_use]
     pub fn is_built_in(self) -> bool {
         match self {
             Self::H1 => true,
             Self::H2 => cfg!(feature = "h2"),
-            Self::H3 => false,
+            Self::H3 => cfg!(feature = "h3"),
         }
     }
 }

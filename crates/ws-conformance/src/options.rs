@@ -20,7 +20,7 @@ ws-conformance judges any WebSocket server or client
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
-  --exclude 9,12        without these sections     --over h1        or h2: the carrier
+  --exclude 9,12        without these sections     --over h1        h2, h3: the carrier
   --quick               samples of costly cases    --full           all, with long patience
 
 how

@@ -41,6 +41,23 @@ impl Connect {
     }
 }
 
+impl Connect {
+    /// All of it as field lines, pseudo-fields first.
+    pub(crate) fn field_lines(&self) -> Vec<(String, String)> {
+        let Self { scheme, authority, path, fields } = self;
+        let pseudo = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", scheme),
+            (":authority", authority),
+            (":path", path),
+        ];
+        let pseudo = pseudo.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let lower = |(name, value): &(String, String)| (name.to_ascii_lowercase(), value.clone());
+        pseudo.into_iter().chain(fields.iter().map(lower)).collect()
+    }
+}
+
 /// The fields that exist for HTTP/1.1 alone (RFC 8441 §5).
 const CONNECTION_ONLY: [&str; 5] =
     ["Host", "Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Accept"];

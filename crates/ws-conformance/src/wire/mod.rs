@@ -15,5 +15,7 @@ pub(crate) mod http;
 pub(crate) mod mask;
 pub(crate) mod negotiation;
 pub(crate) mod raw_h2;
+#[cfg(feature = "h3")]
+pub(crate) mod raw_h3;
 pub(crate) mod stream;
 pub(crate) mod tls;

@@ -32,6 +32,14 @@ pub(crate) async fn connect(
     stream: TcpStream,
     alpn: &str,
 ) -> io::Result<client::TlsStream<TcpStream>> {
+    let config = client_config(alpn)?;
+    let name =
+        ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
+    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+}
+
+/// A client's TLS for the one protocol `alpn`, which believes every certificate.
+pub(crate) fn client_config(alpn: &str) -> io::Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -40,9 +48,7 @@ pub(crate) async fn connect(
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
     config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
-    let name =
-        ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    Ok(config)
 }
 
 /// Believes every certificate, but still checks that the peer holds its key.
