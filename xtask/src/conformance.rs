@@ -94,6 +94,9 @@ fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String
 }
 
 fn judge_client(options: &Options, programs: Programs) -> Result<Outcome, String> {
+    if let Some(over @ ("h2" | "h3")) = options.value("over") {
+        return Ok(Outcome::Skipped(format!("the suite judges only servers over {over}")));
+    }
     let client = match programs.client() {
         Ok(client) => product::binary(client),
         Err(skipped) => return Ok(skipped),

@@ -22,6 +22,8 @@ mod g30_server;
 mod g31_client;
 mod g32_negotiation;
 mod g40_h2;
+#[cfg(feature = "h3")]
+mod g41_h3;
 mod g50_limits;
 mod g60_performance;
 
@@ -52,6 +54,8 @@ pub fn all() -> Vec<Case> {
         g31_client::cases,
         g32_negotiation::cases,
         g40_h2::cases,
+        #[cfg(feature = "h3")]
+        g41_h3::cases,
         g50_limits::cases,
         g60_performance::cases,
     ];
@@ -84,6 +88,7 @@ pub fn title(group: u16) -> &'static str {
         31 => "HTTP/1.1 handshake, clients",
         32 => "Negotiation",
         40 => "HTTP/2",
+        41 => "HTTP/3",
         50 => "Limits and deadlines",
         60 => "Performance",
         _ => "Other",

@@ -92,6 +92,27 @@ impl RawH3 {
     }
 }
 
+/// What an error of a stream means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The stream was reset with this code.
+    Stream(u64),
+    /// The connection is gone.
+    Connection,
+    /// Something else, such as an end without an answer.
+    Other,
+}
+
+/// Reads the cause of an error that [`H3Stream::answer`] gave.
+pub(crate) fn failure_of(error: &io::Error) -> Failure {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<quinn::ReadError>());
+    match cause {
+        Some(quinn::ReadError::Reset(code)) => Failure::Stream(code.into_inner()),
+        Some(quinn::ReadError::ConnectionLost(_)) => Failure::Connection,
+        _ => Failure::Other,
+    }
+}
+
 /// Connects and sends the extended CONNECT.
 ///
 /// # Errors
