@@ -15,9 +15,7 @@ use crate::judge::{Behavior, Verdict};
 use crate::link::{Link, Next};
 use crate::log::{Log, Who};
 use crate::settings::Settings;
-#[cfg(any(feature = "h2", feature = "h3"))]
-use crate::wire::connect::Connect;
-use crate::wire::connect::{Answer, flaw_of_answer};
+use crate::wire::connect::{Answer, Connect, flaw_of_answer};
 use crate::wire::deflate::{self, Agreement};
 use crate::wire::extension;
 use crate::wire::frame::Frame;
@@ -200,31 +198,15 @@ impl Arena {
     /// for what comes of it.
     pub(crate) async fn exchange(&self, request: &[u8]) -> Result<Answer, Refused> {
         self.log.octets(Who::Suite, || "opening request".into(), request);
-        let answer = match self.settings.carrier {
-            Carrier::H1 => {
-                let mut wire = self.dial().await?;
-                wire.write(request).await;
-                return Ok(self.final_answer(wire).await);
-            }
-            #[cfg(feature = "h2")]
-            Carrier::H2 => {
-                let (target, stream) = (self.target()?, self.dial_tcp().await?);
-                let connect = self.connect_for(request)?;
-                if target.secure {
-                    let stream = tls::connect(&target.host, stream, "h2").await?;
-                    h2::connect(stream, &connect).await?
-                } else {
-                    h2::connect(stream, &connect).await?
-                }
-            }
-            #[cfg(feature = "h3")]
-            Carrier::H3 => {
-                let (target, connect) = (self.target()?, self.connect_for(request)?);
-                raw_h3::connect(&target.host, target.port, &connect).await?
-            }
-            #[cfg(not(all(feature = "h2", feature = "h3")))]
-            other => return Err(io::Error::other(format!("there is no {other} here")).into()),
-        };
+        if self.settings.carrier == Carrier::H1 {
+            let mut wire = self.dial().await?;
+            wire.write(request).await;
+            return Ok(self.final_answer(wire).await);
+        }
+        let target = self.target()?;
+        let upgrade = Head::parse(request);
+        let connect = Connect::from_upgrade(&upgrade, target.secure, target.authority());
+        let answer = self.extended_connect(target, &connect).await?;
         match &answer {
             Answer::Head(head, _) => {
                 let fields = format!("{:?}", head.fields);
@@ -256,10 +238,27 @@ impl Arena {
         }
     }
 
-    #[cfg(any(feature = "h2", feature = "h3"))]
-    fn connect_for(&self, request: &[u8]) -> Result<Connect, Refused> {
-        let target = self.target()?;
-        Ok(Connect::from_upgrade(&Head::parse(request), target.secure, target.authority()))
+    async fn extended_connect(
+        &self,
+        target: &Target,
+        connect: &Connect,
+    ) -> Result<Answer, Refused> {
+        match self.settings.carrier {
+            #[cfg(feature = "h2")]
+            Carrier::H2 if target.secure => {
+                let stream = tls::connect(&target.host, self.dial_tcp().await?, "h2").await?;
+                Ok(h2::connect(stream, connect).await?)
+            }
+            #[cfg(feature = "h2")]
+            Carrier::H2 => Ok(h2::connect(self.dial_tcp().await?, connect).await?),
+            #[cfg(feature = "h3")]
+            Carrier::H3 => Ok(raw_h3::connect(&target.host, target.port, connect).await?),
+            other => {
+                let path = &connect.path;
+                let why = format!("there is no extended CONNECT to {target} ({path}) by {other}");
+                Err(Refused::NoConnection(why))
+            }
+        }
     }
 
     /// The client under test with its request, once.

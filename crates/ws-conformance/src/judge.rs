@@ -203,10 +203,11 @@ pub(crate) fn close_behavior(link: &Link, ending: &Ending) -> (CloseBehavior, St
     }
 }
 
-/// After both close frames a server has to end TCP itself (RFC 6455 §7.1.1).
+/// After both close frames a server has to end TCP itself (RFC 6455 §7.1.1), or its direction of
+/// the stream (RFC 8441 §5, RFC 9220 §3).
 fn transport_behavior(link: &Link) -> (CloseBehavior, String) {
     if link.suite_is_client() && !link.ended_by_peer() {
-        let why = "both close frames were exchanged, but the server did not close TCP";
+        let why = "both close frames were exchanged, but the server did not end the stream";
         return (CloseBehavior::FailedByClient, why.into());
     }
     (CloseBehavior::Ok, String::new())
@@ -225,7 +226,7 @@ pub(crate) fn describe_end(link: &Link) -> String {
                 "" => String::new(),
                 reason => format!(" {}", brief(reason.as_bytes())),
             };
-            let end = end.map_or_else(|| "TCP stays open".to_owned(), ToString::to_string);
+            let end = end.map_or_else(|| "the stream stays open".to_owned(), ToString::to_string);
             format!("the peer sent close ({code}{reason}), {end}")
         }
         (None, Some(end)) => format!("{end} without a close frame"),

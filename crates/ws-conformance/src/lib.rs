@@ -1,4 +1,5 @@
-//! Judges any WebSocket server or client by the rules of RFC 6455 and RFC 7692.
+//! Judges any WebSocket server or client by the rules of RFC 6455 and RFC 7692, over HTTP/1.1,
+//! and servers also over HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220).
 //!
 //! The suite plays the other side, rightly and wrongly, and says of each case whether the peer
 //! did what the RFC demands. It shares no code with the crates of this workspace: HTTP, frames,

@@ -184,13 +184,13 @@ impl Link {
 
     /// Ends the suite's direction of the stream in order.
     pub(crate) async fn half_close(&mut self) {
-        self.log.note("we end our direction of TCP (FIN)");
+        self.log.note("we end our direction of the stream (FIN)");
         self.wire.finish_sending().await;
     }
 
     /// Tears the connection down.
     pub(crate) fn reset(self) {
-        self.log.note("we tear TCP down (RST)");
+        self.log.note("we tear the stream down (RST)");
         self.wire.reset();
     }
 

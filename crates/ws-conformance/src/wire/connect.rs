@@ -41,6 +41,7 @@ impl Connect {
     }
 }
 
+#[cfg(feature = "h3")]
 impl Connect {
     /// All of it as field lines, pseudo-fields first.
     pub(crate) fn field_lines(&self) -> Vec<(String, String)> {
