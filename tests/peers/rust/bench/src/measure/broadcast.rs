@@ -121,7 +121,11 @@ impl Member {
         while queue.has_remaining() {
             let mut slices = [std::io::IoSlice::new(&[]); 8];
             let filled = queue.chunks_vectored(&mut slices);
-            let written = self.socket.write_vectored(&slices[..filled]);
+            // As the drivers do: a single piece goes out by the cheaper call.
+            let written = match filled {
+                1 => self.socket.write(&slices[0]),
+                _ => self.socket.write_vectored(&slices[..filled]),
+            };
             queue.advance(written.map_err(|error| error.to_string())?);
         }
         Ok(())

@@ -10,7 +10,7 @@ pub fn markdown(run: &Run) -> String {
     let mut page = String::from(HEAD);
     if run.fact("run").starts_with("short") {
         page.push_str(
-            "**These figures are from a short run on a machine that was busy with other work.** They \
+            "**These figures are from a short run on a machine that was busy with other work.** They\n\
              show that the measurement works and where things stand roughly; do not quote them.\n\n",
         );
     }

@@ -17,13 +17,15 @@ fn base(bench: &Bench) -> Option<&'static str> {
     ["raw", "floor", "zlib"].into_iter().find(|name| has(name))
 }
 
-/// Where a peer is faster than ours by more than the spread of both: cell, peer, ratio.
+/// Where a peer is faster than ours by more than the spread of both and by more than 2 %, which is
+/// what counts and rounding come to: cell, peer, ratio.
 fn losses(bench: &Bench) -> Vec<(&Cell, &str, f64)> {
     let mut found = Vec::new();
     for cell in &bench.cells {
         let (Some(ours), Some(peer)) = (cell.row("ours"), cell.best_peer()) else { continue };
         let (mine, theirs) = (&ours.samples, &peer.samples);
-        if mine.median() - theirs.median() > mine.spread() + theirs.spread() {
+        let margin = (mine.spread() + theirs.spread()).max(0.02 * theirs.median());
+        if mine.median() - theirs.median() > margin {
             found.push((cell, peer.candidate.as_str(), mine.median() / theirs.median()));
         }
     }
