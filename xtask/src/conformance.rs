@@ -97,13 +97,12 @@ fn judge_client(options: &Options, programs: Programs) -> Result<Outcome, String
     if let Some(over @ ("h2" | "h3")) = options.value("over") {
         return Ok(Outcome::Skipped(format!("the suite judges only servers over {over}")));
     }
-    let client = match programs.client() {
-        Ok(client) => product::binary(client),
-        Err(skipped) => return Ok(skipped),
-    };
+    let (client, runtime) = programs.client();
     let over = options.value("over").map(|over| format!(" --over {over}")).unwrap_or_default();
+    let runtime = runtime.join(" ");
     let deadlines = CLIENT_DEADLINES.join(" ");
-    let client = format!("{} --reflect --deflate {deadlines}{over} {{url}}", client.display());
+    let client =
+        format!("{} {runtime} --reflect --deflate {deadlines}{over} {{url}}", client.display());
     let mut command = suite(options, "client");
     command.args(["--client", &client]);
     within(&mut command)

@@ -7,7 +7,6 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::steps::Outcome;
 use crate::{process, workspace};
 
 /// How long a server may take until it listens.
@@ -27,31 +26,31 @@ pub(crate) fn build(package: &str, programs: &[&str]) -> Result<bool, String> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Programs {
     pub(crate) server: &'static str,
-    /// `None` where the command-line client does not run on this runtime.
-    pub(crate) client: Option<&'static str>,
+    runtime: &'static str,
 }
+
+const CLIENT: &str = "echo_client";
 
 impl Programs {
     /// The programs on `tokio`, `async-std` or `smol`.
     pub(crate) fn on(runtime: &str) -> Result<Self, String> {
         match runtime {
-            "tokio" => Ok(Self { server: "echo_server", client: Some("echo_client") }),
-            "async-std" => Ok(Self { server: "async_std_echo", client: None }),
-            "smol" => Ok(Self { server: "smol_echo", client: None }),
+            "tokio" => Ok(Self { server: "echo_server", runtime: "tokio" }),
+            "async-std" => Ok(Self { server: "async_std_echo", runtime: "async-std" }),
+            "smol" => Ok(Self { server: "smol_echo", runtime: "smol" }),
             _ => Err(format!("--runtime is tokio, async-std or smol, not {runtime:?}")),
         }
     }
 
-    /// The client, or why there is none.
-    pub(crate) fn client(&self) -> Result<&'static str, Outcome> {
-        let why = || Outcome::Skipped("there is no echo client on this runtime".to_owned());
-        self.client.ok_or_else(why)
+    /// The client: its path, and the arguments that choose the runtime.
+    pub(crate) fn client(&self) -> (PathBuf, [&'static str; 2]) {
+        (binary(CLIENT), ["--runtime", self.runtime])
     }
 
     /// Builds both; `Some` says what does not exist in this tree.
     pub(crate) fn prepare(&self) -> Result<Option<String>, String> {
-        let programs: Vec<&str> = [Some(self.server), self.client].into_iter().flatten().collect();
-        for program in &programs {
+        let programs = [self.server, CLIENT];
+        for program in programs {
             if !exists("examples", program) {
                 return Ok(Some(format!("there is no {program} in the examples")));
             }

@@ -87,16 +87,13 @@ fn attempt(row: &Row, programs: Programs) -> Result<Outcome, String> {
             judge(&mut peer, SUCCESS)
         }
         Role::Server => {
-            let client = match programs.client() {
-                Ok(client) => client,
-                Err(skipped) => return Ok(skipped),
-            };
+            let (program, runtime) = programs.client();
             let mut command = script(row, "", &authority)?;
             let server = Server::start(&mut command, row.endpoints)?;
             let wanted = if row.refused { FAILURE } else { SUCCESS };
             for url in server.urls(row.scheme) {
-                let mut client = Command::new(product::binary(client));
-                client.arg(&url).args(fill(row.ours, &url, &authority));
+                let mut client = Command::new(&program);
+                client.args(runtime).arg(&url).args(fill(row.ours, &url, &authority));
                 let outcome = match row.shows {
                     Some(text) => watch(&mut client, text, wanted)?,
                     None => judge(&mut client, wanted)?,

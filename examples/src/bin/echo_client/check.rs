@@ -4,8 +4,8 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 use rand::{Rng as _, RngCore as _};
+use ws_stack::endpoint::{Message, Net, WebSocket};
 use ws_stack::frame::DataKind;
-use ws_stack::tokio::{Message, WebSocket};
 
 use crate::Failure;
 
@@ -13,7 +13,7 @@ use crate::Failure;
 const SIZES: [usize; 7] = [0, 1, 125, 126, 65_535, 65_536, 1_048_576];
 
 /// Runs the conversation; the first wrong answer ends it.
-pub(crate) async fn run(websocket: &mut WebSocket) -> Result<(), Failure> {
+pub(crate) async fn run<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
     for size in SIZES {
         echoed(websocket, Message::text(text(size)), &format!("text of {size} bytes")).await?;
         echoed(websocket, Message::binary(binary(size)), &format!("binary of {size} bytes"))
@@ -26,14 +26,22 @@ pub(crate) async fn run(websocket: &mut WebSocket) -> Result<(), Failure> {
     pipelined(websocket).await
 }
 
-async fn echoed(websocket: &mut WebSocket, message: Message, name: &str) -> Result<(), Failure> {
+async fn echoed<N: Net>(
+    websocket: &mut WebSocket<N>,
+    message: Message,
+    name: &str,
+) -> Result<(), Failure> {
     websocket.send(message.clone()).await?;
     expect(websocket, &message, name).await?;
     report(name)
 }
 
 /// The next data message is `expected`.
-async fn expect(websocket: &mut WebSocket, expected: &Message, name: &str) -> Result<(), Failure> {
+async fn expect<N: Net>(
+    websocket: &mut WebSocket<N>,
+    expected: &Message,
+    name: &str,
+) -> Result<(), Failure> {
     loop {
         match websocket.next().await {
             Some(Ok(message)) if message == *expected => return Ok(()),
@@ -49,7 +57,7 @@ async fn expect(websocket: &mut WebSocket, expected: &Message, name: &str) -> Re
 }
 
 /// A message in frames of several sizes, cut inside characters, with a ping in between.
-async fn fragments(websocket: &mut WebSocket) -> Result<(), Failure> {
+async fn fragments<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
     let whole = "Grüße, κόσμε. ".repeat(1000);
     let mut rest = Bytes::from(whole.clone());
     for size in [0, 1, 2, 3, 125, 1000] {
@@ -63,7 +71,7 @@ async fn fragments(websocket: &mut WebSocket) -> Result<(), Failure> {
     report("fragments, with a ping in between")
 }
 
-async fn ping(websocket: &mut WebSocket) -> Result<(), Failure> {
+async fn ping<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
     let payload = Bytes::from_static(b"are you there?");
     websocket.send(Message::Ping(payload.clone())).await?;
     loop {
@@ -77,7 +85,7 @@ async fn ping(websocket: &mut WebSocket) -> Result<(), Failure> {
     }
 }
 
-async fn pipelined(websocket: &mut WebSocket) -> Result<(), Failure> {
+async fn pipelined<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
     const COUNT: usize = 1000;
     for number in 0..COUNT {
         websocket.feed(Message::text(format!("message {number}"))).await?;

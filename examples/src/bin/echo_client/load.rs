@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
-use ws_stack::tokio::{Message, WebSocket};
+use ws_stack::endpoint::{Message, Net, WebSocket};
 
 use crate::Failure;
 use crate::check::{binary, text};
@@ -24,20 +23,24 @@ impl Default for Load {
 }
 
 /// Sends and receives until every message has come back.
-pub(crate) async fn run(websocket: &mut WebSocket, load: &Load) -> Result<(), Failure> {
+pub(crate) async fn run<N: Net>(
+    net: &N,
+    websocket: &mut WebSocket<N>,
+    load: &Load,
+) -> Result<(), Failure> {
     // Made beforehand: making random text takes longer than sending it.
     let samples: Vec<Message> = load.sizes.iter().flat_map(|&size| samples(size)).collect();
     let mut messages = samples.iter().cycle().take(load.count);
     let mut awaited: VecDeque<(&Message, Instant)> = VecDeque::new();
     let mut trips = Vec::with_capacity(load.count.min(MOST_TRIPS));
-    let start = Instant::now();
+    let start = net.now();
     let (mut received, mut bytes, mut in_flight) = (0, 0, 0);
     while received < load.count {
         while awaited.len() < load.depth.max(1) && (awaited.is_empty() || in_flight < IN_FLIGHT) {
             let Some(message) = messages.next() else { break };
             websocket.feed(message.clone()).await?;
             in_flight += message.payload().len();
-            awaited.push_back((message, Instant::now()));
+            awaited.push_back((message, net.now()));
         }
         let message = match websocket.next().await {
             Some(message) => message?,
@@ -56,10 +59,10 @@ pub(crate) async fn run(websocket: &mut WebSocket, load: &Load) -> Result<(), Fa
         bytes += message.payload().len();
         in_flight -= message.payload().len();
         if trips.len() < MOST_TRIPS {
-            trips.push(sent.elapsed());
+            trips.push(net.now() - sent);
         }
     }
-    report(start.elapsed(), received, bytes, trips)
+    report(net.now() - start, received, bytes, trips)
 }
 
 /// Messages of one size, text and binary in turn.

@@ -7,44 +7,54 @@ mod load;
 mod options;
 
 use std::error::Error;
+use std::process::ExitCode;
 
-use options::{Mode, Options};
+use options::{Mode, Options, Platform};
 use ws_examples::{arguments, certificates};
-use ws_stack::tokio::{CloseCode, WebSocket};
+use ws_stack::async_std::AsyncStd;
+use ws_stack::endpoint::{Client, CloseCode, Net, WebSocket};
+use ws_stack::smol::Smol;
+use ws_stack::tokio::Tokio;
 
 /// What ends a run before its time, in words for the user.
 type Failure = Box<dyn Error + Send + Sync>;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() -> ExitCode {
     ws_examples::logging();
     let options = Options::read().unwrap_or_else(|error| arguments::refuse(error));
-    let status = match run(&options).await {
-        Ok(()) => 0,
+    let ended = match options.platform {
+        Platform::Tokio => tokio_block_on(run(Tokio, &options)),
+        Platform::AsyncStd => async_std::task::block_on(run(AsyncStd, &options)),
+        Platform::Smol => smol::block_on(run(Smol, &options)),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}", chain(&*error));
-            1
+            ExitCode::FAILURE
         }
-    };
-    // Not by returning: the runtime would wait for its thread that reads the keyboard.
-    std::process::exit(status)
+    }
 }
 
-async fn run(options: &Options) -> Result<(), Failure> {
-    let mut websocket = connect(options).await?;
+fn tokio_block_on(run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run)
+}
+
+async fn run<N: Net>(net: N, options: &Options) -> Result<(), Failure> {
+    let mut websocket = connect(net.clone(), options).await?;
     let (code, reason) = &options.close;
     match &options.mode {
         Mode::Console => console::run(&mut websocket, *code, reason).await?,
         Mode::Check => check::run(&mut websocket).await?,
-        Mode::Load(load) => load::run(&mut websocket, load).await?,
+        Mode::Load(load) => load::run(&net, &mut websocket, load).await?,
         Mode::Reflect => return reflect(&mut websocket).await,
         Mode::CloseOnly => {}
     }
     close(&mut websocket, *code, reason).await
 }
 
-async fn connect(options: &Options) -> Result<WebSocket, Failure> {
-    let mut client = ws_stack::tokio::client().with_http(options.over);
+async fn connect<N: Net>(net: N, options: &Options) -> Result<WebSocket<N>, Failure> {
+    let mut client = Client::new(net).with_http(options.over);
     if options.insecure {
         client = client.with_tls(certificates::trusting_anyone()?);
     } else if let Some(file) = &options.ca {
@@ -61,7 +71,7 @@ async fn connect(options: &Options) -> Result<WebSocket, Failure> {
 }
 
 /// Sends every data message back until the server ends; right if it ended in order.
-async fn reflect(websocket: &mut WebSocket) -> Result<(), Failure> {
+async fn reflect<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
     while let Some(message) = websocket.next().await {
         let message = message?;
         if message.data_kind().is_some() {
@@ -75,7 +85,11 @@ async fn reflect(websocket: &mut WebSocket) -> Result<(), Failure> {
 }
 
 /// Says goodbye; right if the server answers with the same code.
-async fn close(websocket: &mut WebSocket, code: CloseCode, reason: &str) -> Result<(), Failure> {
+async fn close<N: Net>(
+    websocket: &mut WebSocket<N>,
+    code: CloseCode,
+    reason: &str,
+) -> Result<(), Failure> {
     let outcome = websocket.close(code, reason).await?;
     if outcome.clean && outcome.code == code {
         return Ok(());

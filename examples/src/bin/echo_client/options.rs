@@ -6,8 +6,8 @@ use std::sync::Arc;
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt as _;
 use ws_examples::{arguments, limits};
+use ws_stack::endpoint::{CloseCode, ConnectOptions, HttpPolicy};
 use ws_stack::session::Config;
-use ws_stack::tokio::{CloseCode, ConnectOptions, HttpPolicy};
 
 use crate::load::Load;
 
@@ -34,6 +34,7 @@ without a mode: each line typed is sent, and what comes is shown, until the end 
   --subprotocol NAME      offer this subprotocol; may be repeated, favourite first
   --header 'NAME: VALUE'  send this header field; may be repeated
   --origin ORIGIN         say which page is connecting
+  --runtime NAME          tokio, async-std or smol (tokio)
   --timeout SECONDS       longest handshake, from the name to the answer (15)";
 
 const EXIT: &str =
@@ -48,7 +49,16 @@ pub(crate) struct Options {
     pub(crate) insecure: bool,
     pub(crate) unix: Option<PathBuf>,
     pub(crate) over: HttpPolicy,
+    pub(crate) platform: Platform,
     pub(crate) connect: ConnectOptions,
+}
+
+/// The runtime to run on.
+#[derive(Clone, Copy)]
+pub(crate) enum Platform {
+    Tokio,
+    AsyncStd,
+    Smol,
 }
 
 /// What to do once connected.
@@ -70,6 +80,7 @@ impl Options {
             insecure: false,
             unix: None,
             over: HttpPolicy::Best,
+            platform: Platform::Tokio,
             connect: ConnectOptions::default(),
         };
         let mut load = Load::default();
@@ -99,6 +110,7 @@ impl Options {
                 }
                 Long("header") => options.connect.headers.push(arguments::header(parser)?),
                 Long("origin") => options.connect.origin = Some(arguments::text(parser)?),
+                Long("runtime") => options.platform = platform(&arguments::text(parser)?)?,
                 Long("timeout") => {
                     options.connect.handshake_timeout = arguments::seconds(parser)?;
                 }
@@ -130,6 +142,15 @@ fn close(text: &str) -> Result<(CloseCode, String), lexopt::Error> {
     let (code, reason) = text.split_once(',').unwrap_or((text, ""));
     let code = code.parse().map_err(|_| format!("--close takes a number, not {code:?}"))?;
     Ok((CloseCode::new(code), reason.to_owned()))
+}
+
+fn platform(text: &str) -> Result<Platform, lexopt::Error> {
+    match text {
+        "tokio" => Ok(Platform::Tokio),
+        "async-std" => Ok(Platform::AsyncStd),
+        "smol" => Ok(Platform::Smol),
+        _ => Err(format!("--runtime is tokio, async-std or smol, not {text:?}").into()),
+    }
 }
 
 fn over(text: &str) -> Result<HttpPolicy, lexopt::Error> {
