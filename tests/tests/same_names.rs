@@ -73,7 +73,15 @@ macro_rules! program {
                 stream: <$runtime as ws_stack::endpoint::Net>::Tcp,
                 handler: impl Handler,
                 rest: (CloseFrame, Config, Limits, OriginPolicy, SubprotocolPolicy),
-                types: (TcpListener, Timer, TransportError, UpgradeInfo, Sender),
+                types: (
+                    Stream<$runtime>,
+                    HttpVersion,
+                    TcpListener,
+                    Timer,
+                    TransportError,
+                    UpgradeInfo,
+                    Sender,
+                ),
             ) -> Result<(), Error> {
                 let stream: Io<_> = stream;
                 let _ = ws::accept(stream.into_inner()).await?;

@@ -11,7 +11,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use ws_stack::endpoint::{
-    AcceptOptions, Client, Config, ConnectOptions, Drained, Error, Server, Shutdown, WebSocket,
+    AcceptOptions, Client, Config, ConnectOptions, Drained, Error, HttpPolicy, HttpVersion, Server,
+    Shutdown, WebSocket,
 };
 
 use crate::platform::{Platform, within};
@@ -23,20 +24,40 @@ pub(crate) enum Carrier {
     H1,
     /// HTTP/1.1 over TLS over TCP.
     H1Tls,
+    /// HTTP/2 over TCP, with prior knowledge.
+    H2,
+    /// HTTP/2 over TLS over TCP, negotiated.
+    H2Tls,
 }
 
 impl Carrier {
-    pub(crate) const ALL: [Self; 2] = [Self::H1, Self::H1Tls];
+    pub(crate) const ALL: [Self; 4] = [Self::H1, Self::H1Tls, Self::H2, Self::H2Tls];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::H1 => "h1",
-            Self::H1Tls => "h1+tls",
+            Self::H1Tls => "h1s",
+            Self::H2 => "h2",
+            Self::H2Tls => "h2s",
         }
     }
 
     pub(crate) fn is_secure(self) -> bool {
-        self == Self::H1Tls
+        matches!(self, Self::H1Tls | Self::H2Tls)
+    }
+
+    pub(crate) fn version(self) -> HttpVersion {
+        match self {
+            Self::H1 | Self::H1Tls => HttpVersion::H1,
+            Self::H2 | Self::H2Tls => HttpVersion::H2,
+        }
+    }
+
+    fn policy(self) -> HttpPolicy {
+        match self {
+            Self::H1 | Self::H1Tls => HttpPolicy::H1,
+            Self::H2 | Self::H2Tls => HttpPolicy::H2,
+        }
     }
 }
 
@@ -85,9 +106,10 @@ impl<N: Platform> Cell<N> {
     pub(crate) fn listen(&self, options: AcceptOptions) -> Server<N> {
         let server = Server::new(self.net.clone()).with_options(options);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listening = match self.carrier {
-            Carrier::H1 => server.listen(address),
-            Carrier::H1Tls => server.listen_tls(address, Arc::clone(&self.certificates.server)),
+        let listening = if self.carrier.is_secure() {
+            server.listen_tls(address, Arc::clone(&self.certificates.server))
+        } else {
+            server.listen(address)
         };
         listening.expect("a port")
     }
@@ -138,12 +160,14 @@ impl<N: Platform> Cell<N> {
     }
 
     pub(crate) fn client(&self) -> Client<N> {
-        Client::new(self.net.clone()).with_tls(Arc::clone(&self.certificates.trust))
+        let client = Client::new(self.net.clone()).with_http(self.carrier.policy());
+        client.with_tls(Arc::clone(&self.certificates.trust))
     }
 
     /// A client that trusts nobody.
     pub(crate) fn distrustful_client(&self) -> Client<N> {
-        Client::new(self.net.clone()).with_tls(client_config(RootCertStore::empty()))
+        let client = Client::new(self.net.clone()).with_http(self.carrier.policy());
+        client.with_tls(client_config(RootCertStore::empty()))
     }
 
     pub(crate) async fn try_connect(&self, url: &str) -> Result<WebSocket<N>, Error> {
@@ -151,7 +175,9 @@ impl<N: Platform> Cell<N> {
     }
 
     pub(crate) async fn connect(&self, url: &str) -> WebSocket<N> {
-        self.try_connect(url).await.expect("open")
+        let websocket = self.try_connect(url).await.expect("open");
+        assert_eq!(websocket.transport().http_version(), self.carrier.version());
+        websocket
     }
 
     pub(crate) async fn within<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {

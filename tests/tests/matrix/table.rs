@@ -65,7 +65,10 @@ impl fmt::Display for Table {
         }
         let ran = self.entries.iter().filter(|entry| entry.result != "-").count();
         let failed = self.failures().count();
-        write!(f, "\n\n{ran} ran, {failed} failed; +z: with permessage-deflate; -: not there")?;
+        write!(
+            f,
+            "\n\n{ran} ran, {failed} failed; s: over TLS; +z: with permessage-deflate; -: not there"
+        )?;
         for Entry { runtime, column, case, result } in self.failures() {
             write!(f, "\n{runtime} {column} {case}: {result}")?;
         }
