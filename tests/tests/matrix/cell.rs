@@ -28,10 +28,12 @@ pub(crate) enum Carrier {
     H2,
     /// HTTP/2 over TLS over TCP, negotiated.
     H2Tls,
+    /// HTTP/3 over QUIC.
+    H3,
 }
 
 impl Carrier {
-    pub(crate) const ALL: [Self; 4] = [Self::H1, Self::H1Tls, Self::H2, Self::H2Tls];
+    pub(crate) const ALL: [Self; 5] = [Self::H1, Self::H1Tls, Self::H2, Self::H2Tls, Self::H3];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,17 +41,19 @@ impl Carrier {
             Self::H1Tls => "h1s",
             Self::H2 => "h2",
             Self::H2Tls => "h2s",
+            Self::H3 => "h3",
         }
     }
 
     pub(crate) fn is_secure(self) -> bool {
-        matches!(self, Self::H1Tls | Self::H2Tls)
+        matches!(self, Self::H1Tls | Self::H2Tls | Self::H3)
     }
 
     pub(crate) fn version(self) -> HttpVersion {
         match self {
             Self::H1 | Self::H1Tls => HttpVersion::H1,
             Self::H2 | Self::H2Tls => HttpVersion::H2,
+            Self::H3 => HttpVersion::H3,
         }
     }
 
@@ -57,6 +61,7 @@ impl Carrier {
         match self {
             Self::H1 | Self::H1Tls => HttpPolicy::H1,
             Self::H2 | Self::H2Tls => HttpPolicy::H2,
+            Self::H3 => HttpPolicy::H3,
         }
     }
 }
@@ -106,10 +111,11 @@ impl<N: Platform> Cell<N> {
     pub(crate) fn listen(&self, options: AcceptOptions) -> Server<N> {
         let server = Server::new(self.net.clone()).with_options(options);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listening = if self.carrier.is_secure() {
-            server.listen_tls(address, Arc::clone(&self.certificates.server))
-        } else {
-            server.listen(address)
+        let certificate = Arc::clone(&self.certificates.server);
+        let listening = match self.carrier {
+            Carrier::H1 | Carrier::H2 => server.listen(address),
+            Carrier::H1Tls | Carrier::H2Tls => server.listen_tls(address, certificate),
+            Carrier::H3 => server.listen_tls_and_h3(address, certificate),
         };
         listening.expect("a port")
     }

@@ -80,30 +80,28 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
     ]
 }
 
-/// Runs all of a runtime's share of the matrix.
-fn run<N: Platform>(filter: &str) -> Vec<Entry> {
+/// Runs a runtime's share of the matrix, with or without compression.
+fn run<N: Platform>(deflate: bool, filter: &str) -> Vec<Entry> {
     let mut entries = Vec::new();
     for carrier in Carrier::ALL {
-        for deflate in [false, true] {
-            for case in cases::<N>() {
-                let column = format!("{}{}", carrier.name(), if deflate { "+z" } else { "" });
-                let name = case.name.replace('_', " ");
-                if !format!("{} {column} {name}", N::NAME).contains(filter) {
-                    continue;
-                }
-                let cell = Cell::<N>::new(carrier, deflate, certificates());
-                let seen = catch_unwind(AssertUnwindSafe(|| {
-                    N::block_on(within(&cell.net.clone(), PATIENCE, (case.run)(cell)))
-                }));
-                let result = match seen {
-                    Ok(Some(Seen::Right)) => "ok".to_owned(),
-                    Ok(Some(Seen::Took(time))) => format!("{} ms", time.as_millis()),
-                    Ok(Some(Seen::NotHere)) => "-".to_owned(),
-                    Ok(None) => format!("{}: hangs", table::FAILED),
-                    Err(_panic) => table::FAILED.to_owned(),
-                };
-                entries.push(Entry { runtime: N::NAME, column, case: name, result });
+        let column = format!("{}{}", carrier.name(), if deflate { "+z" } else { "" });
+        for case in cases::<N>() {
+            let name = case.name.replace('_', " ");
+            if !format!("{} {column} {name}", N::NAME).contains(filter) {
+                continue;
             }
+            let cell = Cell::<N>::new(carrier, deflate, certificates());
+            let seen = catch_unwind(AssertUnwindSafe(|| {
+                N::block_on(within(&cell.net.clone(), PATIENCE, (case.run)(cell)))
+            }));
+            let result = match seen {
+                Ok(Some(Seen::Right)) => "ok".to_owned(),
+                Ok(Some(Seen::Took(time))) => format!("{} ms", time.as_millis()),
+                Ok(Some(Seen::NotHere)) => "-".to_owned(),
+                Ok(None) => format!("{}: hangs", table::FAILED),
+                Err(_panic) => table::FAILED.to_owned(),
+            };
+            entries.push(Entry { runtime: N::NAME, column: column.clone(), case: name, result });
         }
     }
     entries
@@ -118,11 +116,12 @@ fn main() -> ExitCode {
     }
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
     let filter = filter.map_or("", String::as_str);
-    // The runtimes side by side: most of the time is spent waiting for deadlines.
+    // Side by side: most of the time is spent waiting for deadlines.
     let entries = std::thread::scope(|scope| {
-        let runs: [fn(&str) -> Vec<Entry>; 3] = [run::<Tokio>, run::<AsyncStd>, run::<Smol>];
-        let runs = runs.map(|run| scope.spawn(move || run(filter)));
-        runs.into_iter().flat_map(|run| run.join().expect("panics are caught")).collect()
+        let runs: [fn(bool, &str) -> Vec<Entry>; 3] = [run::<Tokio>, run::<AsyncStd>, run::<Smol>];
+        let runs =
+            runs.map(|run| [false, true].map(|deflate| scope.spawn(move || run(deflate, filter))));
+        runs.into_iter().flatten().flat_map(|run| run.join().expect("panics are caught")).collect()
     });
     let table = Table::new(entries);
     println!("\n{table}");
