@@ -46,8 +46,8 @@ class Client:
         await tunnel.send(message)
         self.report.equal(name, await tunnel.receive(), message)
 
-    async def conversation(self):
-        tunnel = await (await self.connect()).open(self.url)
+    async def conversation(self, deflate):
+        tunnel = await (await self.connect()).open(self.url, deflate)
         for size in messages.SIZES:
             await self.echoes(f"binary of {size} bytes", tunnel, messages.noise(size))
             await self.echoes(f"text of {size} bytes", tunnel, "x" * size)
@@ -108,7 +108,8 @@ async def main():
     options = parser.parse_args()
     report = Report(150)
     client = Client(report, options.url, options.ca)
-    await report.run("conversation", client.conversation())
+    await report.run("conversation", client.conversation(deflate=False))
+    await report.run("conversation with deflate", client.conversation(deflate=True))
     await report.run("pipelined", client.pipelined())
     await report.run("streams", client.streams())
     await report.run("leave", client.leave())

@@ -10,6 +10,7 @@ import h2.exceptions
 import h2.settings
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+from wsproto.extensions import PerMessageDeflate
 
 ENABLE_CONNECT = h2.settings.SettingCodes.ENABLE_CONNECT_PROTOCOL
 READ = 1 << 16
@@ -215,27 +216,32 @@ class Carrier:
             else:
                 tunnel.answer.set_exception(Refused(f"status {status}"))
 
-    async def open(self, url):
-        """Opens a tunnel to `url`, a parsed ws or wss address; waits for the setting first."""
+    async def open(self, url, deflate=False):
+        """Opens a tunnel to `url`, a parsed ws or wss address; waits for the setting first. With
+        `deflate` it offers permessage-deflate and fails if that is not taken."""
         await asyncio.wait_for(self.settings.wait(), 10)
         if self.http.remote_settings.enable_connect_protocol != 1:
             raise Refused("the server does not allow extended CONNECT")
         stream = self.http.get_next_available_stream_id()
         tunnel = Tunnel(self, stream, self.kind)
         self.tunnels[stream] = tunnel
-        self.http.send_headers(
-            stream,
-            [
-                (":method", "CONNECT"),
-                (":protocol", "websocket"),
-                (":scheme", "https" if url.scheme == "wss" else "http"),
-                (":path", url.path or "/"),
-                (":authority", url.netloc),
-                ("sec-websocket-version", "13"),
-            ],
-        )
+        fields = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "https" if url.scheme == "wss" else "http"),
+            (":path", url.path or "/"),
+            (":authority", url.netloc),
+            ("sec-websocket-version", "13"),
+        ]
+        extension = PerMessageDeflate()
+        if deflate:
+            fields.append(("sec-websocket-extensions", f"{extension.name}; {extension.offer()}"))
+        self.http.send_headers(stream, fields)
         await self.flush()
-        await tunnel.answer
+        answer = await tunnel.answer
+        if deflate:
+            extension.finalize(answer["sec-websocket-extensions"])
+            tunnel.frames = Connection(self.kind, [extension])
         return tunnel
 
     async def flush(self):
