@@ -10,6 +10,9 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::encode::COPY_LIMIT;
 
+/// Written bytes at the front of the tail that are not worth moving the rest for.
+const COMPACT_FROM: usize = 4096;
+
 /// Bytes in the order they go out: small frames lie together in one buffer, large payloads are
 /// kept as they are.
 ///
@@ -160,8 +163,12 @@ impl Buf for WriteQueue {
             self.chunks.pop_front();
         }
         self.tail_written += count;
-        if self.tail_written == self.tail.len() {
-            self.tail.clear();
+        let rest = self.tail.len() - self.tail_written;
+        // A queue that is never quite empty gives back what was written, too, else the tail would
+        // grow with all that ever went through it. No more is moved than was written meanwhile.
+        if rest == 0 || self.tail_written >= rest.max(COMPACT_FROM) {
+            self.tail.copy_within(self.tail_written.., 0);
+            self.tail.truncate(rest);
             self.tail_written = 0;
         }
     }
@@ -299,5 +306,18 @@ mod tests {
         queue.advance(4);
         let out = queue.copy_to_bytes(10_000);
         assert_eq!(out.as_ptr(), payload.as_ptr());
+    }
+
+    #[test]
+    fn memory_follows_what_waits_not_what_went_through() {
+        let mut queue = WriteQueue::new();
+        queue.extend_from_slice(&[0; 50_000]);
+        for _ in 0..100_000 {
+            queue.extend_from_slice(&[0; 1000]);
+            queue.advance(1000);
+        }
+        assert_eq!(queue.len(), 50_000);
+        let capacity = queue.tail.capacity();
+        assert!(capacity <= 4 * 50_000, "{capacity} bytes");
     }
 }

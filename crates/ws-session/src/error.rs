@@ -55,7 +55,7 @@ impl fmt::Display for TransportError {
             Self::Closed => f.write_str("the peer went away without a close frame"),
             Self::Timeout => f.write_str("the handshake was not complete in time"),
             Self::TlsAlert(number) => write!(f, "the peer sent tls alert {number}"),
-            Self::Io(_) => f.write_str("the transport failed"),
+            Self::Io(_) => f.write_str("reading or writing failed"),
         }
     }
 }
