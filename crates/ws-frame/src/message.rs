@@ -9,6 +9,10 @@ use ws_close::CloseFrame;
 use crate::{DataKind, OpCode, Utf8Bytes};
 
 /// A whole message, or a control frame.
+///
+/// A received message shares the buffer it was read into, up to 68 KiB or a few times its own size,
+/// and keeps that alive. That costs nothing for one that is soon answered or dropped; to keep many
+/// small ones for long, take [`compact`](Self::compact) copies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "all other opcodes are reserved and refused")]
 pub enum Message {
@@ -33,6 +37,28 @@ impl Message {
     /// A binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
+    }
+
+    /// The same message in memory of its own: one copy of the payload.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use ws_frame::Message;
+    ///
+    /// let buffer = Bytes::from(vec![b'x'; 64 * 1024]);
+    /// let kept = Message::Binary(buffer.slice(..5)).compact();
+    /// assert!(buffer.is_unique());
+    /// assert_eq!(kept, Message::binary(*b"xxxxx"));
+    /// ```
+    #[must_use]
+    pub fn compact(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(text.compact()),
+            Self::Binary(bytes) => Self::Binary(Bytes::copy_from_slice(&bytes)),
+            Self::Ping(bytes) => Self::Ping(Bytes::copy_from_slice(&bytes)),
+            Self::Pong(bytes) => Self::Pong(Bytes::copy_from_slice(&bytes)),
+            Self::Close(frame) => Self::Close(frame),
+        }
     }
 
     /// The opcode of the frame that carries the message.

@@ -53,6 +53,12 @@ impl Utf8Bytes {
         self.0.is_empty()
     }
 
+    /// The same text in memory of its own, no longer sharing the buffer it was received in.
+    #[must_use]
+    pub fn compact(self) -> Self {
+        Self(Bytes::copy_from_slice(&self.0))
+    }
+
     /// The bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
