@@ -48,7 +48,7 @@ impl Message {
     /// let buffer = Bytes::from(vec![b'x'; 64 * 1024]);
     /// let kept = Message::Binary(buffer.slice(..5)).compact();
     /// assert!(buffer.is_unique());
-    /// assert_eq!(kept, Message::binary(*b"xxxxx"));
+    /// assert_eq!(kept.payload(), b"xxxxx");
     /// ```
     #[must_use]
     pub fn compact(self) -> Self {
