@@ -117,8 +117,9 @@ pub enum Violation {
     UnknownOpcode(u8),
     /// The length is written in more bytes than it needs (§5.2).
     NonMinimalLength(u64),
-    /// The top bit of a 64-bit length is set (§5.2).
-    LengthTopBit(u64),
+    /// The top bit of a 64-bit length is set (§5.2); the value is the length's first byte, which is
+    /// all that was waited for.
+    LengthTopBit(u8),
     /// A control frame with more than 125 bytes (§5.5).
     ControlTooLong,
     /// A control frame without FIN (§5.5).
@@ -145,7 +146,9 @@ impl fmt::Display for Violation {
             Self::NonMinimalLength(length) => {
                 write!(f, "length {length} is not written in the fewest bytes")
             }
-            Self::LengthTopBit(length) => write!(f, "length 0x{length:x} has its top bit set"),
+            Self::LengthTopBit(top) => {
+                write!(f, "a length whose first byte is 0x{top:x} has its top bit set")
+            }
             Self::ControlTooLong => {
                 f.write_str("a control frame with more than the allowed 125 bytes")
             }

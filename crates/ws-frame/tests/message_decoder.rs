@@ -71,6 +71,12 @@ fn fragments_out_of_order_are_refused_after_what_came_before() {
 }
 
 #[test]
+fn a_length_with_its_top_bit_set_reads_the_same_however_much_of_it_is_here() {
+    let violation = Some(Violation::LengthTopBit(0x80).into());
+    check(b"\x82\x7f\x80\x00\x00\xb1\xb1\xb1\xb1\x00", &[], violation);
+}
+
+#[test]
 fn a_frame_that_cannot_come_next_is_refused_at_its_first_byte() {
     let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
     let unexpected = Err(Violation::UnexpectedContinuation.into());

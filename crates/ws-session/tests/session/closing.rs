@@ -250,7 +250,7 @@ fn every_goodbye_of_ours_fits_a_close_frame() {
         Violation::ReservedBits(7),
         Violation::UnknownOpcode(15),
         Violation::NonMinimalLength(u64::MAX),
-        Violation::LengthTopBit(u64::MAX),
+        Violation::LengthTopBit(u8::MAX),
         Violation::ControlTooLong,
         Violation::FragmentedControl,
         Violation::UnmaskedFrame,
@@ -286,6 +286,7 @@ fn every_cut_of_every_ending_gives_the_same_events() {
         b"\x88\x01\x03",
         b"\x88\x02\x03\xed",
         b"\x82\x7e\x00\x01a",
+        b"\x82\x7f\x80\x00\x00\xb1\xb1\xb1\xb1\x00",
         b"\x89\x01p\x8a\x00\x89\x01q",
         b"\x81\x05ab",
     ];
