@@ -185,6 +185,7 @@ impl MessageDecoder {
             _ => return None,
         };
         if len > 125
+            || self.failed.is_some()
             || self.is_mid_message()
             || len > self.frames.max_frame().min(self.assembler.max_message)
         {

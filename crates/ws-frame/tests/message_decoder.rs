@@ -77,6 +77,24 @@ fn a_length_with_its_top_bit_set_reads_the_same_however_much_of_it_is_here() {
 }
 
 #[test]
+fn nothing_is_decoded_behind_an_error() {
+    let wrong: [(&[u8], FrameError); 3] = [
+        (b"\x88\x02\x88\x03", FrameError::BadCloseCode(CloseCode::new(0x8803))),
+        (b"\x88\x03\x03\xe8\xff", FrameError::InvalidUtf8),
+        (b"\x83", Violation::UnknownOpcode(3).into()),
+    ];
+    for (wire, error) in wrong {
+        let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
+        let mut src = BytesMut::from(wire);
+        assert_eq!(decoder.decode(&mut src), Err(error));
+        src.clear();
+        src.extend_from_slice(b"\x82\x02ab");
+        assert_eq!(decoder.decode(&mut src), Err(error), "{wire:02x?}");
+        assert_eq!(decoder.decode_chunk(&mut src, None), Err(error), "{wire:02x?}");
+    }
+}
+
+#[test]
 fn a_frame_that_cannot_come_next_is_refused_at_its_first_byte() {
     let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
     let unexpected = Err(Violation::UnexpectedContinuation.into());
