@@ -1,6 +1,6 @@
 //! Room for output: appended to the caller's buffer, grown in bounded steps.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::history::History;
 
@@ -34,9 +34,11 @@ impl<'a> Room<'a> {
         let capacity = self.out.capacity();
         if end > capacity && capacity.saturating_mul(2) > most {
             self.out.truncate(self.filled);
-            let mut exact = BytesMut::with_capacity(most);
-            exact.extend_from_slice(self.out);
-            *self.out = exact;
+            // A vector can be grown exactly, and by the allocator: a new buffer beside the old one
+            // would hold a large message twice.
+            let mut exact = Vec::from(std::mem::take(self.out));
+            exact.reserve_exact(most.saturating_sub(exact.len()));
+            *self.out = Bytes::from(exact).into();
         }
         self.out.resize(end, 0);
     }
