@@ -4,6 +4,8 @@
 //! about us and them: `server_max_window_bits` limits our own compressor when we are the server,
 //! and is asked of the peer when we are the client.
 
+use std::time::Duration;
+
 use crate::params::{MAX_WINDOW_BITS, MIN_WINDOW_BITS};
 
 /// Options of permessage-deflate for one endpoint, server or client.
@@ -50,6 +52,14 @@ pub struct Config {
     /// As a client, `None` keeps `client_max_window_bits` out of the offer, so that a server may
     /// not limit us. As a server, `None` asks for nothing.
     pub client_max_window_bits: Option<u8>,
+    /// After how long without a compressed message the contexts kept by takeover are given up.
+    /// Default 10 seconds; `Duration::MAX` keeps them as long as the connection.
+    ///
+    /// The next message then finds an empty window on its way out, and compresses as the first one
+    /// did. What the peer sends may still refer to earlier messages, so of the decompressor the
+    /// window is kept. A matter of memory alone: nothing of it is negotiated, and the peer cannot
+    /// tell. For whoever has a clock; the codec has none.
+    pub release_after: Duration,
 }
 
 impl Config {
@@ -105,6 +115,13 @@ impl Config {
         self
     }
 
+    /// Sets [`Config::release_after`].
+    #[must_use]
+    pub fn release_after(mut self, idle: Duration) -> Self {
+        self.release_after = idle;
+        self
+    }
+
     /// Whether a message of `len` bytes reaches [`Config::threshold`].
     #[must_use]
     pub fn is_worthwhile(&self, len: usize) -> bool {
@@ -131,6 +148,7 @@ impl Default for Config {
             client_no_context_takeover: false,
             server_max_window_bits: MAX_WINDOW_BITS,
             client_max_window_bits: Some(MAX_WINDOW_BITS),
+            release_after: Duration::from_secs(10),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 #[cfg(not(feature = "deflate"))]
 mod absent {
+    use std::time::Instant;
+
     use bytes::{Bytes, BytesMut};
     use ws_frame::{FrameError, Inflate};
 
@@ -17,6 +19,14 @@ mod absent {
         }
 
         pub(crate) const fn deflate(&mut self, _: &[u8], _: bool) -> Bytes {
+            match *self {}
+        }
+
+        pub(crate) const fn next_release(&mut self, _: Instant) -> Option<Instant> {
+            match *self {}
+        }
+
+        pub(crate) const fn release(&mut self) {
             match *self {}
         }
     }
@@ -37,6 +47,7 @@ mod absent {
 #[cfg(feature = "deflate")]
 mod present {
     use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     use bytes::{Bytes, BytesMut};
     use ws_deflate::{Deflater, InflateLimits, Inflater, Params, SharedMessage};
@@ -51,6 +62,12 @@ mod present {
         inflater: Inflater,
         /// The least bytes of a message that is compressed without being asked to.
         threshold: usize,
+        /// How long contexts are kept without a message.
+        release_after: Duration,
+        /// Whether a compressed message ended since the last wait point.
+        used: bool,
+        /// Since when contexts lie idle, if there may be any.
+        idle_since: Option<Instant>,
         limits: Arc<Config>,
     }
 
@@ -64,6 +81,9 @@ mod present {
                 deflater: params.deflater(config),
                 inflater: params.inflater(),
                 threshold: config.threshold,
+                release_after: config.release_after,
+                used: false,
+                idle_since: None,
                 limits,
             }
         }
@@ -83,6 +103,7 @@ mod present {
             if let Some(deflater) = &mut self.deflater {
                 deflater.compress(payload, last, &mut out);
             }
+            self.used |= last;
             out.freeze()
         }
 
@@ -95,9 +116,23 @@ mod present {
             self.deflater.as_mut()?.adopt(message)
         }
 
-        /// Gives up the memory that can be had again.
+        /// When the contexts have been idle for long enough.
+        pub(crate) fn next_release(&mut self, now: Instant) -> Option<Instant> {
+            if std::mem::take(&mut self.used) {
+                self.idle_since = Some(now);
+            }
+            self.idle_since?.checked_add(self.release_after)
+        }
+
+        /// Gives up the contexts of both directions. A direction in the middle of a message keeps
+        /// its own, and the end of that message counts as use.
         pub(crate) fn release(&mut self) {
+            self.used = false;
+            self.idle_since = None;
             self.inflater.release();
+            if let Some(deflater) = &mut self.deflater {
+                deflater.release();
+            }
         }
     }
 
@@ -113,6 +148,7 @@ mod present {
             // the buffer follows from that.
             let limits = InflateLimits::new(self.limits.limits.max_message())
                 .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
+            self.used |= last;
             let inflated = self
                 .inflater
                 .inflate(piece, out, &limits)

@@ -32,6 +32,8 @@ pub(crate) enum Due {
     MessageStalled,
     WriteStalled,
     CloseTimeout,
+    /// The contexts of compression have been idle for long enough.
+    Release,
 }
 
 /// How long the end of the transport is waited for after both close frames, at most: the closing

@@ -56,6 +56,7 @@ impl Session {
                 self.finish();
             }
             Due::CloseTimeout => self.finish(),
+            Due::Release => self.release(),
         }
     }
 
@@ -76,6 +77,9 @@ impl Session {
             unwritten: !self.outbound.queue.is_empty() || self.timers.flushing,
             written: self.outbound.queue.taken(),
         };
-        self.timers.update(now, &activity, &self.config)
+        let due = self.timers.update(now, &activity, &self.config);
+        let release = self.compression.as_mut().and_then(|c| c.next_release(now));
+        let release = release.map(|at| (at, Due::Release));
+        due.into_iter().chain(release).min_by_key(|(at, _)| *at)
     }
 }

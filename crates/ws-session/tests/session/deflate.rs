@@ -1,6 +1,8 @@
 //! permessage-deflate inside a session (RFC 7692 §6).
 
-use crate::support::{Driven, check_every_cut, exchange, transmitted};
+use std::time::Duration;
+
+use crate::support::{Driven, check_every_cut, exchange, start, transmitted};
 use bytes::{Bytes, BytesMut};
 use ws_session::deflate::{Params, client, server};
 use ws_session::{
@@ -25,6 +27,9 @@ fn pair(config: Config) -> (Session, Session) {
 fn driven(config: Config) -> Driven {
     Driven::new(pair(config).0)
 }
+
+/// When idle contexts are given up.
+const SECONDS_10: Duration = Duration::from_secs(10);
 
 /// The frame that carries "Hello" in the example of RFC 7692 §7.2.3.1.
 const HELLO: &[u8] = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
@@ -154,6 +159,58 @@ fn fragments_are_compressed_as_one_message() {
         let whole = parts.concat();
         assert_eq!(received, [Message::text(std::str::from_utf8(&whole).unwrap())]);
     }
+}
+
+#[test]
+fn an_idle_session_gives_its_contexts_up_and_the_stream_goes_on() {
+    let text = "what a window would remember, and a new one does not: 0123456789 ".repeat(3);
+    let message = Message::text(text.as_str());
+    let mut client = driven(Config::default());
+    // A peer that knows nothing of it: it inflates and compresses with one window for all.
+    let (_, mut peer) = pair(Config::default());
+    let mut turn = |client: &mut Driven| {
+        client.session.send(message.clone()).unwrap();
+        client.turn();
+        let wire = client.take_written();
+        peer.read_buffer().extend_from_slice(&wire);
+        assert!(matches!(peer.poll_event(), Some(Event::Message(m)) if m == message));
+        peer.send(message.clone()).unwrap();
+        let answer = transmitted(&mut peer);
+        assert_eq!(client.receive(&answer), std::slice::from_ref(&message));
+        (wire.len(), answer.len())
+    };
+    let (first, _) = turn(&mut client);
+    let (second, answer) = turn(&mut client);
+    assert!(second < first / 2, "{second} of {first}");
+    client.pass(Duration::from_secs(9));
+    assert_eq!(turn(&mut client), (second, answer), "not yet, and the time begins again");
+    client.pass(Duration::from_secs(9));
+    assert_eq!(turn(&mut client), (second, answer));
+    client.pass(Duration::from_secs(10));
+    assert_eq!(turn(&mut client), (first, answer), "as the first; the peer refers back as ever");
+    assert_eq!(turn(&mut client), (second, answer));
+    // Nothing is due until something was compressed again.
+    client.pass(Duration::from_secs(10));
+    assert_eq!(client.deadline, Some(client.now + Config::default().keep_alive - SECONDS_10));
+}
+
+#[test]
+fn contexts_are_not_given_up_within_a_message() {
+    let (mut client, mut server) = pair(Config::default());
+    let (start, mut received) = (start(), Vec::new());
+    let part = |number| format!("part {number} ").repeat(50);
+    for (number, last) in [(0, false), (1, false), (2, true), (3, false), (4, true)] {
+        client.send_fragment(DataKind::Text, Bytes::from(part(number)), last).unwrap();
+        received.extend(exchange(&mut client, &mut server).1);
+        for session in [&mut client, &mut server] {
+            session.release();
+            session.poll_timeout(start);
+            session.handle_timeout(start + SECONDS_10);
+        }
+    }
+    let whole =
+        |numbers: &[i32]| Message::text(numbers.iter().map(|n| part(*n)).collect::<String>());
+    assert_eq!(received, [whole(&[0, 1, 2]), whole(&[3, 4])]);
 }
 
 #[test]

@@ -183,7 +183,7 @@ fn carry(from: &mut Session, to: &mut Session, received: &mut Vec<Message>) -> b
     clippy::disallowed_methods,
     reason = "an instant can only be had from the clock; it stays"
 )]
-fn start() -> Instant {
+pub(crate) fn start() -> Instant {
     Instant::now()
 }
 
