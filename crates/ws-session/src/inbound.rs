@@ -1,7 +1,7 @@
 //! What we receive: the read buffer, and how much the next read should ask for.
 
 use bytes::BytesMut;
-use ws_frame::{Decoded, FrameError, Inflate, MessageDecoder};
+use ws_frame::{Decoded, FrameError, Inflate, Limits, MessageDecoder, Role};
 
 use crate::compression::Compression;
 
@@ -36,9 +36,7 @@ impl Inbound {
 
     #[cfg(feature = "deflate")]
     pub(crate) fn map_decoder(&mut self, map: impl FnOnce(MessageDecoder) -> MessageDecoder) {
-        let placeholder = MessageDecoder::new(ws_frame::Role::Client, &ws_frame::Limits::default());
-        let decoder = std::mem::replace(&mut self.decoder, placeholder);
-        self.decoder = map(decoder);
+        self.decoder = map(std::mem::replace(&mut self.decoder, nothing()));
     }
 
     /// Takes note of what the driver appended and says whether that was anything.
@@ -97,6 +95,12 @@ impl Inbound {
         self.buffer.len() + self.decoder.buffered()
     }
 
+    /// Throws away what was gathered of a message that will not be delivered any more. Nothing may be
+    /// decoded after it.
+    pub(crate) fn forget_message(&mut self) {
+        self.decoder = nothing();
+    }
+
     /// Throws away what came and says how much that was.
     pub(crate) fn discard(&mut self) -> usize {
         let len = self.buffer.len();
@@ -104,4 +108,9 @@ impl Inbound {
         self.seen = 0;
         len
     }
+}
+
+/// A decoder in the place of one.
+fn nothing() -> MessageDecoder {
+    MessageDecoder::new(Role::Client, &Limits::default())
 }

@@ -43,11 +43,13 @@ impl Session {
         self.closing.begin(cause);
         self.closing.failed = true;
         self.closing.phase = Phase::Draining;
+        self.inbound.forget_message();
     }
 
     pub(super) fn finish(&mut self) {
         self.closing.finish();
         self.inbound.buffer = BytesMut::new();
+        self.inbound.forget_message();
         self.outbound.queue = WriteQueue::new();
         self.compression = None;
     }

@@ -124,6 +124,7 @@ impl Session {
         self.closing.begin(Cause::Remote);
         self.closing.received(frame);
         self.closing.phase = Phase::Draining;
+        self.inbound.forget_message();
     }
 
     /// The peer ended its direction without a close frame (RFC 6455 §7.2.1). What is queued still

@@ -245,6 +245,26 @@ fn the_end_is_reported_once_and_the_session_repeats_itself_politely() {
 }
 
 #[test]
+fn nothing_is_held_of_a_message_that_the_end_has_overtaken() {
+    let mut begun = b"\x02\x7e\x03\xe8".to_vec();
+    begun.extend_from_slice(&[0; 1000]);
+    for end in [&b"\x88\x02\x03\xe8"[..], b"\x83\x00"] {
+        let mut client = client();
+        client.receive(&begun);
+        assert!(client.session.held() >= 1000);
+        client.receive(end);
+        assert!(!client.session.is_finished());
+        assert_eq!(client.session.held(), 0, "{end:02x?}");
+    }
+    let mut client = client();
+    client.receive(&begun);
+    client.session.close(None).unwrap();
+    client.pass(Duration::from_secs(6));
+    assert!(client.session.is_finished());
+    assert_eq!(client.session.held(), 0);
+}
+
+#[test]
 fn every_goodbye_of_ours_fits_a_close_frame() {
     let violations = [
         Violation::ReservedBits(7),
