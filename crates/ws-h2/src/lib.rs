@@ -36,6 +36,14 @@
 //!   client gives it a moment to do so: every peer we know ends in order that way.
 //! - **Nothing is sent before the server's SETTINGS allow it**, nor after its GOAWAY; an
 //!   [`Error`] says whether another try is safe.
+//! - **A setting taken back** (RFC 8441 §3 forbids it) is obeyed, not punished: nothing more is asked
+//!   for, and what is open goes on. There is no switch for another reading.
+//!
+//! # What it cannot do
+//!
+//! `h2` counts the body of a 2xx answer to CONNECT against a `content-length` in it, which RFC 9110
+//! §9.3.6 says to ignore. Our server never sends one; from a server that does, a WebSocket fails with
+//! `malformed_message` at the first byte over it, and no other stream is harmed.
 //!
 //! # Example
 //!

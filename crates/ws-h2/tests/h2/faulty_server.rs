@@ -122,6 +122,29 @@ async fn a_malformed_answer_is_not_an_answer() {
     }
 }
 
+/// RFC 9110 §9.3.6 says to ignore the field, `h2` does not: this shows when that changes.
+#[tokio::test]
+async fn a_length_in_an_answer_to_connect_costs_its_stream_and_no_other() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (other, mut live) = tunnel(&client, &mut wire).await;
+    let answer = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        let block = [OK.to_vec(), literal("content-length", "3")].concat();
+        wire.send(&frame(HEADERS, END_HEADERS, id, &block)).await;
+        id
+    };
+    let (id, opened) = tokio::join!(answer, client.connect(request()));
+    let mut stream = opened.unwrap().1;
+    wire.send(&frame(DATA, 0, id, b"abc")).await;
+    assert_eq!(stream.read_len(3).await.unwrap(), "abc");
+    wire.send(&frame(DATA, 0, id, b"d")).await;
+    let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+    let error = error.into_inner().unwrap().downcast::<Error>().unwrap();
+    assert_eq!(error.reason(), "malformed_message");
+    wire.send(&frame(DATA, 0, other, b"the other goes on")).await;
+    assert_eq!(live.read_len(17).await.unwrap(), "the other goes on");
+}
+
 // RFC: H2-6.9.1-01, H2-6.1-01
 #[tokio::test]
 async fn a_server_that_ignores_our_window_loses_its_stream_and_no_other() {
