@@ -1,7 +1,9 @@
 //! What the tests that cross crates share; the tests are the files in `tests/`.
 
+mod certificates;
 mod write_only;
 
+pub use certificates::{Certificates, certificates, certificates_with_names, distrustful};
 pub use write_only::WriteOnly;
 
 /// The README's code runs as tests.

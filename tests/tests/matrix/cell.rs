@@ -2,18 +2,15 @@
 //! a server and clients there.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::crypto::ring::default_provider;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use ws_stack::endpoint::{
     AcceptOptions, Client, Config, ConnectOptions, Drained, Error, HttpPolicy, HttpVersion, Server,
     Shutdown, WebSocket,
 };
+use ws_tests::{Certificates, distrustful};
 
 use crate::platform::{Platform, within};
 
@@ -173,7 +170,7 @@ impl<N: Platform> Cell<N> {
     /// A client that trusts nobody.
     pub(crate) fn distrustful_client(&self) -> Client<N> {
         let client = Client::new(self.net.clone()).with_http(self.carrier.policy());
-        client.with_tls(client_config(RootCertStore::empty()))
+        client.with_tls(distrustful())
     }
 
     pub(crate) async fn try_connect(&self, url: &str) -> Result<WebSocket<N>, Error> {
@@ -222,39 +219,6 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
         std::iter::repeat_with(&mut next).take(length / 4 + 1).flatten().collect();
     bytes.truncate(length);
     bytes
-}
-
-pub(crate) struct Certificates {
-    server: Arc<ServerConfig>,
-    trust: Arc<ClientConfig>,
-}
-
-/// A server for `localhost` and a client that trusts it, made once.
-pub(crate) fn certificates() -> &'static Certificates {
-    static MADE: OnceLock<Certificates> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-        let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has them all")
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key)
-            .expect("the key is the certificate's");
-        let mut roots = RootCertStore::empty();
-        roots.add(cert.der().clone()).expect("the certificate is well-formed");
-        Certificates { server: Arc::new(server), trust: client_config(roots) }
-    })
-}
-
-fn client_config(roots: RootCertStore) -> Arc<ClientConfig> {
-    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has them all")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Arc::new(config)
 }
 
 /// How late a deadline may be noticed on a machine that is busy with other tests.
