@@ -64,6 +64,8 @@ pub use endpoint::{
 };
 pub use runtime::AsyncStd;
 
+#[cfg(feature = "h3")]
+pub use ws_endpoint::QuicOptions;
 #[cfg(unix)]
 pub use ws_endpoint::reactor::UnixListener;
 pub use ws_endpoint::reactor::{TcpListener, Timer};

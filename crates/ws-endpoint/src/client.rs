@@ -56,6 +56,8 @@ pub struct Client<N: Net> {
     pool: Arc<pool::Pool>,
     #[cfg(feature = "h3")]
     sockets: Arc<h3::Sockets>,
+    #[cfg(feature = "h3")]
+    quic: ws_h3::QuicOptions,
 }
 
 impl<N: Net> Client<N> {
@@ -72,6 +74,8 @@ impl<N: Net> Client<N> {
             pool: Arc::default(),
             #[cfg(feature = "h3")]
             sockets: Arc::default(),
+            #[cfg(feature = "h3")]
+            quic: ws_h3::QuicOptions::default(),
         }
     }
 
@@ -93,6 +97,16 @@ impl<N: Net> Client<N> {
     #[must_use]
     pub fn with_http(mut self, policy: HttpPolicy) -> Self {
         self.http = policy;
+        self
+    }
+
+    /// Bounds and timers of the QUIC connections this client opens from now on.
+    #[cfg(feature = "h3")]
+    #[must_use]
+    pub fn with_quic(mut self, options: ws_h3::QuicOptions) -> Self {
+        self.quic = options;
+        // What was opened by others is not ours.
+        self.pool = Arc::default();
         self
     }
 

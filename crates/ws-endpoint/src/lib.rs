@@ -88,6 +88,8 @@ pub use stream::Stream;
 // The words of the floors below without which nothing here can be said.
 pub use ws_close::{CloseCode, CloseFrame};
 pub use ws_frame::{Limits, Message, Utf8Bytes};
+#[cfg(feature = "h3")]
+pub use ws_h3::QuicOptions;
 pub use ws_io::{
     AcceptOptions, ConnectOptions, Error, Handler, OriginPolicy, Page, Refusal, Request, Runtime,
     Sender, SubprotocolPolicy, Timer, Transport, UpgradeInfo,

@@ -26,7 +26,8 @@
 //!   once what was sent is acknowledged.
 //! - Nothing is sent before the server's SETTINGS allow it, and never in early data.
 //! - What a peer sends is bounded before it is buffered: header sections, control frames, unread
-//!   data ([`QuicOptions`]), requests that are opened only to be cancelled.
+//!   data ([`QuicOptions`]), requests that are opened only to be cancelled. Who may begin a handshake
+//!   is bounded too ([`Admission`]).
 //! - A breach of the protocol ends the stream or the connection that RFC 9114 says, and no other.
 //!
 //! # How `websocket` gets through `h3`
@@ -131,6 +132,7 @@
 //! |---|---|
 //! | `deflate` | passes `deflate` on to `ws-io`: permessage-deflate (RFC 7692) |
 
+mod admission;
 mod client;
 mod error;
 mod link;
@@ -141,6 +143,7 @@ mod tls;
 mod transport;
 mod waste;
 
+pub use admission::{Admission, Handshake};
 pub use client::{Client, ClientConfig};
 pub use error::Error;
 pub use quic::fields::{FieldError, PseudoHeader};

@@ -31,6 +31,12 @@ pub struct QuicOptions {
     pub keep_alive: Duration,
     /// The connection is dead after this time without a sign of the peer. Default: 30 seconds.
     pub idle_timeout: Duration,
+    /// With this many handshakes under way a server asks clients to show that they receive at their
+    /// address before it does more for them ([`Admission`](crate::Admission)). Default: 64. Zero asks
+    /// everyone, which costs each new client a round trip.
+    pub retry_above: usize,
+    /// With this many handshakes under way a server begins no more. Default: 1024.
+    pub max_handshakes: usize,
 }
 
 impl Default for QuicOptions {
@@ -42,6 +48,8 @@ impl Default for QuicOptions {
             max_requests: 256,
             keep_alive: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            retry_above: 64,
+            max_handshakes: 1024,
         }
     }
 }

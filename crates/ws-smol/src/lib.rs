@@ -60,6 +60,8 @@ pub use endpoint::{
 };
 pub use runtime::Smol;
 
+#[cfg(feature = "h3")]
+pub use ws_endpoint::QuicOptions;
 #[cfg(unix)]
 pub use ws_endpoint::reactor::UnixListener;
 pub use ws_endpoint::reactor::{TcpListener, Timer};

@@ -63,6 +63,8 @@ pub use net::TcpListener;
 pub use net::UnixListener;
 pub use runtime::{Timer, Tokio};
 
+#[cfg(feature = "h3")]
+pub use ws_endpoint::QuicOptions;
 pub use ws_endpoint::{
     AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
     Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy, Outcome, Page, Refusal,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
 use quinn::{Endpoint, EndpointConfig};
-use ws_h3::{ClientConfig, QuicOptions};
+use ws_h3::ClientConfig;
 use ws_handshake::HandshakeError;
 use ws_io::{ConnectOptions, Error, WsUri};
 use ws_session::TransportError;
@@ -138,7 +138,7 @@ impl<N: Net> Client<N> {
     ) -> Result<ws_h3::Client, Failed> {
         let tls = self.tls_config().map_err(Failed::Final)?;
         let tls = rustls::ClientConfig::clone(&tls);
-        let config = ws_h3::client_config(tls, &QuicOptions::default())
+        let config = ws_h3::client_config(tls, &self.quic)
             .map_err(|error| Failed::Declined(io_error(error.into())))?;
         let addresses = self.resolve(uri).await?;
         let connect = |address| {

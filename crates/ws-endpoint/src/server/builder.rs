@@ -31,7 +31,8 @@ use crate::socket;
 /// [`serve`](Self::serve) runs. Each connection gets a task of its own.
 ///
 /// Defaults: at most 65,536 connections ([`with_max_connections`](Self::with_max_connections)), the
-/// limits and deadlines of [`AcceptOptions`], every path accepted, no pages.
+/// limits and deadlines of [`AcceptOptions`], those of `QuicOptions` over HTTP/3, every path
+/// accepted, no pages.
 pub struct Server<N: Net> {
     doors: Vec<Door<N>>,
     rules: Rules<N>,
@@ -49,6 +50,8 @@ impl<N: Net> Server<N> {
             route: None,
             pages: None,
             max_connections: 65_536,
+            #[cfg(feature = "h3")]
+            quic: ws_h3::QuicOptions::default(),
         };
         Self { doors: Vec::new(), rules, registry: Registry::default() }
     }
@@ -106,7 +109,7 @@ impl<N: Net> Server<N> {
         let (listener, address, quic) = loop {
             tries -= 1;
             let (listener, bound) = self.bind(address)?;
-            match QuicListener::bind(&self.rules.net, bound, &config) {
+            match QuicListener::bind(&self.rules.net, bound, &config, &self.rules.quic) {
                 Ok(quic) => break (listener, bound, quic),
                 Err(error) if tries == 0 || error.kind() != io::ErrorKind::AddrInUse => {
                     return Err(error);
@@ -117,7 +120,7 @@ impl<N: Net> Server<N> {
         let alt_svc = Some(format!("h3=\":{}\"; ma=86400", address.port()).into());
         let config = crate::tls::server_with_alpn(config);
         self.doors.push(Door::Tls { listener, address, config, alt_svc });
-        self.doors.push(Door::Quic { listener: quic, address, is_silent: true });
+        self.doors.push(Door::Quic { listener: Box::new(quic), address, is_silent: true });
         Ok(self)
     }
 
@@ -132,9 +135,9 @@ impl<N: Net> Server<N> {
         address: SocketAddr,
         config: Arc<rustls::ServerConfig>,
     ) -> io::Result<Self> {
-        let listener = QuicListener::bind(&self.rules.net, address, &config)?;
+        let listener = QuicListener::bind(&self.rules.net, address, &config, &self.rules.quic)?;
         let address = listener.address()?;
-        self.doors.push(Door::Quic { listener, address, is_silent: false });
+        self.doors.push(Door::Quic { listener: Box::new(listener), address, is_silent: false });
         Ok(self)
     }
 
@@ -170,6 +173,15 @@ impl<N: Net> Server<N> {
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
         self.rules.max_connections = max.max(1);
+        self
+    }
+
+    /// Bounds and timers of QUIC connections, whether their listeners were added before or after.
+    #[cfg(feature = "h3")]
+    #[must_use]
+    pub fn with_quic(mut self, options: ws_h3::QuicOptions) -> Self {
+        self.doors.iter_mut().for_each(|door| door.set_quic(&options));
+        self.rules.quic = options;
         self
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct Rules<N: Net> {
     pub(crate) route: Option<Box<Route>>,
     pub(crate) pages: Option<Box<Pages>>,
     pub(crate) max_connections: usize,
+    #[cfg(feature = "h3")]
+    pub(crate) quic: ws_h3::QuicOptions,
 }
 
 /// What a connection has turned out to be.
@@ -129,7 +131,9 @@ impl<N: Net> Rules<N> {
                 (Stream::Tls(Box::new(tls)), alt_svc)
             }
             #[cfg(feature = "h3")]
-            Arriving::Quic(incoming) => return Box::pin(self.begin_h3(*incoming)).await.map(Some),
+            Arriving::Quic(handshake) => {
+                return Box::pin(self.begin_h3(*handshake)).await.map(Some);
+            }
         };
         #[cfg(feature = "h2")]
         if stream.alpn_is(HttpVersion::H2) {

@@ -30,7 +30,7 @@ pub(crate) enum Door<N: Net> {
     },
     #[cfg(feature = "h3")]
     Quic {
-        listener: QuicListener,
+        listener: Box<QuicListener>,
         address: SocketAddr,
         /// There is a door for TLS with the same address, which speaks for both.
         is_silent: bool,
@@ -63,12 +63,20 @@ impl<N: Net> Door<N> {
             }),
             #[cfg(feature = "h3")]
             Self::Quic { listener, .. } => {
-                listener.poll_accept(cx).map(|incoming| Arriving::Quic(Box::new(incoming)))
+                listener.poll_accept(cx).map(|handshake| Arriving::Quic(Box::new(handshake)))
             }
             #[cfg(unix)]
             Self::Unix { listener, .. } => {
                 listener.poll_accept(cx).map(|unix| Arriving::Ready(Stream::Unix(unix)))
             }
+        }
+    }
+
+    /// Has these options hold for QUIC connections that are yet to come.
+    #[cfg(feature = "h3")]
+    pub(crate) fn set_quic(&mut self, options: &ws_h3::QuicOptions) {
+        if let Self::Quic { listener, .. } = self {
+            listener.set_options(options);
         }
     }
 
@@ -141,5 +149,5 @@ pub(crate) enum Arriving<N: Net> {
         alt_svc: Option<Arc<str>>,
     },
     #[cfg(feature = "h3")]
-    Quic(Box<quinn::Incoming>),
+    Quic(Box<ws_h3::Handshake>),
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
-use ws_h3::{HttpRequest, Request, ServerConfig, WebSocketRequest};
+use ws_h3::{Handshake, HttpRequest, Request, ServerConfig, WebSocketRequest};
 use ws_io::{AcceptOptions, Error, Refusal};
 use ws_session::TransportError;
 
@@ -17,13 +17,12 @@ use crate::stream::Stream;
 
 impl<N: Net> Rules<N> {
     /// Sees a QUIC connection through its handshake.
-    pub(super) async fn begin_h3(&self, incoming: quinn::Incoming) -> Result<Opened<N>, Error> {
+    pub(super) async fn begin_h3(&self, handshake: Handshake) -> Result<Opened<N>, Error> {
         let failed = |error: ws_h3::Error| match error.tls_alert() {
             Some(alert) => Error::Transport(TransportError::TlsAlert(alert)),
             None => Error::Transport(TransportError::Io(error.into())),
         };
-        let connection = async { incoming.accept()?.await }.await;
-        let connection = connection.map_err(|error| failed(error.into()))?;
+        let connection = handshake.complete().await.map_err(failed)?;
         let remote = Remote::of_quic(&connection);
         let config = config(&self.secure);
         let server = ws_h3::Server::accept(connection, self.net.clone(), &config).await;

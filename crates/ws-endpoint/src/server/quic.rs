@@ -8,13 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use quinn::{Endpoint, EndpointConfig, Incoming};
-use ws_h3::QuicOptions;
+use ws_h3::{Admission, Handshake, QuicOptions};
 
 use crate::net::Net;
 use crate::socket;
 
 pub(crate) struct QuicListener {
     endpoint: Endpoint,
+    config: quinn::ServerConfig,
+    admission: Admission,
     /// The wait for the next connection, which must not be given up in between.
     next: Pin<Box<dyn Future<Output = Option<Incoming>> + Send>>,
 }
@@ -25,14 +27,27 @@ impl QuicListener {
         net: &N,
         address: SocketAddr,
         tls: &Arc<rustls::ServerConfig>,
+        options: &QuicOptions,
     ) -> io::Result<Self> {
         let tls = rustls::ServerConfig::clone(tls);
-        let config = ws_h3::server_config(tls, &QuicOptions::default())
+        let config = ws_h3::server_config(tls, options)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let socket = socket::bind_udp(address)?;
-        let endpoint =
-            Endpoint::new(EndpointConfig::default(), Some(config), socket, net.quic_runtime()?)?;
-        Ok(Self { next: accept(&endpoint), endpoint })
+        let endpoint = Endpoint::new(
+            EndpointConfig::default(),
+            Some(config.clone()),
+            socket,
+            net.quic_runtime()?,
+        )?;
+        let admission = Admission::new(options);
+        Ok(Self { next: accept(&endpoint), endpoint, config, admission })
+    }
+
+    /// From the next connection on these options hold.
+    pub(crate) fn set_options(&mut self, options: &QuicOptions) {
+        self.config.transport_config(Arc::new(options.transport_config()));
+        self.endpoint.set_server_config(Some(self.config.clone()));
+        self.admission = Admission::new(options);
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
@@ -43,19 +58,21 @@ impl QuicListener {
         &self.endpoint
     }
 
-    /// The next connection, before its handshake.
-    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
-        match ready!(self.next.as_mut().poll(cx)) {
-            Some(incoming) => {
-                self.next = accept(&self.endpoint);
-                Poll::Ready(incoming)
-            }
-            // The endpoint was closed, which nobody does while we listen.
-            None => {
+    /// The next connection that may begin its handshake.
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Handshake> {
+        for _ in 0..TURNED_AWAY_PER_TURN {
+            let Some(incoming) = ready!(self.next.as_mut().poll(cx)) else {
+                // The endpoint was closed, which nobody does while we listen.
                 self.next = Box::pin(std::future::pending());
-                Poll::Pending
+                return Poll::Pending;
+            };
+            self.next = accept(&self.endpoint);
+            if let Some(handshake) = self.admission.admit(incoming) {
+                return Poll::Ready(handshake);
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -63,3 +80,6 @@ fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> 
     let endpoint = endpoint.clone();
     Box::pin(async move { endpoint.accept().await })
 }
+
+/// Connections that are not let in before other tasks get their turn.
+const TURNED_AWAY_PER_TURN: usize = 64;

@@ -7,6 +7,7 @@
     reason = "a test may panic"
 )]
 
+mod arrivals;
 mod bad_servers;
 mod carrier;
 mod faults;

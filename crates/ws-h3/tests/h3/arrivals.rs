@@ -1,0 +1,102 @@
+//! Who comes in, and from where: admission, and clients that move.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+
+use ws_h3::{Admission, Handshake, QuicOptions};
+
+use crate::support::raw::{RawPeer, Section};
+use crate::support::{Host, Setup, Tokio, open, read_exact, serve, soon, write_all};
+
+fn loopback() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// What the next that arrives is answered.
+async fn arrival(host: &Host, admission: &Admission) -> Option<Handshake> {
+    admission.admit(soon(host.endpoint.accept()).await.unwrap())
+}
+
+#[tokio::test]
+async fn handshakes_are_begun_then_asked_for_an_address_then_refused() {
+    let host = Host::new(Setup::default());
+    let mut options = QuicOptions::default();
+    (options.retry_above, options.max_handshakes) = (2, 3);
+    let admission = Admission::new(&options);
+    let mut clients = tokio::task::JoinSet::new();
+    let dial = |clients: &mut tokio::task::JoinSet<_>| {
+        let (config, address) = (host.client_config(), host.address);
+        clients.spawn(async move {
+            let endpoint = quinn::Endpoint::client(loopback()).unwrap();
+            endpoint.connect_with(config, address, "localhost").unwrap().await
+        });
+    };
+    dial(&mut clients);
+    let first = arrival(&host, &admission).await.expect("few are under way");
+    dial(&mut clients);
+    let second = arrival(&host, &admission).await.expect("few are under way");
+    dial(&mut clients);
+    assert!(arrival(&host, &admission).await.is_none(), "asked for its address");
+    let third = arrival(&host, &admission).await.expect("its address is proven");
+    dial(&mut clients);
+    assert!(arrival(&host, &admission).await.is_none(), "asked for its address");
+    assert!(arrival(&host, &admission).await.is_none(), "refused, though its address is proven");
+    assert_eq!(admission.under_way(), 3);
+    let refused = soon(clients.join_next()).await.unwrap().unwrap();
+    let Err(quinn::ConnectionError::ConnectionClosed(close)) = refused else { panic!() };
+    assert_eq!(u64::from(close.error_code), 2, "CONNECTION_REFUSED");
+
+    soon(third.complete()).await.expect("a connection");
+    assert_eq!(admission.under_way(), 2);
+    drop((first, second));
+    assert_eq!(admission.under_way(), 0);
+}
+
+/// A client whose endpoint can be moved to another port.
+async fn movable(host: &Host) -> (quinn::Endpoint, quinn::Connection, ws_h3::Server) {
+    let endpoint = quinn::Endpoint::client(loopback()).unwrap();
+    let connecting =
+        endpoint.connect_with(host.client_config(), host.address, "localhost").unwrap();
+    let (quic, server) = soon(async { tokio::join!(connecting, host.accept()) }).await;
+    (endpoint, quic.unwrap(), server)
+}
+
+#[tokio::test]
+async fn a_client_that_moves_to_another_address_keeps_its_streams() {
+    let host = Host::new(Setup::default());
+    let (endpoint, quic, server) = movable(&host).await;
+    let handle = server.handle();
+    tokio::spawn(serve(server));
+    let client = soon(ws_h3::Client::new(quic, Tokio, &host.setup.client)).await.unwrap();
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(handle.connection().remote_address(), endpoint.local_addr().unwrap());
+        endpoint.rebind(UdpSocket::bind(loopback()).unwrap()).unwrap();
+        soon(write_all(&mut stream, &mut &b"moved"[..])).await.unwrap();
+        assert_eq!(soon(read_exact(&mut stream, 5)).await.unwrap(), "moved");
+    }
+    assert_eq!(handle.connection().remote_address(), endpoint.local_addr().unwrap());
+}
+
+// RFC: H3-10.5-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn moving_to_another_address_forgives_no_waste() {
+    let host = Host::new(Setup::default());
+    let (endpoint, quic, server) = movable(&host).await;
+    tokio::spawn(serve(server));
+    let peer = RawPeer::new(quic, &[]).await;
+    let mut opened = 0;
+    let flood = async {
+        loop {
+            let Ok((mut send, mut recv)) = peer.quic.open_bi().await else { return };
+            opened += 1;
+            let _ = send.write_all(&Section::websocket().frame()[..20]).await;
+            let _ = (send.reset(0x10c_u32.into()), recv.stop(0x10c_u32.into()));
+            if opened % 300 == 0 {
+                endpoint.rebind(UdpSocket::bind(loopback()).unwrap()).unwrap();
+            }
+        }
+    };
+    soon(flood).await;
+    assert_eq!(soon(peer.closed_with()).await, 0x107, "excessive load");
+    assert!((1000..10_000).contains(&opened), "{opened} requests were wasted");
+}
