@@ -98,6 +98,13 @@ impl Deflater {
         self.context.is_some()
     }
 
+    /// How many bytes of memory the context takes, by the window; 0 when none is held.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let window = 4_usize << self.kind.window_bits;
+        if self.holds_context() { COMPRESSOR + window } else { 0 }
+    }
+
     /// Size of the window as a power of two, 9 to 15.
     #[must_use]
     pub fn window_bits(&self) -> u8 {
@@ -170,6 +177,8 @@ pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 const STORED_BLOCK: u8 = 0x00;
 /// Room beyond the input's own size: block headers and the flush.
 const SLACK: usize = 48;
+/// What a compressor takes besides four windows.
+const COMPRESSOR: usize = 243 * 1024;
 /// Most room made at once.
 const STEP: usize = 16 * 1024;
 

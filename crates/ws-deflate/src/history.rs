@@ -41,6 +41,11 @@ impl History {
         &self.bytes
     }
 
+    /// How many bytes of memory it takes.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Forgets everything, and frees it.
     pub(crate) fn clear(&mut self) {
         self.bytes = Vec::new();

@@ -119,6 +119,13 @@ impl Inflater {
         self.context.is_some()
     }
 
+    /// How many bytes of memory the context and the window take.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let context = if self.holds_context() { DECOMPRESSOR } else { 0 };
+        context + self.history.held()
+    }
+
     /// Bytes of output of the message being inflated.
     #[must_use]
     pub fn produced(&self) -> u64 {
@@ -287,6 +294,8 @@ struct Moved {
     produced: usize,
 }
 
+/// What a decompressor takes, its own window of 32 KiB included.
+const DECOMPRESSOR: usize = 46 * 1024;
 /// How much of the end of a piece is fed by itself. In a whole message, after the last symbol that
 /// yields anything come at most 15 bits that end its block, 3 that open the empty one, and 7 of
 /// padding; hardly ever more than 24 in all.

@@ -17,6 +17,8 @@ struct Held {
     deflater: i64,
     inflater: i64,
     released: i64,
+    /// What the two say of themselves.
+    told: (i64, i64),
 }
 
 fn held(window_bits: u8, takeover: bool) -> Held {
@@ -34,14 +36,21 @@ fn held(window_bits: u8, takeover: bool) -> Held {
             inflater.finish(&limits).expect("a good message");
         }
     });
+    let told = (as_i64(deflater.held()), as_i64(inflater.held()));
     deflater.release();
     inflater.release();
+    assert_eq!(deflater.held(), 0);
     let dropping = measure(|| drop((deflater, inflater)));
     Held {
         deflater: compressing.bytes_current,
         inflater: inflating.bytes_current,
         released: -dropping.bytes_current,
+        told,
     }
+}
+
+fn as_i64(bytes: usize) -> i64 {
+    i64::try_from(bytes).expect("a size")
 }
 
 /// Fills this thread's pool, so that what is given back and taken does not count.
@@ -70,11 +79,13 @@ fn a_context_weighs_what_the_documentation_says() {
         let weight = std::thread::scope(|scope| {
             scope.spawn(move || held(bits, true)).join().expect("no panic")
         });
-        let Held { deflater, inflater, released } = weight;
+        let Held { deflater, inflater, released, told } = weight;
         println!("| {bits} | {} | {} | {} B |", kib(deflater), kib(inflater), released);
         assert!((kib(deflater) - compressor).abs() <= 2, "{bits}: {deflater}");
         assert!((kib(inflater) - decompressor).abs() <= 2, "{bits}: {inflater}");
         assert_eq!(released, 1 << bits, "{bits} bits");
+        assert!((deflater - told.0).abs() <= 2048, "{bits}: {deflater}, told {}", told.0);
+        assert!((inflater - told.1).abs() <= 2048, "{bits}: {inflater}, told {}", told.1);
     }
 }
 
