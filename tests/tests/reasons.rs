@@ -127,6 +127,13 @@ fn causes() -> Vec<Row> {
     session.read_buffer().extend_from_slice(b"\x88\x02\x0f\xa0");
     check(session, "remote", 4000);
 
+    let mut config = Config::default();
+    config.memory_budget = 300_000;
+    let mut session = Session::client(config, MaskKeys::new(|| [0; 4]));
+    session.read_buffer().extend_from_slice(b"\x82\x7f\0\0\0\0\x01\0\0\0");
+    session.read_buffer().extend_from_slice(&[0; 300_000]);
+    check(session, "budget_exceeded", 1009);
+
     let mut session = client();
     wait(&mut session, 1); // the keep-alive ping
     session.transmit().advance(6);

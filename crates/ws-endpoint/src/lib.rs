@@ -94,7 +94,9 @@ pub use ws_io::{
     AcceptOptions, ConnectOptions, Error, Handler, OriginPolicy, Page, Refusal, Request, Runtime,
     Sender, SubprotocolPolicy, Timer, Transport, UpgradeInfo,
 };
-pub use ws_session::{Cause, Config, Outcome, TransportError};
+pub use ws_session::{
+    Account, BudgetExceeded, Cause, Config, Outcome, SharedBudget, TransportError,
+};
 
 /// A WebSocket made or accepted by an endpoint on the runtime `N`.
 pub type WebSocket<N> = ws_io::WebSocket<Stream<N>, N>;

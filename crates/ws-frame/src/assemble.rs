@@ -102,6 +102,17 @@ impl Assembler {
         self.utf8.push(fresh).map_err(|_| FrameError::InvalidUtf8)
     }
 
+    /// Appends bytes to the buffer. Doubling must not carry it beyond what a message may have.
+    pub(crate) fn gather(&mut self, piece: &[u8]) {
+        let (len, capacity) = (self.buffer.len() + piece.len(), self.buffer.capacity());
+        if len > capacity && capacity.saturating_mul(2) > self.max_message {
+            let mut exact = BytesMut::with_capacity(self.max_message.max(len));
+            exact.extend_from_slice(&self.buffer);
+            self.buffer = exact;
+        }
+        self.buffer.extend_from_slice(piece);
+    }
+
     /// How long the buffer may grow.
     pub(crate) fn buffer_limit(&self) -> usize {
         self.max_message - self.open.map_or(0, |open| open.delivered).min(self.max_message)

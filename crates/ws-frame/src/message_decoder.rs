@@ -289,7 +289,8 @@ impl MessageDecoder {
             let payload = self.frames.take(src).freeze();
             return self.assembler.end_with(payload).map(|m| Some(Decoded::Message(m)));
         }
-        self.assembler.buffer.extend_from_slice(&self.frames.take(src));
+        let piece = self.frames.take(src);
+        self.assembler.gather(&piece);
         if last { self.end_buffered() } else { Ok(None) }
     }
 

@@ -78,6 +78,12 @@ impl HeaderFields {
         Self::default()
     }
 
+    /// How many bytes of memory the list takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.text.capacity() + self.ends.capacity() * size_of::<(usize, usize)>()
+    }
+
     /// Copies `headers`, in order.
     #[must_use]
     pub fn copy_of<H: Headers + ?Sized>(headers: &H) -> Self {

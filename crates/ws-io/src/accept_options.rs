@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use ws_handshake::{Agreement, HandshakeError, OriginPolicy, Request, SubprotocolPolicy};
-use ws_session::{Config, Session};
+use ws_session::{Config, Session, SharedBudget};
 
 use crate::agreed::Agreed;
 
@@ -71,6 +71,14 @@ impl Default for AcceptOptions {
 }
 
 impl AcceptOptions {
+    /// Whether the budget that connections share ([`Config::shared_budget`]), if there is one, has
+    /// room for another one. Carriers that did the handshake themselves answer 503 when not;
+    /// [`Incoming::accept`](crate::Incoming::accept) does.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.session.shared_budget.as_ref().is_none_or(SharedBudget::has_room)
+    }
+
     /// Judges a request: its origin, its subprotocols, its extensions. For carriers that did the
     /// handshake themselves; [`Incoming::accept`](crate::Incoming::accept) asks this too.
     ///

@@ -31,7 +31,8 @@ pub async fn connect<T: Transport, R: Runtime>(
     let asked = options.to_request();
     let mut request = BytesMut::new();
     ws_h1_upgrade::request(uri, &key, &asked, &mut request)?;
-    let mut wire = Wire::new(transport, runtime, options.handshake_timeout);
+    let mut wire = Wire::new(transport, runtime, options.handshake_timeout)
+        .charging(options.session.shared_budget.as_ref());
     wire.write(request).await?;
     let limits = HandshakeLimits {
         max_handshake_size: options.max_handshake_size,

@@ -7,7 +7,7 @@ use std::io;
 
 use ws_frame::FrameError;
 use ws_handshake::{HandshakeError, UnexpectedResponse};
-use ws_session::{Cause, Outcome, SendError, TransportError};
+use ws_session::{BudgetExceeded, Cause, Outcome, SendError, TransportError};
 
 /// Why a connection ended badly, or why it took no message.
 ///
@@ -23,6 +23,9 @@ pub enum Error {
     Transport(TransportError),
     /// The session refused a message or a close code.
     Send(SendError),
+    /// More was held for the peer than a budget of memory allows. In a handshake: there is no room
+    /// for another connection, and the client was told so (503).
+    BudgetExceeded(Box<BudgetExceeded>),
     /// Nothing came from the peer for the idle timeout.
     Idle,
     /// A message of the peer was not complete in time.
@@ -56,6 +59,7 @@ impl Error {
             Self::Violation(error) => error.reason(),
             Self::Transport(_) => "transport_error",
             Self::Send(error) => error.reason(),
+            Self::BudgetExceeded(_) => "budget_exceeded",
             Self::Idle => "idle",
             Self::MessageStalled => "message_stalled",
             Self::WriteStalled => "write_stalled",
@@ -97,6 +101,7 @@ impl Error {
             Cause::Normal | Cause::Remote => None,
             Cause::Violation(error) => Some(Self::Violation(*error)),
             Cause::Transport(error) => Some(Self::Transport(copy_transport_error(error))),
+            Cause::BudgetExceeded(exceeded) => Some(Self::BudgetExceeded(Box::new(*exceeded))),
             Cause::Idle => Some(Self::Idle),
             Cause::MessageStalled => Some(Self::MessageStalled),
             Cause::WriteStalled => Some(Self::WriteStalled),
@@ -112,6 +117,7 @@ impl fmt::Display for Error {
             Self::Violation(_) => f.write_str("the peer broke the protocol"),
             Self::Transport(_) => f.write_str("the transport failed"),
             Self::Send(_) => f.write_str("the message was refused"),
+            Self::BudgetExceeded(_) => f.write_str("a budget of memory is used up"),
             Self::Idle => f.write_str("nothing came from the peer for the idle timeout"),
             Self::MessageStalled => f.write_str("a message of the peer was not complete in time"),
             Self::WriteStalled => f.write_str("the peer accepted no byte for the write timeout"),
@@ -137,6 +143,7 @@ impl error::Error for Error {
             Self::Violation(error) => Some(error),
             Self::Transport(error) => Some(error),
             Self::Send(error) => Some(error),
+            Self::BudgetExceeded(exceeded) => Some(&**exceeded),
             Self::Handshake(error) => Some(&**error),
             Self::ExtendedConnect(error) => Some(&**error),
             Self::Idle

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, BytesMut};
-use ws_session::{Session, TransportError};
+use ws_session::{Account, BudgetExceeded, Charge, Session, SharedBudget, TransportError};
 
 use crate::connection::Connection;
 use crate::read_budget;
@@ -19,13 +19,29 @@ pub(crate) struct Wire<T, R: Runtime> {
     timer: R::Timer,
     /// When the handshake has to be over.
     deadline: Instant,
+    /// What is charged for what has been read.
+    charge: Option<Charge>,
 }
 
 impl<T: Transport, R: Runtime> Wire<T, R> {
     pub(crate) fn new(transport: T, runtime: R, timeout: Duration) -> Self {
         let deadline = after(runtime.now(), timeout);
         let timer = runtime.timer(deadline);
-        Self { transport, buffer: BytesMut::new(), runtime, timer, deadline }
+        Self { transport, buffer: BytesMut::new(), runtime, timer, deadline, charge: None }
+    }
+
+    /// Charges what is read on this budget.
+    pub(crate) fn charging(mut self, budget: Option<&SharedBudget>) -> Self {
+        self.charge = budget.map(SharedBudget::open);
+        self
+    }
+
+    /// What the budget allows no more.
+    pub(crate) fn exceeded(&self) -> Error {
+        let mut account = Account::default();
+        account.received = self.buffer.capacity();
+        let max = self.charge.as_ref().map_or(0, |charge| charge.budget().max());
+        Error::BudgetExceeded(Box::new(BudgetExceeded::shared(account, max)))
     }
 
     /// Reads into the buffer, waiting no longer than `patience`; false at the end of the input.
@@ -39,6 +55,9 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
             self.poll_timeout(cx)
         });
         let read = read.await?.map_err(|error| self.failed(error))?;
+        if self.charge.as_mut().is_some_and(|charge| !charge.set(self.buffer.capacity())) {
+            return Err(self.exceeded());
+        }
         Ok(read > 0)
     }
 

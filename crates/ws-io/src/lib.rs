@@ -149,6 +149,6 @@ pub use websocket::{Chunk, Parts, WebSocket};
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
 pub use ws_handshake::UnexpectedResponse;
 pub use ws_session::{
-    Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits, Message, Outcome, Prepared,
-    SendError, Session, TransportError, Utf8Bytes,
+    Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits,
+    Message, Outcome, Prepared, SendError, Session, SharedBudget, TransportError, Utf8Bytes,
 };

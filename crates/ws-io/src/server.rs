@@ -70,7 +70,8 @@ pub async fn receive_any<T: Transport, R: Runtime>(
     options: impl Into<Arc<AcceptOptions>>,
 ) -> Result<Arrival<T, R>, Error> {
     let options = options.into();
-    let mut wire = Wire::new(transport, runtime, options.handshake_timeout);
+    let mut wire = Wire::new(transport, runtime, options.handshake_timeout)
+        .charging(options.session.shared_budget.as_ref());
     let limits = HandshakeLimits {
         max_handshake_size: options.max_handshake_size,
         max_headers: options.max_headers,
@@ -83,10 +84,13 @@ pub async fn receive_any<T: Transport, R: Runtime>(
             Ok(true) => {}
             Ok(false) => return Err(Error::Transport(TransportError::Closed)),
             Err(error) => {
-                if matches!(error, Error::Transport(TransportError::Timeout)) {
-                    wire.extend();
-                    refuse(wire, &Refusal::fixed(408, &[])).await?;
-                }
+                let status = match &error {
+                    Error::Transport(TransportError::Timeout) => 408,
+                    Error::BudgetExceeded(_) => 503,
+                    _ => return Err(error),
+                };
+                wire.extend();
+                refuse(wire, &Refusal::fixed(status, &[])).await?;
                 return Err(error);
             }
         }
@@ -176,6 +180,11 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
     /// The options refuse the request (the client has been told), or the answer could not be
     /// written.
     pub async fn accept(mut self) -> Result<WebSocket<T, R>, Error> {
+        if !self.options.has_room() {
+            let exceeded = self.wire.exceeded();
+            refuse(self.wire, &Refusal::fixed(503, &[])).await?;
+            return Err(exceeded);
+        }
         let agreed = match self.agree() {
             Ok(agreed) => agreed,
             Err(error) => return self.fail(error.into()).await,

@@ -36,6 +36,12 @@ impl UpgradeInfo {
         self
     }
 
+    /// How many bytes of memory this takes.
+    pub(crate) fn held(&self) -> usize {
+        let subprotocol = self.subprotocol.as_ref().map_or(0, |name| name.len());
+        size_of::<Self>() + self.path.len() + subprotocol + self.headers.held()
+    }
+
     /// The path and query that was asked for, as it stood on the wire.
     #[must_use]
     pub fn path(&self) -> &str {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use ws_close::{CloseCode, CloseFrame};
 use ws_frame::{DataKind, Message};
-use ws_session::{Compress, Event, Failure, Outcome, Prepared, SendError, Session};
+use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError, Session};
 
 use crate::connection::Connection;
 use crate::sender::Outbox;
@@ -49,7 +49,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         Self::new(Connection::new(transport, runtime, session), info)
     }
 
-    pub(crate) fn new(connection: Connection<T, R>, info: UpgradeInfo) -> Self {
+    pub(crate) fn new(mut connection: Connection<T, R>, info: UpgradeInfo) -> Self {
+        connection.session.set_beside(info.held());
         let span = tracing::debug_span!(
             "websocket",
             transport = connection.transport.name(),
@@ -224,6 +225,13 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.session.outcome()
     }
 
+    /// What is held for the peer, by kind, as it counts for
+    /// [`Config::memory_budget`](ws_session::Config::memory_budget). What the transport buffers, and
+    /// messages in the queue of a [`Sender`], are not in it.
+    pub fn account(&self) -> Account {
+        self.connection.session.account()
+    }
+
     /// The subprotocol the handshake agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
         self.upgrade_info().and_then(UpgradeInfo::subprotocol)
@@ -237,6 +245,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// Takes the record of the handshake out, which frees its memory.
     pub fn take_upgrade_info(&mut self) -> Option<UpgradeInfo> {
+        self.connection.session.set_beside(0);
         self.identity.info.take()
     }
 

@@ -105,9 +105,12 @@ impl Closing {
 }
 
 /// The close frame that tells the peer why we fail the connection.
-pub(crate) fn goodbye(cause: &Cause) -> CloseFrame {
+pub(crate) fn goodbye(cause: &Cause, iana_codes: bool) -> CloseFrame {
     match cause {
         Cause::Violation(error) => CloseFrame::new(error.close_code(), error.to_string()),
+        Cause::BudgetExceeded(exceeded) => {
+            CloseFrame::new(exceeded.close_code(iana_codes), exceeded.to_string())
+        }
         Cause::MessageStalled => {
             CloseFrame::new(CloseCode::POLICY_VIOLATION, "message not complete in time")
         }

@@ -18,6 +18,18 @@ mod absent {
             match *self {}
         }
 
+        pub(crate) const fn held(&self) -> usize {
+            match *self {}
+        }
+
+        pub(crate) const fn set_room(&mut self, _: usize) {
+            match *self {}
+        }
+
+        pub(crate) const fn lacked_room(&self) -> bool {
+            match *self {}
+        }
+
         pub(crate) const fn deflate(&mut self, _: &[u8], _: bool) -> Bytes {
             match *self {}
         }
@@ -69,6 +81,8 @@ mod present {
         /// Since when contexts lie idle, if there may be any.
         idle_since: Option<Instant>,
         limits: Arc<Config>,
+        room: usize,
+        lacked_room: bool,
     }
 
     impl Compression {
@@ -85,6 +99,8 @@ mod present {
                 used: false,
                 idle_since: None,
                 limits,
+                room: usize::MAX,
+                lacked_room: false,
             }
         }
 
@@ -114,6 +130,22 @@ mod present {
 
         pub(crate) fn adopt(&mut self, message: &SharedMessage) -> Option<Bytes> {
             self.deflater.as_mut()?.adopt(message)
+        }
+
+        /// How many bytes of memory the contexts and windows of both directions take.
+        pub(crate) fn held(&self) -> usize {
+            let deflater = self.deflater.as_ref().map_or(0, Deflater::held);
+            size_of::<Self>() + deflater + self.inflater.held()
+        }
+
+        /// Says how many bytes of an inflated message may be held.
+        pub(crate) const fn set_room(&mut self, room: usize) {
+            self.room = room;
+        }
+
+        /// Whether it was that room, and not the size of a message, which did not suffice.
+        pub(crate) const fn lacked_room(&self) -> bool {
+            self.lacked_room
         }
 
         /// When the contexts have been idle for long enough.
@@ -146,7 +178,11 @@ mod present {
         ) -> Result<(), FrameError> {
             // The inflater counts the message, chunks that were delivered included; what is left for
             // the buffer follows from that.
-            let limits = InflateLimits::new(self.limits.limits.max_message())
+            let max_message = self.limits.limits.max_message();
+            let produced = usize::try_from(self.inflater.produced()).unwrap_or(usize::MAX);
+            let room = self.room.saturating_sub(out.len());
+            let max_output = max_message.min(produced.saturating_add(room));
+            let limits = InflateLimits::new(max_output)
                 .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
             self.used |= last;
             let inflated = self
@@ -154,8 +190,9 @@ mod present {
                 .inflate(piece, out, &limits)
                 .and_then(|()| if last { self.inflater.finish(&limits) } else { Ok(()) });
             inflated.map_err(|error| match error {
-                ws_deflate::Error::InflateTooBig { .. } => {
-                    FrameError::InflateTooBig { max: self.limits.limits.max_message() }
+                ws_deflate::Error::InflateTooBig { max } => {
+                    self.lacked_room = max < max_message;
+                    FrameError::InflateTooBig { max }
                 }
                 ws_deflate::Error::InflateRatioTooHigh { max, .. } => {
                     FrameError::InflateRatioTooHigh { max }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ws_frame::Limits;
 
+use crate::SharedBudget;
+
 /// How a session behaves. Every limit and deadline is on by default and none is switched off by a
 /// zero: a zero counts as the smallest value. `Duration::MAX` says that a deadline is not wanted.
 ///
@@ -21,10 +23,28 @@ pub struct Config {
     pub limits: Limits,
     /// How many bytes may wait to be written before [`Session::is_writable`] says no, 128 KiB by
     /// default: enough to keep a fast connection busy, small enough to hold for thousands of slow
-    /// ones. A single message may exceed it.
+    /// ones. A single message may exceed it. 0 counts as 1.
     ///
     /// [`Session::is_writable`]: crate::Session::is_writable
     pub high_water: usize,
+    /// How many bytes may be held for the peer in all, 80 MiB by default: one message of the
+    /// largest size, and 16 MiB for what is queued, windows of compression and reads. Less than
+    /// 256 KiB counts as 256 KiB. Who raises [`Limits::max_message`] beyond the default raises this
+    /// too: a message that does not fit is cut all the same.
+    ///
+    /// Received bytes that cross it end the session ([`Cause::BudgetExceeded`]) with 1009 when most
+    /// of what is held is the peer's message, otherwise with 1008. A message of ours that would
+    /// cross it is refused ([`SendError::BudgetExceeded`]).
+    ///
+    /// [`Cause::BudgetExceeded`]: crate::Cause::BudgetExceeded
+    /// [`SendError::BudgetExceeded`]: crate::SendError::BudgetExceeded
+    pub memory_budget: usize,
+    /// A budget that this session shares with others, all those of a server for example. None by
+    /// default. When it is used up the session that grows ends ([`Cause::BudgetExceeded`]) with
+    /// 1013, or with 1008 where [`iana_close_codes`](Self::iana_close_codes) is off.
+    ///
+    /// [`Cause::BudgetExceeded`]: crate::Cause::BudgetExceeded
+    pub shared_budget: Option<SharedBudget>,
     /// After this long without a byte from the peer a ping is sent, 30 s by default: less than the
     /// idle timeouts of common proxies and address translators.
     pub keep_alive: Duration,
@@ -60,6 +80,8 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             high_water: 128 * 1024,
+            memory_budget: 80 * 1024 * 1024,
+            shared_budget: None,
             keep_alive: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             message_timeout: Duration::from_secs(60),
@@ -73,3 +95,18 @@ impl Default for Config {
         }
     }
 }
+
+impl Config {
+    /// High water for pongs, which must not cross the budget by themselves.
+    pub(crate) fn pong_water(&self) -> usize {
+        self.high_water.clamp(1, self.budget() / 2)
+    }
+
+    /// What the memory budget counts as.
+    pub(crate) fn budget(&self) -> usize {
+        self.memory_budget.max(MIN_BUDGET)
+    }
+}
+
+/// Less than this no session can work with.
+const MIN_BUDGET: usize = 256 * 1024;

@@ -87,6 +87,13 @@ pub enum SendError {
     KindMismatch,
     /// The fragments of a text message are not UTF-8 (§5.6).
     InvalidUtf8,
+    /// With this message more would be held for the peer than a budget allows.
+    BudgetExceeded {
+        /// What is held, and the message, in bytes.
+        size: usize,
+        /// The most bytes allowed now.
+        max: usize,
+    },
 }
 
 impl SendError {
@@ -101,6 +108,7 @@ impl SendError {
             Self::MessageInProgress => "message_in_progress",
             Self::KindMismatch => "kind_mismatch",
             Self::InvalidUtf8 => "invalid_utf8",
+            Self::BudgetExceeded { .. } => "budget_exceeded",
         }
     }
 }
@@ -121,6 +129,9 @@ impl fmt::Display for SendError {
             }
             Self::KindMismatch => f.write_str("a fragment of another kind than its message"),
             Self::InvalidUtf8 => f.write_str("text is not valid utf-8"),
+            Self::BudgetExceeded { size, max } => {
+                write!(f, "{size} bytes held for one connection, at most {max} are allowed")
+            }
         }
     }
 }

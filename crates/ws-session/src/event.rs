@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ws_frame::{CloseCode, CloseFrame, DataKind, FrameError, Message};
 
-use crate::TransportError;
+use crate::{BudgetExceeded, TransportError};
 
 /// What [`Session::poll_event`](crate::Session::poll_event) and
 /// [`Session::poll_chunk`](crate::Session::poll_chunk) return.
@@ -53,6 +53,8 @@ pub enum Cause {
     Remote,
     /// The peer broke the protocol or a limit.
     Violation(FrameError),
+    /// More was held for the peer than a budget of memory allows.
+    BudgetExceeded(BudgetExceeded),
     /// Nothing came from the peer for the idle timeout.
     Idle,
     /// A message was not complete in time.
@@ -73,6 +75,7 @@ impl Cause {
         match self {
             Self::Normal | Self::Violation(_) => "normal",
             Self::Remote => "remote",
+            Self::BudgetExceeded(_) => "budget_exceeded",
             Self::Idle => "idle",
             Self::MessageStalled => "message_stalled",
             Self::WriteStalled => "write_stalled",

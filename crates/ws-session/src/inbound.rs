@@ -7,8 +7,8 @@ use crate::compression::Compression;
 
 /// The least and the most a read asks for between messages. The most is a little above 64 KiB, so
 /// that a frame of that size and its header come in one read.
-const MIN_READ: usize = 4 * 1024;
-const MAX_READ: usize = 66 * 1024;
+const MIN_READ: u32 = 4 * 1024;
+const MAX_READ: u32 = 66 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -16,7 +16,8 @@ pub(crate) struct Inbound {
     decoder: MessageDecoder,
     /// The length of the buffer when it was last looked at.
     seen: usize,
-    read_size: usize,
+    /// In 32 bits, because a session is small.
+    read_size: u32,
     /// Bytes that arrived since the message in progress began; 0 between messages.
     pub(crate) message_bytes: u64,
     pub(crate) eof: bool,
@@ -47,9 +48,9 @@ impl Inbound {
         }
         self.message_bytes += arrived as u64;
         // Reads that are filled grow, reads that stay nearly empty shrink.
-        if arrived >= self.read_size {
+        if arrived >= self.read_size as usize {
             self.read_size = (self.read_size * 2).min(MAX_READ);
-        } else if arrived < self.read_size / 8 {
+        } else if arrived < self.read_size as usize / 8 {
             self.read_size = (self.read_size / 2).max(MIN_READ);
         }
         true
@@ -85,14 +86,26 @@ impl Inbound {
     /// has arrived of it: capacity follows arrival, never what a header declares.
     pub(crate) fn read_size(&self) -> usize {
         match self.decoder.missing() {
-            0 => self.read_size,
-            missing => missing.min(self.buffer.len().max(MAX_READ)).max(MIN_READ),
+            0 => self.read_size as usize,
+            missing => missing.min(self.buffer.len().max(MAX_READ as usize)).max(MIN_READ as usize),
         }
     }
 
-    /// How many bytes are held that were not delivered.
+    /// Whether received bytes are held.
+    pub(crate) fn holds(&self) -> bool {
+        !self.buffer.is_empty() || self.decoder.buffered() > 0
+    }
+
+    /// How much memory is held for what was not delivered. An empty buffer waits for nobody: the
+    /// driver takes it back.
     pub(crate) fn held(&self) -> usize {
-        self.buffer.len() + self.decoder.buffered()
+        let buffer = if self.buffer.is_empty() { 0 } else { self.buffer.capacity() };
+        buffer + self.gathered()
+    }
+
+    /// How much of that is of the message in progress, outside of the buffer.
+    pub(crate) fn gathered(&self) -> usize {
+        self.decoder.buffered()
     }
 
     /// Throws away what was gathered of a message that will not be delivered any more. Nothing may be

@@ -75,7 +75,8 @@
 //! # What a session promises
 //!
 //! - Any input, cut anywhere, gives the same events; none panics; the cost is linear.
-//! - Memory held for a peer is bounded by one message and a read on the way in, by
+//! - Memory held for a peer is bounded by one number, [`Config::memory_budget`], and one read:
+//!   everything counts. Within it, by one message and a read on the way in, by
 //!   [`Config::high_water`] and one message on the way out.
 //! - Messages that arrived whole before a violation are delivered before it takes effect.
 //! - Every ping is answered while fewer than [`Config::high_water`] bytes wait; above it only the
@@ -88,6 +89,8 @@
 //! - `deflate`: permessage-deflate (RFC 7692), `Session::with_deflate`, and `ws_deflate` as
 //!   `deflate`.
 
+mod account;
+mod budget;
 mod closing;
 mod compression;
 mod config;
@@ -99,6 +102,8 @@ mod prepared;
 mod session;
 mod timers;
 
+pub use account::{Account, BudgetExceeded};
+pub use budget::{Charge, SharedBudget};
 pub use config::Config;
 pub use error::{SendError, TransportError};
 pub use event::{Cause, Event, Outcome};

@@ -47,6 +47,11 @@ impl Outbound {
         Self { encoder, queue: WriteQueue::new(), owed_pong: None, sending: None }
     }
 
+    /// How many bytes wait to be written.
+    pub(crate) fn held(&self) -> usize {
+        self.queue.len() + self.owed_pong.as_ref().map_or(0, |payload| payload.len())
+    }
+
     #[inline]
     pub(crate) fn send_data(
         &mut self,

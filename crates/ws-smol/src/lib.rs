@@ -66,10 +66,10 @@ pub use ws_endpoint::QuicOptions;
 pub use ws_endpoint::reactor::UnixListener;
 pub use ws_endpoint::reactor::{TcpListener, Timer};
 pub use ws_endpoint::{
-    AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
-    Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy, Outcome, Page, Refusal,
-    Remote, Request, Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo,
-    Utf8Bytes,
+    AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config, ConnectOptions,
+    ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy,
+    Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget, Shutdown, Stream,
+    SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
 };
 /// Any stream of the futures ecosystem as a transport.
 pub use ws_io::FuturesIo as Io;

@@ -66,8 +66,8 @@ pub use runtime::{Timer, Tokio};
 #[cfg(feature = "h3")]
 pub use ws_endpoint::QuicOptions;
 pub use ws_endpoint::{
-    AcceptOptions, Cause, CloseCode, CloseFrame, Config, ConnectOptions, ConnectQueue, Drained,
-    Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy, Outcome, Page, Refusal,
-    Remote, Request, Sender, Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo,
-    Utf8Bytes,
+    AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config, ConnectOptions,
+    ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy,
+    Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget, Shutdown, Stream,
+    SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
 };

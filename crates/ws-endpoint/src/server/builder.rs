@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use ws_io::{AcceptOptions, Handler, Page, Refusal, Request, UpgradeInfo};
 
+use ws_session::SharedBudget;
+
 use crate::WebSocket;
 use crate::accept::PatientListener;
 use crate::deadline::{after, until};
@@ -52,6 +54,7 @@ impl<N: Net> Server<N> {
             max_connections: 65_536,
             #[cfg(feature = "h3")]
             quic: ws_h3::QuicOptions::default(),
+            budget: None,
         };
         Self { doors: Vec::new(), rules, registry: Registry::default() }
     }
@@ -185,6 +188,27 @@ impl<N: Net> Server<N> {
         self
     }
 
+    /// Holds at most this many bytes for all connections together, over whichever HTTP version: a
+    /// [`SharedBudget`], in place of the one in the options. Less than 1 MiB counts as 1 MiB. None
+    /// by default, because only you know how much memory there is; three quarters of it is a good
+    /// beginning.
+    ///
+    /// From seven eighths on, new WebSockets are answered 503, and a connection that holds more than
+    /// 64 KiB is closed when it grows, with 1013 or 1008 (see [`Config::shared_budget`]).
+    ///
+    /// [`Config::shared_budget`]: ws_session::Config::shared_budget
+    #[must_use]
+    pub fn with_memory_budget(mut self, bytes: usize) -> Self {
+        self.rules.budget = Some(SharedBudget::new(bytes));
+        self
+    }
+
+    /// The budget of [`with_memory_budget`](Self::with_memory_budget), to watch how much is in use.
+    #[must_use]
+    pub fn memory_budget(&self) -> Option<SharedBudget> {
+        self.rules.budget.clone()
+    }
+
     /// Looks at each request before it is accepted, over whichever HTTP version: path, query,
     /// cookies, credentials, and who asks: address, certificate. Without it every path is served.
     ///
@@ -248,7 +272,8 @@ impl<N: Net> Server<N> {
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let Self { mut doors, rules, registry } = self;
+        let Self { mut doors, mut rules, registry } = self;
+        rules.apply_budget();
         let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
         poll_fn(|cx| {

@@ -8,7 +8,7 @@ use std::task::Poll;
 #[cfg(feature = "h2")]
 use bytes::BytesMut;
 use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request};
-use ws_session::TransportError;
+use ws_session::{Config, SharedBudget, TransportError};
 
 use crate::WebSocket;
 use crate::deadline::{after, until};
@@ -36,6 +36,7 @@ pub(crate) struct Rules<N: Net> {
     pub(crate) max_connections: usize,
     #[cfg(feature = "h3")]
     pub(crate) quic: ws_h3::QuicOptions,
+    pub(crate) budget: Option<SharedBudget>,
 }
 
 /// What a connection has turned out to be.
@@ -56,6 +57,16 @@ const ALT_SVC: &str = "alt-svc";
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<N: Net> Rules<N> {
+    /// Lets every connection charge the budget of the server.
+    pub(crate) fn apply_budget(&mut self) {
+        let Some(budget) = &self.budget else { return };
+        for options in [&mut self.plain, &mut self.secure] {
+            let mut config = Config::clone(&options.session);
+            config.shared_budget = Some(budget.clone());
+            Arc::make_mut(options).session = Arc::new(config);
+        }
+    }
+
     /// Sees a connection from its arrival to its end.
     pub(crate) async fn attend<F, Fut>(
         self: Arc<Self>,

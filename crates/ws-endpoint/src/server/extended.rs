@@ -50,6 +50,9 @@ impl<N: Net> Rules<N> {
         carrier: &Carrier,
     ) -> Result<Accepted, Refusal> {
         let options = self.options(carrier.remote.is_secure());
+        if !options.has_room() {
+            return Err(Refusal::fixed(503, &[]));
+        }
         // The subprotocol is chosen below, where the origin is judged.
         let upgrade = validate_request(request, &SubprotocolPolicy::None);
         let mut upgrade = upgrade.map_err(|error| error.refusal())?;

@@ -23,7 +23,8 @@ impl Session {
     pub(super) fn begin_close(&mut self, frame: Option<CloseFrame>, cause: Cause) {
         self.closing.begin(cause);
         if self.closing.phase == Phase::Open {
-            self.outbound.pay_pong(self.config.high_water);
+            let high_water = self.config.pong_water();
+            self.outbound.pay_pong(high_water);
             self.queue_close(frame);
             self.closing.phase = Phase::CloseSent;
         }
@@ -37,13 +38,16 @@ impl Session {
     /// Fails the connection (RFC 6455 §7.1.7): says goodbye and processes nothing further.
     pub(super) fn fail_connection(&mut self, cause: Cause) {
         if self.closing.phase == Phase::Open {
-            self.queue_close(Some(goodbye(&cause)));
+            self.queue_close(Some(goodbye(&cause, self.config.iana_close_codes)));
         }
         self.outbound.drop_owed_pong();
         self.closing.begin(cause);
         self.closing.failed = true;
         self.closing.phase = Phase::Draining;
+        // Nothing is decoded or sent any more.
         self.inbound.forget_message();
+        self.compression = None;
+        self.settle();
     }
 
     pub(super) fn finish(&mut self) {
@@ -52,5 +56,6 @@ impl Session {
         self.inbound.forget_message();
         self.outbound.queue = WriteQueue::new();
         self.compression = None;
+        self.charge = None;
     }
 }

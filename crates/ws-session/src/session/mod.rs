@@ -1,6 +1,7 @@
 //! The session: one connection after its handshake (RFC 6455 §5 to §7).
 
 mod ending;
+mod memory;
 mod receiving;
 mod sending;
 mod time;
@@ -11,6 +12,7 @@ use bytes::BytesMut;
 use ws_frame::{FrameEncoder, MaskKeys, MessageDecoder, Role};
 
 use crate::Config;
+use crate::budget::{Charge, SharedBudget};
 use crate::closing::Closing;
 use crate::compression::Compression;
 use crate::inbound::Inbound;
@@ -30,6 +32,10 @@ pub struct Session {
     closing: Closing,
     timers: Timers,
     compression: Option<Box<Compression>>,
+    /// What is charged on the budget shared with other sessions.
+    charge: Option<Box<Charge>>,
+    /// Bytes that the owner keeps for the peer.
+    beside: u32,
 }
 
 /// What fails on our side.
@@ -56,6 +62,7 @@ impl Session {
     fn new(config: Arc<Config>, role: Role, encoder: FrameEncoder) -> Self {
         let decoder =
             MessageDecoder::new(role, &config.limits).with_iana_codes(config.iana_close_codes);
+        let charge = config.shared_budget.as_ref().map(SharedBudget::open).map(Box::new);
         Self {
             config,
             role,
@@ -64,6 +71,8 @@ impl Session {
             closing: Closing::default(),
             timers: Timers::default(),
             compression: None,
+            charge,
+            beside: 0,
         }
     }
 
@@ -95,13 +104,6 @@ impl Session {
     #[must_use]
     pub const fn role(&self) -> Role {
         self.role
-    }
-
-    /// How many bytes are held for the peer: received and not delivered, and waiting to be written.
-    /// Contexts of compression are not counted.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.inbound.held() + self.outbound.queue.len()
     }
 
     /// Gives up the contexts of compression, as a session does by itself when it has been idle for

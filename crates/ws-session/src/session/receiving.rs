@@ -59,15 +59,26 @@ impl Session {
     }
 
     fn poll(&mut self, in_chunks: bool) -> Option<Event> {
-        self.timers.received |= self.inbound.note_arrival();
+        if self.inbound.note_arrival() {
+            self.timers.received = true;
+            self.make_room();
+        }
         loop {
             match self.closing.phase {
                 Phase::Open | Phase::CloseSent => {
                     match self.inbound.decode(self.compression.as_deref_mut(), in_chunks) {
                         Ok(Some(decoded)) => return Some(self.receive(decoded)),
-                        Ok(None) if !self.inbound.eof => return None,
-                        Ok(None) => self.end_of_stream(),
-                        Err(error) => self.fail_connection(Cause::Violation(error)),
+                        Ok(None) => match self.over_budget() {
+                            Some(exceeded) => {
+                                self.fail_connection(Cause::BudgetExceeded(exceeded));
+                            }
+                            None if !self.inbound.eof => return None,
+                            None => self.end_of_stream(),
+                        },
+                        Err(error) => {
+                            let cause = self.cause_of(error);
+                            self.fail_connection(cause);
+                        }
                     }
                 }
                 Phase::Draining => {
@@ -101,7 +112,8 @@ impl Session {
         match &message {
             Message::Ping(payload) => {
                 // RFC 6455 §5.5.2: our own close frame does not excuse from answering.
-                self.outbound.answer_ping(payload.clone(), self.config.high_water);
+                let high_water = self.config.pong_water();
+                self.outbound.answer_ping(payload.clone(), high_water);
             }
             Message::Close(frame) => self.receive_close(frame.clone()),
             Message::Text(_) | Message::Binary(_) | Message::Pong(_) => {}

@@ -9,10 +9,11 @@ use crate::outbound::data_parts;
 use crate::{Cause, CloseCode, Compress, Prepared, SendError};
 
 impl Session {
-    /// Whether fewer bytes wait to be written than [`Config::high_water`](crate::Config::high_water).
+    /// Whether fewer bytes wait to be written than [`Config::high_water`](crate::Config::high_water),
+    /// or none.
     #[must_use]
     pub fn is_writable(&self) -> bool {
-        self.outbound.queue.len() < self.config.high_water
+        self.outbound.queue.len() < self.config.high_water.max(1)
     }
 
     /// Whether messages may still be sent: no close frame went out or came in.
@@ -44,11 +45,15 @@ impl Session {
         }
         match data_parts(message) {
             Ok((opcode, payload)) => {
+                self.check_room(payload.len())?;
                 let compression = self.compression.as_deref_mut();
                 self.outbound.send_data(opcode, payload, compress, compression)
             }
             Err(Message::Close(frame)) => self.close(frame),
-            Err(control) => self.outbound.send_control(control.opcode(), control.payload()),
+            Err(control) => {
+                self.check_room(control.payload().len())?;
+                self.outbound.send_control(control.opcode(), control.payload())
+            }
         }
     }
 
@@ -83,6 +88,7 @@ impl Session {
         if self.closing.phase != Phase::Open {
             return Err(SendError::Closed);
         }
+        self.check_room(data.len())?;
         let compression = self.compression.as_deref_mut();
         self.outbound.send_fragment(kind, data, fin, compress, compression)
     }
@@ -100,6 +106,7 @@ impl Session {
         if self.role == Role::Client {
             return self.send(prepared.message().clone());
         }
+        self.check_room(prepared.message().payload().len())?;
         let frame = prepared.frame(self.compression.as_deref_mut());
         self.outbound.send_encoded(&frame)
     }
@@ -139,7 +146,8 @@ impl Session {
     /// What waits to be written, the owed pong included. Advance it by what was written.
     pub fn transmit(&mut self) -> &mut WriteQueue {
         if matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
-            self.outbound.pay_pong(self.config.high_water);
+            let high_water = self.config.pong_water();
+            self.outbound.pay_pong(high_water);
         }
         &mut self.outbound.queue
     }

@@ -65,6 +65,7 @@ impl Session {
         if phase == Phase::Finished {
             return None;
         }
+        self.settle();
         let open = matches!(phase, Phase::Open | Phase::CloseSent);
         let activity = Activity {
             reading,

@@ -251,17 +251,17 @@ fn nothing_is_held_of_a_message_that_the_end_has_overtaken() {
     for end in [&b"\x88\x02\x03\xe8"[..], b"\x83\x00"] {
         let mut client = client();
         client.receive(&begun);
-        assert!(client.session.held() >= 1000);
+        assert!(client.session.account().received >= 1000);
         client.receive(end);
         assert!(!client.session.is_finished());
-        assert_eq!(client.session.held(), 0, "{end:02x?}");
+        assert_eq!(client.session.account().received, 0, "{end:02x?}");
     }
     let mut client = client();
     client.receive(&begun);
     client.session.close(None).unwrap();
     client.pass(Duration::from_secs(6));
     assert!(client.session.is_finished());
-    assert_eq!(client.session.held(), 0);
+    assert_eq!(client.session.account().received, 0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The same bodies over every carrier: what holds over HTTP/1.1 holds over HTTP/2 and HTTP/3.
 
+mod budget;
 mod ends;
 mod handshakes;
 mod messages;
