@@ -55,25 +55,42 @@
 //! | `h2` | HTTP/2 (RFC 8441): servers speak it beside HTTP/1.1, clients by [`HttpPolicy`] |
 //! | `h3` | HTTP/3 (RFC 9220): `Server::listen_tls_and_h3`, `HttpPolicy::H3`; implies `rustls` |
 
-mod endpoint;
 mod io;
 mod runtime;
 
-pub use endpoint::{
-    Client, Server, WebSocket, accept, accept_with, client, connect, connect_with, server,
-};
 pub use runtime::AsyncStd;
 
-#[cfg(feature = "h3")]
-pub use ws_endpoint::QuicOptions;
 #[cfg(unix)]
 pub use ws_endpoint::reactor::UnixListener;
 pub use ws_endpoint::reactor::{TcpListener, Timer};
-pub use ws_endpoint::{
-    AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config, ConnectOptions,
-    ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy,
-    Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget, Shutdown, Stream,
-    SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
-};
 /// Any stream of the futures ecosystem as a transport.
 pub use ws_io::FuturesIo as Io;
+
+ws_endpoint::adapter! {
+    /// An [`Io`] of your own needs [`with_shutdown`](Io::with_shutdown) for sockets of async-std.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # async_std::task::block_on(async {
+    /// let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("ws://{}/", listener.local_addr()?);
+    /// let serving = async_std::task::spawn(async move {
+    ///     let (stream, _peer) = listener.accept().await?;
+    ///     stream.set_nodelay(true)?;
+    ///     let mut websocket = ws_async_std::accept(stream).await?;
+    ///     websocket.send(ws_async_std::Message::text("welcome")).await?;
+    ///     websocket.close(ws_async_std::CloseCode::NORMAL, "").await?;
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// });
+    /// let mut websocket = ws_async_std::connect(&url).await?;
+    /// assert_eq!(websocket.next().await.expect("open")?, ws_async_std::Message::text("welcome"));
+    /// while websocket.next().await.is_some() {}
+    /// serving.await.expect("served");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    runtime: AsyncStd, called "async-std" in "ws_async_std";
+    streams: futures_io::AsyncRead, futures_io::AsyncWrite;
+    transport: io::io;
+}

@@ -56,6 +56,7 @@
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
 mod accept;
+mod adapter;
 #[cfg(feature = "h2")]
 mod carrier_io;
 mod client;

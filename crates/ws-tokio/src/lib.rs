@@ -49,25 +49,38 @@
 //! | `h2` | HTTP/2 (RFC 8441): servers speak it beside HTTP/1.1, clients by [`HttpPolicy`] |
 //! | `h3` | HTTP/3 (RFC 9220): `Server::listen_tls_and_h3`, `HttpPolicy::H3`; implies `rustls` |
 
-mod endpoint;
 mod io;
 mod net;
 mod runtime;
 
-pub use endpoint::{
-    Client, Server, WebSocket, accept, accept_with, client, connect, connect_with, server,
-};
 pub use io::Io;
 pub use net::TcpListener;
 #[cfg(unix)]
 pub use net::UnixListener;
 pub use runtime::{Timer, Tokio};
 
-#[cfg(feature = "h3")]
-pub use ws_endpoint::QuicOptions;
-pub use ws_endpoint::{
-    AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config, ConnectOptions,
-    ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits, Message, OriginPolicy,
-    Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget, Shutdown, Stream,
-    SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
-};
+ws_endpoint::adapter! {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    /// let url = format!("ws://{}/", listener.local_addr()?);
+    /// let serving = tokio::spawn(async move {
+    ///     let (stream, _peer) = listener.accept().await?;
+    ///     stream.set_nodelay(true)?;
+    ///     let mut websocket = ws_tokio::accept(stream).await?;
+    ///     websocket.send(ws_tokio::Message::text("welcome")).await?;
+    ///     websocket.close(ws_tokio::CloseCode::NORMAL, "").await?;
+    ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
+    /// });
+    /// let mut websocket = ws_tokio::connect(&url).await?;
+    /// assert_eq!(websocket.next().await.expect("open")?, ws_tokio::Message::text("welcome"));
+    /// while websocket.next().await.is_some() {}
+    /// serving.await?.expect("served");
+    /// # Ok(())
+    /// # }
+    /// ```
+    runtime: Tokio, called "tokio" in "ws_tokio";
+    streams: tokio::io::AsyncRead, tokio::io::AsyncWrite;
+    transport: Io::new;
+}

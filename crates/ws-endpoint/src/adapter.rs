@@ -1,0 +1,128 @@
+//! What every adapter says with its runtime filled in.
+
+/// Writes the short way in for one runtime: `client`, `server`, `connect`, `accept` and the names
+/// that go with them.
+///
+/// For the root of a crate that brings a [`Net`](crate::Net), depends on `ws-io` and has a feature
+/// `h3`, as `ws-tokio`, `ws-async-std` and `ws-smol` do. There has to be a transport `Io<S>` around the streams of the
+/// runtime. The doc comment is the example of `accept`.
+///
+/// ```text
+/// ws_endpoint::adapter! {
+///     /// ```
+///     /// let (stream, _) = listener.accept().await?;
+///     /// let mut websocket = ws_tokio::accept(stream).await?;
+///     /// ```
+///     runtime: Tokio, called "tokio" in "ws_tokio";
+///     streams: tokio::io::AsyncRead, tokio::io::AsyncWrite;
+///     transport: Io::new;
+/// }
+/// ```
+#[macro_export]
+macro_rules! adapter {
+    (
+        $(#[$example:meta])*
+        runtime: $runtime:ident, called $name:literal in $library:literal;
+        streams: $read:path, $write:path;
+        transport: $transport:expr;
+    ) => {
+        #[cfg(feature = "h3")]
+        pub use $crate::QuicOptions;
+        pub use $crate::{
+            AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config,
+            ConnectOptions, ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits,
+            Message, OriginPolicy, Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget,
+            Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
+        };
+
+        #[doc = concat!("A WebSocket on ", $name, ", whatever it goes over.")]
+        pub type WebSocket = $crate::WebSocket<$runtime>;
+
+        #[doc = concat!("A client on ", $name, "; see [`client`].")]
+        pub type Client = $crate::Client<$runtime>;
+
+        #[doc = concat!("A server on ", $name, "; see [`server`].")]
+        pub type Server = $crate::Server<$runtime>;
+
+        /// A client to be configured: TLS, HTTP versions, connecting one at a time.
+        #[must_use]
+        pub fn client() -> Client {
+            Client::new($runtime)
+        }
+
+        /// A server to be configured: addresses, certificates, routes, limits.
+        #[must_use]
+        pub fn server() -> Server {
+            Server::new($runtime)
+        }
+
+        /// Opens a WebSocket to a `ws:` or `wss:` URL.
+        ///
+        /// ```no_run
+        #[doc = concat!("# async fn f() -> Result<(), ", $library, "::Error> {")]
+        #[doc = concat!(
+            "let mut websocket = ", $library, "::connect(\"wss://echo.example/\").await?;"
+        )]
+        /// # Ok(())
+        /// # }
+        /// ```
+        ///
+        /// # Errors
+        ///
+        /// As [`Client::connect`].
+        pub async fn connect(url: &str) -> Result<WebSocket, Error> {
+            connect_with(url, &ConnectOptions::default()).await
+        }
+
+        /// Opens a WebSocket with subprotocols, header fields, limits and deadlines of your choice.
+        ///
+        /// # Errors
+        ///
+        /// As [`Client::connect`].
+        pub async fn connect_with(
+            url: &str,
+            options: &ConnectOptions,
+        ) -> Result<WebSocket, Error> {
+            client().connect(url, options).await
+        }
+
+        /// Takes in a connection from an accept loop of your own: reads the request and answers it.
+        ///
+        /// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request
+        /// before answering, call `ws_io::receive` with an [`Io`].
+        ///
+        $(#[$example])*
+        ///
+        /// # Errors
+        ///
+        /// Why there is no WebSocket; the client has been told.
+        pub async fn accept<S>(
+            stream: S,
+        ) -> Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>
+        where
+            S: $read + $write + Send + Unpin + 'static,
+        {
+            accept_with(stream, AcceptOptions::default()).await
+        }
+
+        /// Takes in a connection with subprotocols, an origin policy, limits and deadlines of your
+        /// choice.
+        ///
+        /// Share the options among connections in an `Arc`. [`AcceptOptions::secure`] has to say
+        /// whether the stream is encrypted.
+        ///
+        /// # Errors
+        ///
+        /// Why there is no WebSocket; the client has been told.
+        pub async fn accept_with<S>(
+            stream: S,
+            options: impl Into<::std::sync::Arc<AcceptOptions>>,
+        ) -> Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>
+        where
+            S: $read + $write + Send + Unpin + 'static,
+        {
+            let transport = $transport;
+            ::ws_io::accept(transport(stream), $runtime, options).await
+        }
+    };
+}
