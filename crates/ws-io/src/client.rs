@@ -39,12 +39,17 @@ pub async fn connect<T: Transport, R: Runtime>(
         max_headers: options.max_headers,
         ..HandshakeLimits::default()
     };
+    let mut has_begun = false;
     let mut handshake = ClientHandshake::new(key, asked, limits);
     let Response { agreement, headers, .. } = loop {
-        // A server may think for as long as the handshake may take.
-        let patience = if handshake.is_refused() { BODY_PATIENCE } else { Duration::MAX };
+        let patience = match (handshake.is_refused(), has_begun) {
+            (true, _) => BODY_PATIENCE,
+            (false, true) => options.silence_timeout,
+            // A server may think for as long as the handshake may take.
+            (false, false) => Duration::MAX,
+        };
         match wire.read(patience).await {
-            Ok(true) => {}
+            Ok(true) => has_begun = true,
             Err(error) if !handshake.is_refused() => return Err(error),
             Ok(false) | Err(_) => {
                 let error = handshake.receive_eof().map(Error::from);

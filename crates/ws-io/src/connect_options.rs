@@ -38,6 +38,9 @@ pub struct ConnectOptions {
     /// The longest the whole handshake may take, TLS included where the caller passes on what is
     /// left. Default: 15 s.
     pub handshake_timeout: Duration,
+    /// The longest silence of the server once it has begun to answer. Default: 5 s: it may think for
+    /// as long as the handshake may take, but whoever has begun to speak has nothing to wait for.
+    pub silence_timeout: Duration,
     /// The most bytes a response may have. Default: 64 KiB.
     pub max_handshake_size: usize,
     /// The most header fields a response may have. Default: 100.
@@ -57,6 +60,7 @@ impl Default for ConnectOptions {
             require_subprotocol: false,
             headers: Vec::new(),
             handshake_timeout: Duration::from_secs(15),
+            silence_timeout: Duration::from_secs(5),
             max_handshake_size: 64 * 1024,
             max_headers: 100,
             session: Arc::default(),

@@ -46,6 +46,9 @@ pub(crate) struct Timers {
     pub(crate) received: bool,
     /// Whether the transport has not passed on all that it was given.
     pub(crate) flushing: bool,
+    /// How many bytes of a keep-alive ping are still to be written, which are no progress: a
+    /// transport that is stuck may have room for them all the same.
+    ping_len: u8,
     last_received: Option<Instant>,
     pinged_at: Option<Instant>,
     message_since: Option<Instant>,
@@ -74,9 +77,8 @@ impl Timers {
         }
         let mid_message = activity.reading && activity.message_bytes.is_some();
         since(&mut self.message_since, now, mid_message);
-        let progress = std::mem::replace(&mut self.written, activity.written) != activity.written;
-        if progress {
-            self.stalled_since = None;
+        if self.written != activity.written {
+            self.note_written(activity.written);
         }
         since(&mut self.stalled_since, now, activity.unwritten);
         since(&mut self.closing_since, now, activity.closing);
@@ -84,9 +86,18 @@ impl Timers {
         self.next(activity, config)
     }
 
-    /// Takes note that the keep-alive ping went out.
-    pub(crate) fn pinged(&mut self, now: Instant) {
+    fn note_written(&mut self, written: u64) {
+        let moved = written.wrapping_sub(std::mem::replace(&mut self.written, written));
+        if moved > u64::from(self.ping_len) {
+            self.stalled_since = None;
+        }
+        self.ping_len = self.ping_len.saturating_sub(u8::try_from(moved).unwrap_or(u8::MAX));
+    }
+
+    /// Takes note that the keep-alive ping went out, as a frame of this length.
+    pub(crate) fn pinged(&mut self, now: Instant, len: usize) {
         self.pinged_at = Some(now);
+        self.ping_len = u8::try_from(len).unwrap_or(u8::MAX);
     }
 
     /// Forgets how long a message has been open: another one began.

@@ -164,3 +164,18 @@ fn a_transport_that_keeps_what_it_takes_is_cut_by_the_write_timeout() {
     assert_eq!(sim.elapsed(), Duration::from_secs(20));
     drop(left);
 }
+
+#[test]
+fn a_transport_that_takes_our_ping_and_keeps_it_is_cut_by_the_write_timeout_all_the_same() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1 << 20);
+    let plan = Plan { stuck_flush: true, ..Plan::default() };
+    let mut server = server_with(&sim, Hostile::new(right, plan), Config::default().into());
+    let error = sim.block_on(async {
+        server.feed(Message::binary(vec![0; 50_000])).await.unwrap();
+        server.next().await.expect("it has an end").unwrap_err()
+    });
+    assert!(matches!(error, Error::WriteStalled), "{error:?}");
+    assert_eq!(sim.elapsed(), Duration::from_secs(30));
+    drop(left);
+}

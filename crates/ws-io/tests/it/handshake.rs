@@ -243,6 +243,44 @@ fn a_client_gives_up_on_a_silent_server_and_notices_one_that_leaves() {
     assert!(matches!(&error, Error::Transport(ws_io::TransportError::Closed)), "{error:?}");
 }
 
+#[test]
+fn a_server_that_begins_to_answer_and_pauses_or_drips_is_given_up_on() {
+    // Bytes one at a time, at this distance; when the client gives up.
+    for (gap, limit) in [(60, 5), (2, 15)] {
+        let sim = Sim::new();
+        let (left, mut raw) = duplex(64 * 1024);
+        let clock = sim.clone();
+        sim.spawn(async move {
+            for byte in b"HTTP/1.1 101 Switching Protocols\r\n" {
+                write(&mut raw, [*byte]).await;
+                clock.sleep(Duration::from_secs(gap)).await;
+            }
+        });
+        let options = ConnectOptions::default();
+        let error = sim.block_on(connect(left, sim.clone(), &uri(), &options)).unwrap_err();
+        assert!(matches!(&error, Error::Transport(ws_io::TransportError::Timeout)), "{error:?}");
+        assert_eq!(sim.elapsed(), Duration::from_secs(limit), "{gap}");
+    }
+}
+
+#[test]
+fn a_peer_that_takes_nothing_of_the_handshake_is_given_up_on() {
+    let sim = Sim::new();
+    let (left, _raw) = duplex(10);
+    let options = ConnectOptions::default();
+    let error = sim.block_on(connect(left, sim.clone(), &uri(), &options)).unwrap_err();
+    assert!(matches!(&error, Error::Transport(ws_io::TransportError::Timeout)), "{error:?}");
+    assert_eq!(sim.elapsed(), Duration::from_secs(15));
+
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(64 * 1024);
+    sim.block_on(write(&mut raw, format!("{REQUEST}\r\n")));
+    let stuck = Hostile::new(right, Plan { stuck: true, ..Plan::default() });
+    let error = sim.block_on(accept(stuck, sim.clone(), AcceptOptions::default())).unwrap_err();
+    assert!(matches!(&error, Error::Transport(ws_io::TransportError::Timeout)), "{error:?}");
+    assert_eq!(sim.elapsed(), Duration::from_secs(15));
+}
+
 // RFC: WS-4.1-25
 #[test]
 fn a_refusal_whose_body_has_no_end_does_not_keep_the_client_waiting() {

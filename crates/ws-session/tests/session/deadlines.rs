@@ -159,6 +159,42 @@ fn bytes_that_the_transport_holds_back_count_as_unwritten() {
 }
 
 #[test]
+fn a_keep_alive_ping_that_a_stuck_transport_takes_is_no_progress() {
+    for mut driven in [client(), Driven::server(Config::default())] {
+        driven.turn();
+        driven.session.send(Message::binary(vec![0; 1000])).unwrap();
+        transmitted(&mut driven.session);
+        driven.session.set_flushing(true);
+        let start = driven.now;
+        let mut deadline = driven.session.poll_timeout(start);
+        while let Some(at) = deadline.filter(|_| !driven.session.is_finished()) {
+            driven.now = at;
+            driven.session.handle_timeout(at);
+            // It takes the ping into its buffer, and passes nothing on.
+            transmitted(&mut driven.session);
+            deadline = driven.session.poll_timeout(at);
+        }
+        while driven.session.poll_event().is_some() {}
+        assert_eq!((driven.now - start, driven.cause()), (30 * SECOND, "write_stalled"));
+    }
+}
+
+#[test]
+fn a_slow_reader_that_takes_more_than_our_ping_is_not_cut() {
+    let mut server = Driven::server(Config::default());
+    server.turn();
+    let start = server.now;
+    server.session.send(Message::binary(vec![0; 10_000])).unwrap();
+    for second in 0..59 {
+        server.now = start + second * SECOND;
+        server.session.handle_timeout(server.now);
+        bytes::Buf::advance(server.session.transmit(), 3);
+        server.session.poll_timeout(server.now);
+    }
+    assert!(!server.session.is_finished());
+}
+
+#[test]
 fn a_close_that_is_never_answered_ends_in_time() {
     let mut client = client();
     client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
