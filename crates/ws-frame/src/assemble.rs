@@ -18,7 +18,7 @@ pub(crate) struct Open {
     /// Whether the current frame is the last one.
     pub(crate) fin: bool,
     /// Frames so far.
-    fragments: usize,
+    fragments: u32,
     /// Payload bytes that the frames so far declared.
     declared: u64,
     /// Bytes of a compressed message that were handed out already.
@@ -31,7 +31,7 @@ pub(crate) struct Assembler {
     pub(crate) buffer: BytesMut,
     utf8: Utf8Validator,
     pub(crate) max_message: usize,
-    max_fragments: usize,
+    max_fragments: u32,
 }
 
 impl Assembler {
@@ -41,7 +41,7 @@ impl Assembler {
             buffer: BytesMut::new(),
             utf8: Utf8Validator::new(),
             max_message: limits.max_message(),
-            max_fragments: limits.max_fragments(),
+            max_fragments: u32::try_from(limits.max_fragments()).unwrap_or(u32::MAX),
         }
     }
 
@@ -73,10 +73,10 @@ impl Assembler {
             delivered: 0,
         });
         open.fin = header.fin;
-        open.fragments += 1;
-        if open.fragments > self.max_fragments {
-            return Err(FrameError::TooManyFragments { max: self.max_fragments });
+        if open.fragments == self.max_fragments {
+            return Err(FrameError::TooManyFragments { max: self.max_fragments as usize });
         }
+        open.fragments += 1;
         // What is compressed is counted when it is inflated.
         open.declared = open.declared.saturating_add(header.payload_len);
         if !open.compressed && open.declared > self.max_message as u64 {

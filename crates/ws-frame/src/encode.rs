@@ -1,5 +1,7 @@
 //! From messages to frames: the header, and for a client the mask.
 
+use alloc::boxed::Box;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::mask::mask;
@@ -15,7 +17,8 @@ const MASK_BLOCK: usize = 16 * 1024;
 /// Appends frames to a [`WriteQueue`].
 #[derive(Debug)]
 pub struct FrameEncoder {
-    keys: Option<MaskKeys>,
+    /// In a box, because a server has none.
+    keys: Option<Box<MaskKeys>>,
 }
 
 impl FrameEncoder {
@@ -27,8 +30,8 @@ impl FrameEncoder {
 
     /// An encoder for a client: every frame is masked with a key of its own.
     #[must_use]
-    pub const fn client(keys: MaskKeys) -> Self {
-        Self { keys: Some(keys) }
+    pub fn client(keys: MaskKeys) -> Self {
+        Self { keys: Some(Box::new(keys)) }
     }
 
     /// Appends one frame. A payload of at most 2 KiB is copied behind its header. A larger one is
@@ -82,7 +85,7 @@ impl FrameEncoder {
     }
 
     fn header(&mut self, opcode: OpCode, fin: bool, reserved: u8, len: usize) -> FrameHeader {
-        let mask = self.keys.as_mut().map(MaskKeys::next_key);
+        let mask = self.keys.as_mut().map(|keys| keys.next_key());
         FrameHeader { fin, reserved, opcode, mask, payload_len: len as u64 }
     }
 }

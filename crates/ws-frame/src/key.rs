@@ -13,7 +13,7 @@ const BATCH: usize = 64;
 /// cryptographically secure random number generator. Anything else lets a malicious script choose
 /// the bytes that intermediaries see.
 pub struct MaskKeys {
-    batch: Box<[u8; BATCH]>,
+    batch: [u8; BATCH],
     used: usize,
     #[expect(clippy::type_complexity, reason = "a closure that can cross threads, used once")]
     fill: Box<dyn FnMut(&mut [u8]) + Send + Sync>,
@@ -31,7 +31,7 @@ impl MaskKeys {
 
     /// Takes random bytes from `fill`, 64 at a time; the fastest way to use a generator.
     pub fn from_fill(fill: impl FnMut(&mut [u8]) + Send + Sync + 'static) -> Self {
-        Self { batch: Box::new([0; BATCH]), used: BATCH, fill: Box::new(fill) }
+        Self { batch: [0; BATCH], used: BATCH, fill: Box::new(fill) }
     }
 
     /// The key for the next frame.

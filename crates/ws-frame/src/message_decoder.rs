@@ -1,5 +1,7 @@
 //! The whole of "bytes in, messages out" (RFC 6455 §5 and §6.2).
 
+use alloc::boxed::Box;
+
 use bytes::{Buf, Bytes, BytesMut};
 use ws_close::{CloseCode, CloseFrame};
 
@@ -66,7 +68,8 @@ pub enum Decoded {
 pub struct MessageDecoder {
     frames: FrameDecoder,
     assembler: Assembler,
-    failed: Option<FrameError>,
+    /// In a box, because hardly any decoder has one.
+    failed: Option<Box<FrameError>>,
     iana_codes: bool,
 }
 
@@ -163,12 +166,12 @@ impl MessageDecoder {
         inflate: Option<&mut dyn Inflate>,
         in_chunks: bool,
     ) -> Result<Option<Decoded>, FrameError> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if let Some(error) = &self.failed {
+            return Err(**error);
         }
         let result = self.step(src, inflate, in_chunks);
         if let Err(error) = result {
-            self.failed = Some(error);
+            self.failed = Some(Box::new(error));
         }
         result
     }

@@ -54,7 +54,14 @@ pub(crate) struct Timers {
     message_since: Option<Instant>,
     stalled_since: Option<Instant>,
     written: u64,
-    closing_since: Option<Instant>,
+    /// In a box, because an open session has none of it.
+    farewell: Option<Box<Farewell>>,
+}
+
+/// Since when the session is closing, and since when only the end of the transport is missing.
+#[derive(Debug)]
+struct Farewell {
+    since: Instant,
     lingering_since: Option<Instant>,
 }
 
@@ -81,8 +88,13 @@ impl Timers {
             self.note_written(activity.written);
         }
         since(&mut self.stalled_since, now, activity.unwritten);
-        since(&mut self.closing_since, now, activity.closing);
-        since(&mut self.lingering_since, now, activity.lingering);
+        if activity.closing {
+            let begin = || Box::new(Farewell { since: now, lingering_since: None });
+            let farewell = self.farewell.get_or_insert_with(begin);
+            since(&mut farewell.lingering_since, now, activity.lingering);
+        } else {
+            self.farewell = None;
+        }
         self.next(activity, config)
     }
 
@@ -123,12 +135,15 @@ impl Timers {
         let received = activity.message_bytes.unwrap_or_default();
         let message = config.message_timeout.saturating_add(Duration::from_secs(received / 1024));
         let linger = config.close_timeout.min(LINGER);
+        let farewell = self.farewell.as_deref();
+        let closing_since = farewell.map(|farewell| farewell.since);
+        let lingering_since = farewell.and_then(|farewell| farewell.lingering_since);
         [
             silence.filter(|_| quiet.is_some()),
             after(self.message_since.filter(|_| activity.open), message, Due::MessageStalled),
             after(self.stalled_since, config.write_timeout, Due::WriteStalled),
-            after(self.closing_since, config.close_timeout, Due::CloseTimeout),
-            after(self.lingering_since, linger, Due::CloseTimeout),
+            after(closing_since, config.close_timeout, Due::CloseTimeout),
+            after(lingering_since, linger, Due::CloseTimeout),
         ]
         .into_iter()
         .flatten()
