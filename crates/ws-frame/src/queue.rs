@@ -82,6 +82,34 @@ impl WriteQueue {
         }
     }
 
+    /// As [`advance`](Buf::advance), and hands over every piece that was written to its end, whose
+    /// memory may serve again.
+    ///
+    /// # Panics
+    ///
+    /// If fewer than `count` bytes wait.
+    pub fn advance_with(&mut self, mut count: usize, mut written: impl FnMut(Bytes)) {
+        assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
+        self.count_taken(count);
+        while let Some(front) = self.chunks.front_mut() {
+            if count < front.len() {
+                front.advance(count);
+                return;
+            }
+            count -= front.len();
+            written(self.chunks.pop_front().unwrap_or_default());
+        }
+        self.tail_written += count;
+        let rest = self.tail.len() - self.tail_written;
+        // A queue that is never quite empty gives back what was written, too, else the tail would
+        // grow with all that ever went through it. No more is moved than was written meanwhile.
+        if rest == 0 || self.tail_written >= rest.max(COMPACT_FROM) {
+            self.tail.copy_within(self.tail_written.., 0);
+            self.tail.truncate(rest);
+            self.tail_written = 0;
+        }
+    }
+
     /// Gives up the memory of an empty queue, so that it can serve elsewhere; an unallocated buffer
     /// when the queue is not empty.
     pub fn release(&mut self) -> BytesMut {
@@ -94,12 +122,17 @@ impl WriteQueue {
         core::mem::take(&mut self.tail)
     }
 
-    /// Gives memory to a queue that has none; a queue that has some keeps its own.
+    /// Gives the queue memory to append to; what it held goes out with the bytes that are in it.
     pub fn adopt(&mut self, mut buffer: BytesMut) {
-        if self.tail.capacity() == 0 {
-            buffer.clear();
-            self.tail = buffer;
-        }
+        self.freeze_tail();
+        buffer.clear();
+        self.tail = buffer;
+    }
+
+    /// How many bytes can be appended before the queue allocates.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.tail.capacity() - self.tail.len()
     }
 
     /// Whether the queue holds memory that [`release`](Self::release) would give up.
@@ -127,12 +160,16 @@ impl WriteQueue {
     }
 
     fn freeze_tail(&mut self) {
+        if self.unwritten_tail().is_empty() {
+            // To split what is empty would allocate.
+            self.tail.clear();
+            self.tail_written = 0;
+            return;
+        }
         let mut bytes = self.tail.split();
         bytes.advance(self.tail_written);
         self.tail_written = 0;
-        if !bytes.is_empty() {
-            self.chunks.push_back(bytes.freeze());
-        }
+        self.chunks.push_back(bytes.freeze());
     }
 }
 
@@ -151,26 +188,8 @@ impl Buf for WriteQueue {
     /// # Panics
     ///
     /// If fewer than `count` bytes wait.
-    fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
-        self.count_taken(count);
-        while let Some(front) = self.chunks.front_mut() {
-            if count < front.len() {
-                front.advance(count);
-                return;
-            }
-            count -= front.len();
-            self.chunks.pop_front();
-        }
-        self.tail_written += count;
-        let rest = self.tail.len() - self.tail_written;
-        // A queue that is never quite empty gives back what was written, too, else the tail would
-        // grow with all that ever went through it. No more is moved than was written meanwhile.
-        if rest == 0 || self.tail_written >= rest.max(COMPACT_FROM) {
-            self.tail.copy_within(self.tail_written.., 0);
-            self.tail.truncate(rest);
-            self.tail_written = 0;
-        }
+    fn advance(&mut self, count: usize) {
+        self.advance_with(count, drop);
     }
 
     #[cfg(feature = "std")]
@@ -242,6 +261,7 @@ mod tests {
         Advance(usize),
         Take(usize),
         Release,
+        Adopt(usize),
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -252,6 +272,7 @@ mod tests {
             (0_usize..60).prop_map(Step::Advance),
             (0_usize..60).prop_map(Step::Take),
             Just(Step::Release),
+            (0_usize..60).prop_map(Step::Adopt),
         ]
     }
 
@@ -286,6 +307,10 @@ mod tests {
                         prop_assert!(buffer.is_empty());
                         queue.adopt(buffer);
                     }
+                    Step::Adopt(room) => {
+                        queue.adopt(BytesMut::with_capacity(room));
+                        prop_assert_eq!(queue.room(), room);
+                    }
                 }
                 prop_assert_eq!(queue.len(), model.len());
                 let mut slices = [IoSlice::new(&[]); 64];
@@ -295,6 +320,20 @@ mod tests {
                 prop_assert!(queue.chunk().is_empty() == model.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn a_piece_is_handed_over_once_all_of_it_is_written() {
+        let mut queue = WriteQueue::new();
+        queue.push(Bytes::from(vec![7; 10_000]));
+        queue.extend_from_slice(b"tail");
+        let mut written = Vec::new();
+        queue.advance_with(9_999, |piece| written.push(piece));
+        assert!(written.is_empty());
+        queue.advance_with(3, |piece| written.push(piece));
+        // Of the piece only what had not been written before; its memory is what counts.
+        assert_eq!(written, [&[7][..]]);
+        assert_eq!((queue.len(), queue.taken()), (2, 10_002));
     }
 
     #[test]

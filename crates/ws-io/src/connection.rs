@@ -4,12 +4,14 @@
 //! session's business. Writing waits until there is nothing left to read, so that the answers to
 //! a burst of messages leave in one system call.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use bytes::{Buf, Bytes};
+use ws_frame::{FrameHeader, WriteQueue};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::error::copy_transport_error;
@@ -36,8 +38,6 @@ pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) is_split: bool,
     /// Whether receiving waits for input, so that silence is the peer's.
     receiver_waits: bool,
-    /// Whether the queue was given memory since it last gave it up.
-    has_queue_memory: bool,
 }
 
 /// Whether a step changed something that may have produced an event.
@@ -61,7 +61,6 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             needs_flush: false,
             is_split: false,
             receiver_waits: false,
-            has_queue_memory: false,
         }
     }
 
@@ -102,14 +101,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 let _later = self.poll_write(cx);
             }
             if self.session.wants_read() {
-                if self.reads == READS_PER_TURN {
+                if self.reads >= READS_PER_TURN {
                     self.reads = 0;
                     let _later = self.poll_flush_transport(cx);
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                if self.poll_read(cx).is_ready() {
-                    self.reads += 1;
+                if let Poll::Ready(len) = self.poll_read(cx) {
+                    self.reads = self.reads.saturating_add(read_budget::cost(len));
                     continue;
                 }
             }
@@ -153,11 +152,12 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
-    /// Makes sure that what is queued next finds memory of the pool.
+    /// Makes sure that what is queued next finds memory of the pool: what is not copied needs room
+    /// for its header, what is copied is small.
     pub(crate) fn prepare_queue(&mut self) {
-        if !self.has_queue_memory {
-            self.session.transmit().adopt(read_budget::take(CORK));
-            self.has_queue_memory = true;
+        let queue = self.session.transmit();
+        if queue.room() < MOST_COPIED {
+            queue.adopt(read_budget::take(CORK));
         }
     }
 
@@ -179,16 +179,18 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Reads once and returns how many bytes came.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<usize> {
         let wanted = self.session.read_size();
+        let most = self.session.config().memory_budget / 4;
         let buffer = self.session.read_buffer();
-        let max = read_budget::prepare(buffer, wanted);
+        let max = read_budget::prepare_within(buffer, wanted, most);
         match std::task::ready!(self.transport.poll_read(cx, buffer, max)) {
             Ok(0) => self.session.receive_eof(),
-            Ok(_) => {}
+            Ok(len) => return Poll::Ready(len),
             Err(error) => self.session.receive_error(self.transport.classify(error)),
         }
-        Poll::Ready(())
+        Poll::Ready(0)
     }
 
     /// Hands the whole queue to the transport.
@@ -199,7 +201,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         let queue = self.session.transmit();
         let mut result = Poll::Ready(Ok(()));
         while !queue.is_empty() {
-            match self.transport.poll_write(cx, queue) {
+            match self.transport.poll_write(cx, &mut Outgoing(queue)) {
                 Poll::Ready(Ok(written)) if written > 0 => {
                     self.written += written as u64;
                     self.needs_flush = true;
@@ -271,7 +273,6 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         let queue = self.session.transmit();
         if queue.is_releasable() {
             read_budget::give(queue.release());
-            self.has_queue_memory = false;
         }
         Step::Wait
     }
@@ -317,6 +318,34 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         self.outbox = None;
         self.alarm = Alarm { timer: None, at: None, waker: None };
         *self.session.read_buffer() = Default::default();
+    }
+}
+
+/// The most that one message appends to the memory of a queue: a little above 2 KiB.
+const MOST_COPIED: usize = 2048 + FrameHeader::MAX_LEN;
+
+/// The queue as a transport sees it: the memory of what was written goes back to the pool.
+struct Outgoing<'a>(&'a mut WriteQueue);
+
+impl Buf for Outgoing<'_> {
+    fn remaining(&self) -> usize {
+        self.0.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.0.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.0.advance_with(count, read_budget::recycle);
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.0.chunks_vectored(slices)
+    }
+
+    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
+        self.0.copy_to_bytes(count)
     }
 }
 

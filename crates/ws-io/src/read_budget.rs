@@ -2,96 +2,178 @@
 //!
 //! A connection owns a read buffer only while bytes are on their way: before a read it borrows one
 //! from a small per-thread pool, before it waits it hands an empty one back. An idle connection thus
-//! holds no buffer, and all connections of a thread read into the same warm memory. The pool is
+//! holds no buffer, and all connections of a thread read into the same warm memory. The memory of a
+//! large message comes back when the application has dropped it or when it was written. The pool is
 //! bounded; what does not fit is freed.
 
 use std::cell::RefCell;
 use std::mem;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
-/// Reads a connection may do before it must let other tasks of its thread run.
+/// Reads a connection may do before it must let other tasks of its thread run; a large one counts
+/// for several ([`cost`]).
 pub(crate) const READS_PER_TURN: u8 = 32;
 
 /// At this many queued bytes the driver writes before it reads on, so that the peer is kept busy.
 pub(crate) const CORK: usize = 16 * 1024;
 
+/// As how many reads one that brought `len` bytes counts.
+pub(crate) fn cost(len: usize) -> u8 {
+    u8::try_from(1 + len / LARGE).unwrap_or(u8::MAX)
+}
+
 /// Makes room in `buffer` for a read of up to `wanted` bytes and returns how many to offer.
 pub(crate) fn prepare(buffer: &mut BytesMut, wanted: usize) -> usize {
+    prepare_within(buffer, wanted, usize::MAX)
+}
+
+/// As [`prepare`]; a buffer of more than `most` bytes is no larger than it must be.
+pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) -> usize {
     let wanted = wanted.max(1);
-    if buffer.capacity() - buffer.len() < wanted && !buffer.try_reclaim(wanted) {
-        // Messages of earlier reads still share the allocation: go on in another one.
-        let mut fresh = take(buffer.len() + wanted);
-        fresh.extend_from_slice(buffer);
-        *buffer = fresh;
+    let room = buffer.capacity() - buffer.len();
+    // A read of half the size is better than a copy of what is there.
+    if room < wanted.div_ceil(2) && !buffer.try_reclaim(wanted) {
+        grow(buffer, wanted, most);
     }
     wanted.min(buffer.capacity() - buffer.len())
 }
 
-/// Takes the memory of an empty `buffer` back; does nothing to one that holds bytes.
+/// Goes on in another allocation, because this one is too small or shared with living messages.
+#[cold]
+fn grow(buffer: &mut BytesMut, wanted: usize, most: usize) {
+    let size = class_within(buffer.len() + wanted, most);
+    if let Some(mut fresh) = pooled(size) {
+        fresh.extend_from_slice(buffer);
+        give(mem::replace(buffer, fresh));
+    } else if buffer.len() < LARGE {
+        let mut fresh = BytesMut::with_capacity(size);
+        fresh.extend_from_slice(buffer);
+        give(mem::replace(buffer, fresh));
+    } else {
+        // A large allocation grows without a copy where the system can move its pages. What was
+        // taken off its front still counts.
+        let taken = class(buffer.capacity()) - buffer.capacity();
+        let size = class_within(taken + buffer.len() + wanted, most);
+        buffer.reserve(size - taken - buffer.len());
+    }
+}
+
+/// Takes the memory of an empty `buffer` back. One that holds little of what it could goes on in a
+/// smaller one, so that a peer holds no more than in proportion to what it has sent.
 pub(crate) fn release(buffer: &mut BytesMut) {
-    if buffer.is_empty() && buffer.capacity() > 0 {
+    if buffer.capacity() == 0 {
+        return;
+    }
+    if buffer.is_empty() {
         give(mem::take(buffer));
+    } else if buffer.len() <= buffer.capacity() / SPARSE {
+        let kept = BytesMut::from(&buffer[..]);
+        give(mem::replace(buffer, kept));
     }
 }
 
 /// An empty buffer with room for `capacity` bytes.
 pub(crate) fn take(capacity: usize) -> BytesMut {
-    if capacity > LARGE {
-        return BytesMut::with_capacity(capacity);
-    }
-    let small = capacity <= SMALL;
-    let pooled = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        if small { pool.small.pop() } else { pool.large.pop() }
-    });
-    let size = if small { SMALL } else { LARGE };
-    pooled.ok().flatten().unwrap_or_else(|| BytesMut::with_capacity(size))
+    let size = class(capacity);
+    pooled(size).unwrap_or_else(|| BytesMut::with_capacity(size))
 }
 
-/// Keeps `buffer` for the next [`take`] if it is ours alone, of a pooled size, and there is room.
+/// Keeps the memory of `buffer` for the next [`take`] if it is ours alone, of a pooled size, and
+/// there is room.
 pub(crate) fn give(mut buffer: BytesMut) {
-    // A larger buffer than asked for answers `try_reclaim` without moving back to its start, so
-    // the larger size is tried first.
-    let large = buffer.try_reclaim(LARGE);
-    if !large && !buffer.try_reclaim(SMALL) || buffer.capacity() > LARGE {
-        return;
-    }
+    buffer.clear();
+    // Moves the buffer to the start of its memory; refused if it is there, or if it is shared.
+    // Only at the start does it have exactly the capacity of a class.
+    let _moved = buffer.try_reclaim(buffer.capacity() + 1);
+    let size = buffer.capacity();
     // `Err` while the thread is being torn down: then the buffer is simply freed.
     let _gone = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
-        if large {
-            if pool.large.len() < LARGE_KEPT {
-                pool.large.push(buffer);
+        match size {
+            SMALL if pool.small.len() < SMALL_KEPT => pool.small.push(buffer),
+            LARGE if pool.large.len() < LARGE_KEPT => pool.large.push(buffer),
+            _ if size > LARGE && size == class(size) && pool.huge_bytes + size <= HUGE_KEPT => {
+                pool.huge_bytes += size;
+                pool.huge.push(buffer);
             }
-        } else if pool.small.len() < SMALL_KEPT {
-            pool.small.push(buffer);
+            _ => {}
         }
     });
+}
+
+/// As [`give`], for a payload that was written.
+pub(crate) fn recycle(payload: Bytes) {
+    if let Ok(buffer) = payload.try_into_mut() {
+        give(buffer);
+    }
+}
+
+/// The size of the buffers that `capacity` bytes are served from: of those that are too large to be
+/// kept, what is asked for.
+fn class(capacity: usize) -> usize {
+    if capacity <= SMALL {
+        return SMALL;
+    }
+    let size = LARGE * capacity.div_ceil(LARGE).next_power_of_two();
+    if size <= HUGE_KEPT { size } else { capacity }
+}
+
+fn class_within(capacity: usize, most: usize) -> usize {
+    let size = class(capacity);
+    if size <= most { size } else { capacity }
+}
+
+fn pooled(size: usize) -> Option<BytesMut> {
+    let found = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        match size {
+            SMALL => pool.small.pop(),
+            LARGE => pool.large.pop(),
+            _ => {
+                // The newest first: its memory is the warmest.
+                let at = pool.huge.iter().rposition(|buffer| buffer.capacity() == size)?;
+                pool.huge_bytes -= size;
+                Some(pool.huge.remove(at))
+            }
+        }
+    });
+    found.ok().flatten()
 }
 
 struct Pool {
     small: Vec<BytesMut>,
     large: Vec<BytesMut>,
+    huge: Vec<BytesMut>,
+    huge_bytes: usize,
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> =
-        const { RefCell::new(Pool { small: Vec::new(), large: Vec::new() }) };
+    static POOL: RefCell<Pool> = const {
+        RefCell::new(Pool {
+            small: Vec::new(),
+            large: Vec::new(),
+            huge: Vec::new(),
+            huge_bytes: 0,
+        })
+    };
 }
 
 const SMALL: usize = 16 * 1024;
-/// A frame of 64 KiB and its header come in one read.
+/// A frame of 64 KiB and its header come in one read. Larger buffers are this, doubled.
 const LARGE: usize = 68 * 1024;
-/// Per thread: at most 512 KiB in small and about as much in large buffers.
+/// Per thread: at most 512 KiB in small and about as much in large buffers, and 4.25 MiB in larger ones.
 const SMALL_KEPT: usize = 32;
 const LARGE_KEPT: usize = 8;
+const HUGE_KEPT: usize = 64 * LARGE;
+/// A buffer that is filled to less than this part is exchanged for a smaller one.
+const SPARSE: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn pooled() -> (usize, usize) {
+    fn kept() -> (usize, usize) {
         POOL.with_borrow(|pool| (pool.small.len(), pool.large.len()))
     }
 
@@ -103,9 +185,9 @@ mod tests {
         let address = buffer.as_ptr();
         drop(buffer.split_to(7).freeze());
         release(&mut buffer);
-        assert_eq!((buffer.capacity(), pooled()), (0, (1, 0)));
+        assert_eq!((buffer.capacity(), kept()), (0, (1, 0)));
         prepare(&mut buffer, 4096);
-        assert_eq!((buffer.as_ptr(), pooled()), (address, (0, 0)));
+        assert_eq!((buffer.as_ptr(), kept()), (address, (0, 0)));
     }
 
     #[test]
@@ -115,7 +197,7 @@ mod tests {
         buffer.extend_from_slice(b"message");
         let message = buffer.split_to(7).freeze();
         release(&mut buffer);
-        assert_eq!((&message[..], pooled()), (&b"message"[..], (0, 0)));
+        assert_eq!((&message[..], kept()), (&b"message"[..], (0, 0)));
     }
 
     #[test]
@@ -138,16 +220,75 @@ mod tests {
         buffer.resize(LARGE / 2, 0);
         drop(buffer.split());
         release(&mut buffer);
-        assert_eq!(pooled(), (0, 1));
-        prepare(&mut buffer, LARGE + 1);
+        assert_eq!(kept(), (0, 1));
+    }
+
+    #[test]
+    fn the_memory_of_a_large_message_serves_the_next_one() {
+        const SIZE: usize = 1024 * 1024;
+        let mut addresses = Vec::new();
+        for _ in 0..3 {
+            let mut buffer = BytesMut::new();
+            while buffer.len() < SIZE {
+                let wanted = (SIZE - buffer.len()).min(buffer.len().max(LARGE));
+                let offered = prepare(&mut buffer, wanted);
+                buffer.resize(buffer.len() + offered, 7);
+            }
+            let _header = buffer.split_to(10);
+            let message = buffer.split().freeze();
+            release(&mut buffer);
+            addresses.push(message.as_ptr());
+            recycle(message);
+        }
+        assert_eq!(addresses[1], addresses[2]);
+    }
+
+    #[test]
+    fn a_large_allocation_grows_to_a_pooled_size_whatever_was_taken_off_its_front() {
+        for shared in [false, true] {
+            let mut buffer = take(4 * LARGE);
+            buffer.resize(4 * LARGE, 7);
+            let front = buffer.split_to(14);
+            let _held = shared.then_some(front);
+            prepare(&mut buffer, LARGE);
+            assert_eq!(buffer.len(), 4 * LARGE - 14);
+            buffer.clear();
+            give(buffer);
+            let found = pooled(8 * LARGE).is_some();
+            assert!(found || shared, "8 x LARGE is what it grew to");
+        }
+    }
+
+    #[test]
+    fn above_what_a_budget_allows_a_buffer_is_not_rounded_up() {
+        let mut buffer = BytesMut::new();
+        prepare_within(&mut buffer, 9 * LARGE, 4 * LARGE);
+        assert_eq!(buffer.capacity(), 9 * LARGE);
+    }
+
+    #[test]
+    fn a_peer_that_stops_inside_a_message_holds_what_it_has_sent() {
+        let mut buffer = take(LARGE);
+        buffer.extend_from_slice(&[1, 2, 3]);
         release(&mut buffer);
-        assert_eq!(pooled(), (0, 1), "a buffer of no pooled size is freed");
+        assert_eq!((&buffer[..], kept()), (&[1, 2, 3][..], (0, 1)));
+        assert!(buffer.capacity() <= 64);
+        prepare(&mut buffer, SMALL);
+        assert_eq!(&buffer[..], [1, 2, 3]);
     }
 
     #[test]
     fn the_pool_is_bounded() {
-        let buffers: Vec<_> = (0..100).map(|_| BytesMut::with_capacity(SMALL)).collect();
-        buffers.into_iter().for_each(give);
-        assert_eq!(pooled(), (SMALL_KEPT, 0));
+        for size in [SMALL, LARGE, 2 * LARGE, 16 * LARGE, 32 * LARGE, 64 * LARGE, 128 * LARGE] {
+            let buffers: Vec<_> = (0..100).map(|_| BytesMut::with_capacity(size)).collect();
+            buffers.into_iter().for_each(give);
+        }
+        assert_eq!(kept(), (SMALL_KEPT, LARGE_KEPT));
+        let huge = POOL.with_borrow(|pool| {
+            let sizes = pool.huge.iter().map(BytesMut::capacity).sum::<usize>();
+            assert_eq!(sizes, pool.huge_bytes);
+            sizes
+        });
+        assert_eq!(huge, HUGE_KEPT);
     }
 }

@@ -5,10 +5,21 @@ use ws_frame::{Decoded, FrameError, Inflate, Limits, MessageDecoder, Role};
 
 use crate::compression::Compression;
 
-/// The least and the most a read asks for between messages. The most is a little above 64 KiB, so
-/// that a frame of that size and its header come in one read.
-const MIN_READ: u32 = 4 * 1024;
-const MAX_READ: u32 = 66 * 1024;
+/// What a read asks for between messages, least to most. The steps lie a little above powers of two,
+/// so that a frame of such a size and its header come in one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Small = 16 * 1024,
+    Middle = 66 * 1024,
+    Large = 264 * 1024,
+}
+
+/// Even where nearly everything is there.
+const LEAST_ROOM: usize = 4 * 1024;
+/// A large frame is read in steps of so many times what has arrived of it.
+const GROWTH: usize = 4;
+/// So many small bursts in a row make reads smaller again.
+const QUIET: u8 = 8;
 
 #[derive(Debug)]
 pub(crate) struct Inbound {
@@ -16,8 +27,11 @@ pub(crate) struct Inbound {
     decoder: MessageDecoder,
     /// The length of the buffer when it was last looked at.
     seen: usize,
-    /// In 32 bits, because a session is small.
-    read_size: u32,
+    step: Step,
+    /// Bytes that came since a read was last not filled.
+    burst: u32,
+    /// Bursts in a row that would have fit into a much smaller read.
+    quiet: u8,
     /// Bytes that arrived since the message in progress began; 0 between messages.
     pub(crate) message_bytes: u64,
     pub(crate) eof: bool,
@@ -29,7 +43,9 @@ impl Inbound {
             buffer: BytesMut::new(),
             decoder,
             seen: 0,
-            read_size: MIN_READ,
+            step: Step::Small,
+            burst: 0,
+            quiet: 0,
             message_bytes: 0,
             eof: false,
         }
@@ -47,11 +63,19 @@ impl Inbound {
             return false;
         }
         self.message_bytes += arrived as u64;
-        // Reads that are filled grow, reads that stay nearly empty shrink.
-        if arrived >= self.read_size as usize {
-            self.read_size = (self.read_size * 2).min(MAX_READ);
-        } else if arrived < self.read_size as usize / 8 {
-            self.read_size = (self.read_size / 2).max(MIN_READ);
+        self.burst = self.burst.saturating_add(u32::try_from(arrived).unwrap_or(u32::MAX));
+        if arrived >= self.read_size_after(self.seen) {
+            // Filled: there may be more.
+            if self.burst >= self.step as u32 {
+                self.step = self.step.up();
+            }
+            return true;
+        }
+        let burst = std::mem::take(&mut self.burst);
+        self.quiet = if burst < self.step as u32 / 8 { self.quiet + 1 } else { 0 };
+        if self.quiet == QUIET {
+            self.quiet = 0;
+            self.step = self.step.down();
         }
         true
     }
@@ -82,13 +106,16 @@ impl Inbound {
         self.decoder.is_mid_message()
     }
 
-    /// How many bytes the next read should ask for. A large frame is read in steps that double what
-    /// has arrived of it: capacity follows arrival, never what a header declares.
+    /// How many bytes the next read should ask for. A large frame is read in steps of a few times
+    /// what has arrived of it: capacity follows arrival, never what a header declares.
     pub(crate) fn read_size(&self) -> usize {
-        match self.decoder.missing() {
-            0 => self.read_size as usize,
-            missing => missing.min(self.buffer.len().max(MAX_READ as usize)).max(MIN_READ as usize),
-        }
+        self.read_size_after(self.buffer.len())
+    }
+
+    fn read_size_after(&self, held: usize) -> usize {
+        let frame = held.saturating_add(self.decoder.missing());
+        let grown = held.saturating_mul(GROWTH).max(Step::Middle as usize);
+        (self.step as usize).max(frame.min(grown)).saturating_sub(held).max(LEAST_ROOM)
     }
 
     /// Whether received bytes are held.
@@ -126,4 +153,20 @@ impl Inbound {
 /// A decoder in the place of one.
 fn nothing() -> MessageDecoder {
     MessageDecoder::new(Role::Client, &Limits::default())
+}
+
+impl Step {
+    const fn up(self) -> Self {
+        match self {
+            Self::Small => Self::Middle,
+            Self::Middle | Self::Large => Self::Large,
+        }
+    }
+
+    const fn down(self) -> Self {
+        match self {
+            Self::Large => Self::Middle,
+            Self::Middle | Self::Small => Self::Small,
+        }
+    }
 }

@@ -14,10 +14,11 @@ impl Session {
         &mut self.inbound.buffer
     }
 
-    /// How many bytes the next read should ask for: 4 to 66 KiB, more inside a large frame.
+    /// How many bytes the next read should ask for: 4 to 264 KiB as the traffic is, more inside a
+    /// large frame. Any other number does as well.
     #[must_use]
     pub fn read_size(&self) -> usize {
-        self.inbound.read_size()
+        self.inbound.read_size().min(self.config.budget() / 4)
     }
 
     /// Whether bytes from the peer are still of interest. Once false it stays false.

@@ -131,27 +131,41 @@ fn a_message_in_chunks_is_not_held_whole() {
     assert_eq!(received, 1024 * 1024);
 }
 
-#[test]
-fn reads_grow_for_a_fast_peer_and_for_large_messages() {
-    let mut client = client();
-    assert_eq!(client.session.read_size(), 4096);
-    for _ in 0..6 {
-        let size = client.session.read_size();
-        let mut frames = vec![0x82, 126];
-        let len = u16::try_from(size - 4).unwrap_or(u16::MAX);
-        frames.extend_from_slice(&len.to_be_bytes());
-        frames.resize(usize::from(len) + 4, 0);
-        frames.resize(size.max(frames.len()), 0x8a);
-        client.session.read_buffer().extend_from_slice(&frames);
-        while client.session.poll_event().is_some() {}
-    }
-    assert!(client.session.read_size() > 64 * 1024);
+/// Receives pongs, `len` bytes of them in one read.
+fn read(session: &mut Session, len: usize) {
+    session.read_buffer().extend_from_slice(&[0x8a, 0].repeat(len / 2));
+    while session.poll_event().is_some() {}
+}
 
+#[test]
+fn reads_grow_for_a_fast_peer_and_shrink_when_it_is_quiet() {
+    let mut client = client();
+    let session = &mut client.session;
+    let first = session.read_size();
+    assert_eq!(first, 16 * 1024);
+    for expected in [66, 264, 264] {
+        read(session, session.read_size());
+        assert_eq!(session.read_size(), expected * 1024);
+    }
+    // A burst a little above a smaller size does not make the size swing.
+    for _ in 0..100 {
+        read(session, 40 * 1024);
+        assert_eq!(session.read_size(), 264 * 1024);
+    }
+    for _ in 0..16 {
+        read(session, 100);
+    }
+    assert_eq!(session.read_size(), first);
+}
+
+#[test]
+fn reads_grow_with_what_has_arrived_of_a_large_message() {
     let mut client = Driven::client(Config::default());
     client.receive(b"\x82\x7f\x00\x00\x00\x00\x00\xff\xff\xff");
     assert!(client.session.read_size() <= 66 * 1024, "a declared length asks for no more");
     client.receive(&vec![0; 200_000]);
     assert!(client.session.read_size() >= 200_000, "what has arrived does");
+    assert!(client.session.read_size() <= 3 * 200_000, "in proportion");
 }
 
 #[test]
