@@ -38,7 +38,8 @@ pub struct Upgrade {
 }
 
 /// Judges a request: method, version, target, host, repeated fields, `Upgrade`, `Connection`,
-/// `Sec-WebSocket-Version`, `Sec-WebSocket-Key`, then what is offered, in this order.
+/// `Sec-WebSocket-Version`, that there is no body, `Sec-WebSocket-Key`, then what is offered, in this
+/// order.
 ///
 /// The origin is read but not judged; see [`Request::check_origin`].
 ///
@@ -64,6 +65,7 @@ pub fn validate_request<H: Headers + ?Sized>(
     let key = version.and_then(|()| single(headers, "sec-websocket-key"))?;
     validate_switch(headers, UpgradeRule::Lists)?;
     validate_version(headers)?;
+    validate_no_body(headers)?;
     let key = trim_ows(key.ok_or(Error::MissingSecWebsocketKey)?);
     if !is_valid_key(key) {
         return Err(Error::BadSecWebsocketKey);
@@ -154,6 +156,20 @@ fn validate_single_fields<H: Headers + ?Sized>(headers: &H) -> Result<(), Handsh
         return Err(malformed("transfer-encoding", Malformed::Conflict));
     }
     Ok(())
+}
+
+/// Refuses a body: what follows the head of a handshake are frames, and whoever stands between us
+/// and takes them for a body reads other messages than we do.
+fn validate_no_body<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeError> {
+    if headers.values("transfer-encoding").next().is_some() {
+        return Err(malformed("transfer-encoding", Malformed::NotAllowed));
+    }
+    let is_empty = |length: &[u8]| trim_ows(length).iter().all(|&digit| digit == b'0');
+    if headers.values("content-length").all(is_empty) {
+        Ok(())
+    } else {
+        Err(malformed("content-length", Malformed::NotAllowed))
+    }
 }
 
 /// The authority of an absolute target, and the path with its query.

@@ -65,6 +65,8 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
         (also("Sec-WebSocket-Version: 13"), "duplicate_header", 400),
         (also("Origin: a\r\nOrigin: a"), "duplicate_header", 400),
         (also("Transfer-Encoding: chunked\r\nContent-Length: 3"), "malformed_header", 400),
+        (also("Transfer-Encoding: chunked"), "malformed_header", 400),
+        (also("Content-Length: 3"), "malformed_header", 400),
         (also("Content-Length: three"), "malformed_header", 400),
         (also("Content-Length: -1"), "malformed_header", 400),
         (without("Upgrade"), "missing_upgrade_header", 426),
@@ -189,7 +191,7 @@ fn a_target_of_eight_thousand_bytes_is_read() {
 // RFC: SEM-7.8-05, M1-6.3-01
 #[test]
 fn a_client_that_waits_for_100_is_not_left_waiting() {
-    let upgrade = upgrade(&head(&REQUEST, "", &["Expect: 100-Continue", "Content-Length: 9"]));
+    let upgrade = upgrade(&head(&REQUEST, "", &["Expect: 100-Continue", "Content-Length: 0"]));
     assert!(upgrade.expects_continue);
     let answer = answer(&upgrade);
     assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "), "{answer}");
