@@ -68,7 +68,7 @@ impl Body {
                 }
                 Framing::Chunk(left) => self.framing = Framing::Chunk(left - self.take(left, buf)),
                 Framing::ChunkSize => match httparse::parse_chunk_size(buf) {
-                    Ok(httparse::Status::Complete((size, chunk))) => {
+                    Ok(httparse::Status::Complete((size, chunk))) if size <= MAX_SIZE_LINE => {
                         buf.advance(size);
                         self.framing =
                             if chunk == 0 { Framing::Length(0) } else { Framing::Chunk(chunk) };
@@ -148,5 +148,9 @@ mod tests {
         assert_eq!(read(&chunked, "zz\r\n", 9), text("", true, true));
         assert_eq!(read(&chunked, "ffffffffffffffff\r\nab", 9), text("ab", false, true));
         assert_eq!(read(&chunked, &format!("1;{}", "x".repeat(300)), 9), text("", true, true));
+        let long = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(MAX_SIZE_LINE - 4));
+        assert_eq!(read(&chunked, &long, 9), text("a", true, false));
+        let longer = long.replacen('x', "xx", 1);
+        assert_eq!(read(&chunked, &longer, 9), text("", true, true));
     }
 }
