@@ -59,15 +59,18 @@ pub(crate) struct Parting {
     pub(crate) guard: Guard,
 }
 
-/// Held, never looked at: as long as a clone of it lives, so does the connection.
+/// As long as a clone of it lives, so does the connection.
 #[derive(Clone)]
-pub(crate) struct Guard(
-    #[expect(dead_code, reason = "held for its Drop")] Arc<dyn Any + Send + Sync>,
-);
+pub(crate) struct Guard(Arc<dyn Any + Send + Sync>);
 
 impl Guard {
     pub(crate) fn new(held: Arc<dyn Any + Send + Sync>) -> Self {
         Self(held)
+    }
+
+    /// Whether there is no other clone of it.
+    pub(crate) fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 }
 
@@ -259,7 +262,8 @@ impl<R: Runtime> Tasks for R {
     }
 
     fn sleep(&self, time: Duration) -> Task {
-        let mut timer = self.timer(Runtime::now(self) + time);
+        let now = Runtime::now(self);
+        let mut timer = self.timer(now.checked_add(time).unwrap_or(now + FAR));
         Box::pin(poll_fn(move |cx| timer.poll_expired(cx)))
     }
 
@@ -271,5 +275,7 @@ impl<R: Runtime> Tasks for R {
 /// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
 /// connection open.
 const LINGER: Duration = Duration::from_secs(5);
+/// What a time beyond the reach of the clock counts as: a year.
+const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A tunnel that lived this long was no part of a rapid reset.
 const RAPID: Duration = Duration::from_secs(5);

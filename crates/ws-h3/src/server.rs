@@ -35,6 +35,10 @@ pub struct ServerConfig {
     /// How long a request's header section may take to arrive, and how long an answer to be taken.
     /// Default: 15 seconds.
     pub handshake_timeout: Duration,
+    /// After this long without a request that is open, and at most half as long again, the
+    /// connection is closed with `H3_NO_ERROR`: its own pings would keep it alive for ever.
+    /// Default: 60 seconds.
+    pub idle_timeout: Duration,
 }
 
 impl Default for ServerConfig {
@@ -44,6 +48,7 @@ impl Default for ServerConfig {
             max_header_size: 64 * 1024,
             max_headers: 100,
             handshake_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_secs(60),
         }
     }
 }
@@ -160,6 +165,8 @@ struct Job {
 enum Step {
     Accepted(Option<RequestResolver<Connection, Bytes>>),
     Drain,
+    /// It is time to look whether anything is open.
+    Round,
     Ended,
 }
 
@@ -174,6 +181,8 @@ async fn drive(
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
     let mut alive = Some(Guard::new(Arc::new(alive)));
     let mut is_deaf = false;
+    let round = (job.config.idle_timeout / 2).max(Duration::from_millis(1));
+    let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
@@ -198,18 +207,30 @@ async fn drive(
                 if drain || abandoned.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Step::Drain);
                 }
-                Poll::Pending
+                next_round.as_mut().poll(cx).map(|()| Step::Round)
             })
             .await
         };
+        let step = match (step, &alive) {
+            (Step::Round, Some(alive)) => {
+                next_round = job.link.tasks.sleep(round);
+                idle_rounds = if alive.is_alone() { idle_rounds + 1 } else { 0 };
+                if idle_rounds < 2 {
+                    continue;
+                }
+                Step::Drain
+            }
+            (step, _) => step,
+        };
         match (step, &alive) {
             (Step::Accepted(Some(resolver)), Some(alive)) => {
+                idle_rounds = 0;
                 job.link.tasks.spawn(Box::pin(resolve(resolver, job.clone(), alive.clone())));
             }
             (Step::Accepted(Some(resolver)), None) => {
                 job.link.tasks.spawn(Box::pin(reject(resolver, Arc::clone(&job.link))));
             }
-            (Step::Drain, _) => {
+            (Step::Drain | Step::Round, _) => {
                 alive = None;
                 // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
                 let goaway = job.link.within(job.config.handshake_timeout, h3.shutdown(1)).await;

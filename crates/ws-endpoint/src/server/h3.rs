@@ -137,5 +137,6 @@ fn config(options: &AcceptOptions) -> ServerConfig {
     config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
     config.max_headers = options.max_headers;
     config.handshake_timeout = options.handshake_timeout;
+    config.idle_timeout = options.session.idle_timeout;
     config
 }

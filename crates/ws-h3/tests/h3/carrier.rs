@@ -247,6 +247,41 @@ async fn a_drained_connection_lets_streams_finish_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn a_connection_without_a_request_is_closed_after_the_idle_timeout() {
+    let mut setup = Setup::default();
+    setup.server.idle_timeout = Duration::from_millis(100);
+    // Its own pings must not keep the connection alive.
+    setup.server_quic.keep_alive = Duration::from_millis(10);
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    let stream = soon(open(&client, "/echo")).await.unwrap();
+    let connection = client.connection();
+    let open = tokio::time::timeout(Duration::from_millis(400), connection.closed()).await;
+    assert!(open.is_err(), "a connection with an open stream was closed: {open:?}");
+    drop(stream);
+    let reason = soon(client.connection().closed()).await;
+    let quinn::ConnectionError::ApplicationClosed(close) = reason else { panic!("{reason}") };
+    assert_eq!(close.error_code.into_inner(), 0x100);
+}
+
+#[tokio::test]
+async fn streams_that_vanish_with_data_on_their_way_leave_the_windows_to_the_others() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let data = vec![7; 64 * 1024];
+    // Four times what the windows of the connection hold.
+    for _ in 0..256 {
+        let mut stream = soon(open(&client, "/echo")).await.unwrap();
+        soon(write_all(&mut stream, &mut &data[..])).await.unwrap();
+        drop(soon(read(&mut stream, &mut BytesMut::new())).await);
+        drop(stream);
+    }
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    soon(write_all(&mut stream, &mut &data[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, data.len())).await.unwrap(), data);
+}
+
+#[tokio::test]
 async fn a_full_connection_waits_for_a_stream_to_end() {
     let mut setup = Setup::default();
     setup.server_quic.max_requests = 2;
