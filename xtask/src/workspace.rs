@@ -22,10 +22,12 @@ impl Member {
     }
 }
 
-/// The directory of the root manifest.
+/// The directory of the root manifest: as cargo says when it runs this program, so that a copied
+/// target directory does not check the tree that it was built in.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here).to_path_buf()
+    let here = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    here.parent().unwrap_or(&here).to_path_buf()
 }
 
 /// Where cargo builds: `CARGO_TARGET_DIR` or `target`.
