@@ -1,19 +1,22 @@
 'use strict';
 // Node's `http2` as echo server over HTTP/2 (RFC 8441).
 //
-// usage: http2_server.js [--no-setting] [--cert FILE --key FILE]
+// usage: http2_server.js [--no-setting] [--tls --ca-out FILE]
 //
 // Prints `listening URL`. With --no-setting it does not allow extended CONNECT: a client must
-// refuse to go on.
+// refuse to go on. With --tls the Python script beside it makes the certificate; the environment
+// variable PYTHON says by which Python.
 
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const http2 = require('node:http2');
+const path = require('node:path');
 const { once } = require('node:events');
 
 const { parse } = require('./arguments');
 const { Decoder, OPCODES, encode, encodeClose } = require('./frames');
 
-const options = parse(['cert', 'key']);
+const options = parse(['ca-out']);
 const masked = false;
 
 function echo(stream, headers) {
@@ -43,13 +46,21 @@ function echo(stream, headers) {
   stream.on('error', () => {});
 }
 
+/** The certificate chain with its key, as PEM. */
+function certificate() {
+  const script = path.join(__dirname, '..', 'python', 'certificate.py');
+  const python = process.env.PYTHON || 'python3';
+  const file = execFileSync(python, [script, options['ca-out']]).toString().trim();
+  const pem = fs.readFileSync(file);
+  fs.unlinkSync(file);
+  return pem;
+}
+
 async function main() {
   const settings = { enableConnectProtocol: !options['no-setting'] };
-  const secure = Boolean(options.cert);
-  const server = secure
-    ? http2.createSecureServer({
-      settings, cert: fs.readFileSync(options.cert), key: fs.readFileSync(options.key),
-    })
+  const secure = options.tls;
+  const pem = secure ? certificate() : undefined;
+  const server = secure ? http2.createSecureServer({ settings, cert: pem, key: pem })
     : http2.createServer({ settings });
   server.on('stream', echo);
   server.on('sessionError', () => {});

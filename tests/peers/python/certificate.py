@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import os
 import ssl
+import sys
 import tempfile
 
 from cryptography import x509
@@ -74,3 +75,8 @@ def _sign(name, key, issuer, issuer_key, authority):
     else:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
+
+
+if __name__ == "__main__":
+    # For peers that cannot make one: `certificate.py AUTHORITY` names the file it left.
+    print(server_chain(sys.argv[1]))

@@ -8,8 +8,8 @@ from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.events import ConnectionTerminated, StopSendingReceived, StreamReset
 from wsproto.connection import ConnectionType
 
-import h2_tunnel
-from h2_tunnel import Refused
+import tunnel
+from tunnel import Refused
 
 H3_NO_ERROR = 0x100
 H3_REQUEST_CANCELLED = 0x10C
@@ -17,7 +17,7 @@ H3_REQUEST_CANCELLED = 0x10C
 PIECE = 1 << 16
 
 
-class Tunnel(h2_tunnel.Tunnel):
+class Tunnel(tunnel.Tunnel):
     """One stream and the WebSocket in it."""
 
     async def end(self):
@@ -63,10 +63,13 @@ class Connection(H3Connection):
 class Carrier(QuicConnectionProtocol):
     """One HTTP/3 connection. `serve`, if given, handles each tunnel a client opens."""
 
-    def __init__(self, quic, stream_handler=None, serve=None, allow_connect=True):
+    def __init__(
+        self, quic, stream_handler=None, serve=None, allow_connect=True, deflate=False
+    ):
         super().__init__(quic, stream_handler)
         self.quic = quic
         self.serve = serve
+        self.deflate = deflate
         self.http = Connection(quic, allow_connect)
         client = quic.configuration.is_client
         self.kind = ConnectionType.CLIENT if client else ConnectionType.SERVER
@@ -82,16 +85,16 @@ class Carrier(QuicConnectionProtocol):
             self.closed = True
             self.settings.set()
             self.close_code.set_result(event.error_code)
-            for tunnel in self.tunnels.values():
-                tunnel.finished("the connection ended")
+            for each in self.tunnels.values():
+                each.finished("the connection ended")
             self.tunnels.clear()
             return
         if isinstance(event, (StreamReset, StopSendingReceived)):
-            tunnel = self.tunnels.get(event.stream_id)
+            left = self.tunnels.get(event.stream_id)
             # A peer that has said goodbye may stop reading without error.
-            if tunnel and event.error_code != H3_NO_ERROR:
+            if left and event.error_code != H3_NO_ERROR:
                 self.tunnels.pop(event.stream_id)
-                tunnel.finished(f"reset with {event.error_code:#x}")
+                left.finished(f"reset with {event.error_code:#x}")
         for http_event in self.http.handle_event(event):
             self.handle(http_event)
         if self.http.received_settings is not None:
@@ -113,9 +116,9 @@ class Carrier(QuicConnectionProtocol):
             elif stream in self.pages:
                 self.pages[stream].append(event.data)
         if getattr(event, "stream_ended", False):
-            tunnel = self.tunnels.get(stream)
-            if tunnel:
-                tunnel.finished()
+            ended = self.tunnels.get(stream)
+            if ended:
+                ended.finished()
             elif stream in self.pages:
                 self.pages[stream].append(None)
 
@@ -130,42 +133,29 @@ class Carrier(QuicConnectionProtocol):
             self.http.send_headers(stream, [(b":status", b"501")], end_stream=True)
             self.transmit()
             return
-        tunnel = Tunnel(self, stream, self.kind)
-        self.tunnels[stream] = tunnel
-        self.http.send_headers(stream, [(b":status", b"200")])
+        accepted = Tunnel(self, stream, self.kind, self.deflate)
+        self.tunnels[stream] = accepted
+        self.http.send_headers(stream, encoded(accepted.accept(headers)))
         self.transmit()
-        self.spawn(self.serve(tunnel))
+        self.spawn(self.serve(accepted))
 
     def response(self, stream, headers):
-        tunnel = self.tunnels.get(stream)
-        if tunnel and not tunnel.answer.done():
-            if headers[":status"].startswith("2"):
-                tunnel.answer.set_result(headers)
-            else:
-                tunnel.answer.set_exception(Refused(f"status {headers[':status']}"))
+        if stream in self.tunnels:
+            self.tunnels[stream].answered(headers)
 
-    async def open(self, url, protocol="websocket"):
-        """Opens a tunnel to `url`, a parsed wss address; waits for the setting first."""
+    async def open(self, url, protocol="websocket", deflate=False):
+        """Opens a tunnel to `url`, a parsed wss address; waits for the setting first. With
+        `deflate` it offers permessage-deflate and fails if that is not taken."""
         await asyncio.wait_for(self.settings.wait(), 10)
         if self.http.received_settings.get(Setting.ENABLE_CONNECT_PROTOCOL) != 1:
             raise Refused("the server does not allow extended CONNECT")
         stream = self.quic.get_next_available_stream_id()
-        tunnel = Tunnel(self, stream, self.kind)
-        self.tunnels[stream] = tunnel
-        headers = [
-            (":method", "CONNECT"),
-            (":protocol", protocol),
-            (":scheme", "https"),
-            (":authority", url.netloc),
-            (":path", url.path or "/"),
-            ("sec-websocket-version", "13"),
-        ]
-        self.http.send_headers(
-            stream, [(name.encode(), value.encode()) for name, value in headers]
-        )
+        opened = Tunnel(self, stream, self.kind, deflate)
+        self.tunnels[stream] = opened
+        self.http.send_headers(stream, encoded(opened.request(url, protocol)))
         self.transmit()
-        await tunnel.answer
-        return tunnel
+        await opened.answer
+        return opened
 
     async def get(self, url):
         """Asks for a page; returns its headers and its body."""
@@ -173,10 +163,12 @@ class Carrier(QuicConnectionProtocol):
         page = self.pages[stream] = []
         headers = [(":method", "GET"), (":scheme", "https")]
         headers += [(":authority", url.netloc), (":path", url.path or "/")]
-        self.http.send_headers(
-            stream, [(name.encode(), value.encode()) for name, value in headers], end_stream=True
-        )
+        self.http.send_headers(stream, encoded(headers), end_stream=True)
         self.transmit()
         while not page or page[-1] is not None:
             await asyncio.sleep(0.01)
         return page[0], b"".join(page[1:-1])
+
+
+def encoded(fields):
+    return [(name.encode(), value.encode()) for name, value in fields]

@@ -13,14 +13,17 @@ use crate::Failure;
 const SIZES: [usize; 7] = [0, 1, 125, 126, 65_535, 65_536, 1_048_576];
 
 /// Runs the conversation; the first wrong answer ends it.
-pub(crate) async fn run<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
+pub(crate) async fn run<N: Net>(
+    websocket: &mut WebSocket<N>,
+    ping_between: bool,
+) -> Result<(), Failure> {
     for size in SIZES {
         echoed(websocket, Message::text(text(size)), &format!("text of {size} bytes")).await?;
         echoed(websocket, Message::binary(binary(size)), &format!("binary of {size} bytes"))
             .await?;
     }
     echoed(websocket, Message::text("κόσμε, 世界, 🌍"), "text beyond ASCII").await?;
-    fragments(websocket).await?;
+    fragments(websocket, ping_between).await?;
     echoed(websocket, Message::binary(repeats()), "repeats far apart").await?;
     ping(websocket).await?;
     pipelined(websocket).await
@@ -56,19 +59,25 @@ async fn expect<N: Net>(
     }
 }
 
-/// A message in frames of several sizes, cut inside characters, with a ping in between.
-async fn fragments<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {
+/// A message in frames of several sizes, cut inside characters, with a ping in between unless the
+/// server is known to lose the thread there.
+async fn fragments<N: Net>(
+    websocket: &mut WebSocket<N>,
+    ping_between: bool,
+) -> Result<(), Failure> {
     let whole = "Grüße, κόσμε. ".repeat(1000);
     let mut rest = Bytes::from(whole.clone());
     for size in [0, 1, 2, 3, 125, 1000] {
         let piece = rest.split_to(size);
         websocket.feed_fragment(DataKind::Text, piece, false).await?;
     }
-    websocket.feed(Message::Ping(Bytes::from_static(b"in between"))).await?;
+    if ping_between {
+        websocket.feed(Message::Ping(Bytes::from_static(b"in between"))).await?;
+    }
     websocket.feed_fragment(DataKind::Text, rest, true).await?;
     websocket.flush().await?;
     expect(websocket, &Message::text(whole), "fragments").await?;
-    report("fragments, with a ping in between")
+    report(if ping_between { "fragments, with a ping in between" } else { "fragments" })
 }
 
 async fn ping<N: Net>(websocket: &mut WebSocket<N>) -> Result<(), Failure> {

@@ -45,7 +45,7 @@ async fn run<N: Net>(net: N, options: &Options) -> Result<(), Failure> {
     let (code, reason) = &options.close;
     match &options.mode {
         Mode::Console => console::run(&mut websocket, *code, reason).await?,
-        Mode::Check => check::run(&mut websocket).await?,
+        Mode::Check { ping_between } => check::run(&mut websocket, *ping_between).await?,
         Mode::Load(load) => load::run(&net, &mut websocket, load).await?,
         Mode::Reflect => return reflect(&mut websocket).await,
         Mode::CloseOnly => {}

@@ -19,6 +19,7 @@ usage: echo_client [options] URL
 without a mode: each line typed is sent, and what comes is shown, until the end of the input
 
   --check                 hold a whole conversation with an echo server and verify each answer
+    --no-ping-between       without the ping between the fragments of a message
   --count N               send N random text and binary messages, verify each echo, print rate
                           and latency
     --size SIZE[,SIZE…]     of these sizes in turn, such as 16,1k,64k (16)
@@ -64,7 +65,7 @@ pub(crate) enum Platform {
 /// What to do once connected.
 pub(crate) enum Mode {
     Console,
-    Check,
+    Check { ping_between: bool },
     Load(Load),
     Reflect,
     CloseOnly,
@@ -89,7 +90,8 @@ impl Options {
         let parser = &mut parser;
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("check") => options.mode = Mode::Check,
+                Long("check") => options.mode = Mode::Check { ping_between: true },
+                Long("no-ping-between") => options.mode = Mode::Check { ping_between: false },
                 Long("reflect") => options.mode = Mode::Reflect,
                 Long("count") => load.count = arguments::value(parser)?,
                 Long("size") => load.sizes = arguments::sizes(parser)?,
