@@ -29,6 +29,7 @@ Echoes every message on every path, and serves a page to try that from.
   --ca-out FILE           write the authority that vouches for the certificate, as PEM
   --host NAME             make the certificate valid for this name or address as well
   --deflate               compress (RFC 7692) where the client offers it
+    --deflate-release SECONDS  keep idle contexts so long (10)
   --origin any|same       which pages may connect (same)
   --subprotocol NAME      speak this subprotocol when offered; may be repeated
   --max-connections N     most connections at a time (65536)
@@ -84,7 +85,13 @@ impl Options {
                 Long("unix") => options.unix.push(arguments::value(parser)?),
                 Long("ca-out") => options.ca_out = Some(arguments::value(parser)?),
                 Long("host") => options.hosts.push(arguments::value(parser)?),
-                Long("deflate") => options.accept.deflate = Some(Default::default()),
+                Long("deflate") => {
+                    options.accept.deflate.get_or_insert_default();
+                }
+                Long("deflate-release") => {
+                    let deflate = options.accept.deflate.get_or_insert_default();
+                    deflate.release_after = arguments::seconds(parser)?;
+                }
                 Long("origin") => options.accept.origin = origin(&arguments::text(parser)?)?,
                 Long("subprotocol") => options.subprotocols.push(arguments::text(parser)?),
                 Long("max-connections") => {

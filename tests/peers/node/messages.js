@@ -1,6 +1,8 @@
 'use strict';
 // Messages to exchange, made from a seed so that a failure can be repeated.
 
+const zlib = require('node:zlib');
+
 const WORDS = 'the quick brown fox jumps over the lazy dog — größer, naïve, 日本語, 😀'.split(' ');
 
 // Around every boundary of the length encoding, then large.
@@ -60,4 +62,42 @@ function assorted(count, seed = 4) {
   });
 }
 
-module.exports = { SIZES, prose, noise, distantRepeats, assorted };
+/** JSON as an interface would send it, exactly `size` characters of it. */
+function record(size, seed) {
+  const next = numbers(seed);
+  let text = '[';
+  while (text.length < size) {
+    const name = WORDS[next() % 9];
+    text += `${JSON.stringify({ id: next(), name, active: true })},`;
+  }
+  return text.slice(0, size);
+}
+
+/** Bytes that somebody has compressed before. */
+function compressed(size, seed) {
+  return zlib.deflateSync(record(8 * size + 64, seed)).subarray(0, size);
+}
+
+/** What a message of the mix is made of, in turn for each size. */
+const KINDS = [
+  record,
+  noise,
+  compressed,
+  (size, seed) => distantRepeats(size, 4100, seed),
+  (size, seed) => distantRepeats(size, 33000, seed),
+];
+
+/**
+ * `count` messages of 0, 1, 125, 1 KiB, and one in 20 of 64 KiB, one in 200 of 1 MiB: JSON, noise,
+ * compressed data, and repeats that small windows miss.
+ */
+function mix(count) {
+  return Array.from({ length: count }, (_, number) => {
+    let [size, turn] = [[0, 1, 125, 1024][number % 4], Math.floor(number / 4)];
+    if (number % 20 === 9) [size, turn] = [1 << 16, Math.floor(number / 20)];
+    if (number % 200 === 19) [size, turn] = [1 << 20, Math.floor(number / 200)];
+    return KINDS[turn % KINDS.length](size, number);
+  });
+}
+
+module.exports = { SIZES, prose, noise, distantRepeats, assorted, mix };

@@ -1,7 +1,9 @@
 'use strict';
 // npm's `ws` as client against an echo server over HTTP/1.1.
 //
-// usage: ws_client.js URL [--ca FILE] [--deflate]
+// usage: ws_client.js URL [--ca FILE] [--deflate [--count N]]
+//
+// With --deflate it opens one connection for each parameter set and sends N messages (40) on each.
 
 const fs = require('node:fs');
 const { once } = require('node:events');
@@ -9,11 +11,12 @@ const WebSocket = require('ws');
 
 const { parse } = require('./arguments');
 const { sets } = require('./deflate_sets');
-const { SIZES, prose, noise, assorted } = require('./messages');
+const { SIZES, prose, noise, assorted, mix } = require('./messages');
 const { Report } = require('./report');
 
-const options = parse(['ca']);
-const report = new Report(180);
+const options = parse(['ca', 'count']);
+const count = Number(options.count ?? 40);
+const report = new Report(180 + count);
 
 async function connect(perMessageDeflate = false) {
   const ca = options.ca ? fs.readFileSync(options.ca) : undefined;
@@ -85,13 +88,13 @@ async function many() {
   await close(socket, 1000, '');
 }
 
-async function deflate({ name, options: parameters }) {
+async function deflate({ name, options: parameters }, sent) {
   const socket = await connect(parameters);
   if (!socket.extensions.includes('permessage-deflate')) {
     report.check(`deflate ${name}`, false, 'not negotiated');
     return;
   }
-  for (const [number, message] of assorted(40).entries()) {
+  for (const [number, message] of sent.entries()) {
     socket.send(message);
     if (!same(await receive(socket), message)) {
       report.check(`deflate ${name}`, false, `message ${number} came back changed`);
@@ -105,7 +108,8 @@ async function deflate({ name, options: parameters }) {
 
 async function main() {
   if (options.deflate) {
-    for (const set of sets()) await report.run(`deflate ${set.name}`, () => deflate(set));
+    const sent = mix(count);
+    for (const set of sets()) await report.run(`deflate ${set.name}`, () => deflate(set, sent));
   } else {
     await report.run('conversation', conversation);
     await report.run('many', many);

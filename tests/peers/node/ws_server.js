@@ -1,24 +1,51 @@
 'use strict';
 // npm's `ws` as echo server over HTTP/1.1.
 //
-// usage: ws_server.js [--deflate] [--send-close CODE,REASON] [--expect-close CODE,REASON]
+// usage: ws_server.js [--deflate] [--expect-close CODE,REASON]
+//                     [--send-close CODE,REASON [--count N]]
 //
 // Prints `listening URL` for each endpoint; with --deflate there is one for each parameter set.
-// With a close option it serves one connection and exits with the verdict.
+// With a close option it serves one connection at each and exits with the verdict. With --count it
+// sends N messages first and compares what a reflecting client returns.
 
 const { once } = require('node:events');
 const { WebSocketServer } = require('ws');
 
 const { parse } = require('./arguments');
 const { sets } = require('./deflate_sets');
+const { mix } = require('./messages');
 const { Report } = require('./report');
 
-const options = parse(['send-close', 'expect-close']);
-const report = new Report(220);
+const options = parse(['send-close', 'expect-close', 'count']);
+const count = Number(options.count ?? 0);
+const report = new Report(220 + count);
+const sent = mix(count);
+// Endpoints that have not been judged yet.
+let open = options.deflate ? sets().length : 1;
 
 function echo(socket) {
-  socket.on('error', (error) => console.log(`FAIL connection ${error.message}`));
   socket.on('message', (data, binary) => socket.send(data, { binary }));
+}
+
+/** Sends all messages; resolves when the client has returned them. */
+function reflected(socket) {
+  return new Promise((resolve) => {
+    let number = 0;
+    const finish = (passed, why) => {
+      report.check(`${count} reflected messages`, passed, why);
+      resolve();
+    };
+    const next = () => (number < count ? socket.send(sent[number]) : finish(true));
+    socket.on('message', (data, binary) => {
+      const message = binary ? data : data.toString();
+      const wanted = sent[number];
+      const same = Buffer.isBuffer(wanted) ? wanted.equals(message) : wanted === message;
+      number += 1;
+      if (same) next();
+      else finish(false, `message ${number - 1} changed`);
+    });
+    next();
+  });
 }
 
 /** Judges the client's close frame, then ends; an answer may leave the reason out. */
@@ -28,16 +55,20 @@ function judge(socket, wanted, isAnswer) {
     const bare = `${wanted.slice(0, wanted.indexOf(','))},`;
     report.check('close frame of the client', found === wanted || (isAnswer && found === bare),
       `found ${found}, expected ${wanted}`);
-    report.finish();
+    open -= 1;
+    if (open === 0) report.finish();
   });
 }
 
-function serve(socket) {
-  echo(socket);
+async function serve(socket) {
+  socket.on('error', (error) => console.log(`FAIL connection ${error.message}`));
+  if (options.deflate && !socket.extensions) report.check('deflate', false, 'not negotiated');
   if (options['expect-close']) judge(socket, options['expect-close'], false);
   const close = options['send-close'];
-  if (close) {
+  if (!close) echo(socket);
+  else {
     judge(socket, close, true);
+    await reflected(socket);
     const comma = close.indexOf(',');
     socket.close(Number(close.slice(0, comma)), close.slice(comma + 1));
   }

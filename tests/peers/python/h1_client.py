@@ -1,6 +1,8 @@
 """Python `websockets` as client against an echo server over HTTP/1.1.
 
-usage: h1_client.py URL [--ca FILE] [--deflate]
+usage: h1_client.py URL [--ca FILE] [--deflate [--count N]]
+
+With `--deflate` it opens one connection for each parameter set and sends N messages (40) on each.
 """
 
 import argparse
@@ -82,7 +84,7 @@ class Client:
             await sender
             self.report.check("400 messages in flight come back in order", found == sent)
 
-    async def deflate(self, parameters, count):
+    async def deflate(self, parameters, sent):
         server, client, server_bits, client_bits = parameters
         name = f"deflate {deflate_sets.name(*parameters)}"
         factory = ClientPerMessageDeflateFactory(
@@ -102,7 +104,7 @@ class Client:
             if server_bits and agreed[0].remote_max_window_bits > server_bits:
                 self.report.check(name, False, f"wider window: {agreed[0]}")
                 return
-            for number, message in enumerate(messages.assorted(count)):
+            for number, message in enumerate(sent):
                 await socket.send(message)
                 if await socket.recv() != message:
                     self.report.check(name, False, f"message {number} came back changed")
@@ -117,13 +119,15 @@ async def main():
     parser.add_argument("url")
     parser.add_argument("--ca")
     parser.add_argument("--deflate", action="store_true")
+    parser.add_argument("--count", type=int, default=40)
     options = parser.parse_args()
-    report = Report(180)
+    report = Report(180 + options.count)
     tls = ssl.create_default_context(cafile=options.ca) if options.ca else None
     client = Client(report, options.url, tls)
     if options.deflate:
+        sent = list(messages.mix(options.count))
         for parameters in deflate_sets.sets():
-            await report.run(deflate_sets.name(*parameters), client.deflate(parameters, 40))
+            await report.run(deflate_sets.name(*parameters), client.deflate(parameters, sent))
     else:
         await report.run("conversation", client.conversation())
         await report.run("fragments", client.fragments())

@@ -1,11 +1,12 @@
 """Python `websockets` as echo server over HTTP/1.1.
 
-usage: h1_server.py [--deflate] [--tls --ca-out FILE] [--expect-close CODE,REASON | --send-close CODE,REASON]
+usage: h1_server.py [--deflate] [--tls --ca-out FILE]
+                    [--expect-close CODE,REASON | --send-close CODE,REASON [--count N]]
 
 Prints `listening URL` for each endpoint. With `--deflate` there is one endpoint for each parameter
-set. With a close option it serves one connection, checks how it ends, and exits with the verdict:
-`--expect-close` waits for the client's close frame, `--send-close` sends messages, compares what a
-reflecting client returns, then closes.
+set. With a close option it serves one connection at each, checks how it ends, and exits with the
+verdict: `--expect-close` waits for the client's close frame, `--send-close` sends N messages (40),
+compares what a reflecting client returns, then closes.
 """
 
 import argparse
@@ -43,25 +44,31 @@ async def main():
     parser.add_argument("--ca-out", default="authority.pem")
     parser.add_argument("--expect-close", type=code_and_reason)
     parser.add_argument("--send-close", type=code_and_reason)
+    parser.add_argument("--count", type=int, default=40)
     options = parser.parse_args()
-    report = Report(220)
-    done = asyncio.Event()
+    report = Report(220 + options.count)
+    sets = list(deflate_sets.sets()) if options.deflate else [None]
+    # One permit for each endpoint that has been judged.
+    judged = asyncio.Semaphore(0)
+    sent = list(messages.mix(options.count)) if options.send_close else []
 
     async def expect_close(socket):
         await echo(socket)
         received = socket.protocol.close_rcvd
         found = (received.code, received.reason) if received else None
         report.equal("the client's close frame", found, options.expect_close)
-        done.set()
+        judged.release()
 
     async def send_close(socket):
         async def conversation():
-            for number, message in enumerate(messages.assorted(60)):
+            if options.deflate and not socket.protocol.extensions:
+                report.check("deflate", False, "not negotiated")
+            for number, message in enumerate(sent):
                 await socket.send(message)
                 if await socket.recv() != message:
                     report.check("reflected messages", False, f"message {number} changed")
                     return
-            report.check("reflected messages", True)
+            report.check(f"{len(sent)} reflected messages", True)
             await socket.close(*options.send_close)
 
         await report.run("conversation", conversation())
@@ -70,7 +77,7 @@ async def main():
         received = socket.protocol.close_rcvd
         passed = received and received.code == code and received.reason in ("", reason)
         report.check("the answer to our close frame", passed, received)
-        done.set()
+        judged.release()
 
     handler = echo
     if options.expect_close:
@@ -80,7 +87,6 @@ async def main():
 
     tls = certificate.server_context(options.ca_out) if options.tls else None
     scheme = "wss" if tls else "ws"
-    sets = list(deflate_sets.sets()) if options.deflate else [None]
     for parameters in sets:
         extensions = None
         if parameters:
@@ -105,7 +111,8 @@ async def main():
         )
         port = running.sockets[0].getsockname()[1]
         print(f"listening {scheme}://127.0.0.1:{port}/", flush=True)
-    await done.wait()
+    for _ in sets:
+        await judged.acquire()
     report.finish()
 
 

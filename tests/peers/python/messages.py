@@ -1,6 +1,8 @@
 """Messages to exchange, made from a seed so that a failure can be repeated."""
 
+import json
 import random
+import zlib
 
 WORDS = "the quick brown fox jumps over the lazy dog — größer, naïve, 日本語, 😀".split()
 
@@ -43,3 +45,42 @@ def assorted(count, seed=4):
             yield distant_repeats(size, pick.choice([200, 500, 4_100, 33_000]), number)
         else:
             yield "a" * size
+
+
+def record(size, seed):
+    """JSON as an interface would send it, exactly `size` characters of it."""
+    pick = random.Random(seed)
+    parts, length = ["["], 1
+    while length < size:
+        user = {"id": pick.getrandbits(40), "name": pick.choice(WORDS), "active": True}
+        parts.append(json.dumps(user) + ",")
+        length += len(parts[-1])
+    return "".join(parts)[:size]
+
+
+def compressed(size, seed):
+    """Bytes that somebody has compressed before."""
+    return zlib.compress(record(8 * size + 64, seed).encode())[:size]
+
+
+# What a message of the mix is made of, in turn for each size.
+KINDS = [
+    record,
+    noise,
+    compressed,
+    lambda size, seed: distant_repeats(size, 4_100, seed),
+    lambda size, seed: distant_repeats(size, 33_000, seed),
+]
+
+
+def mix(count):
+    """`count` messages of 0, 1, 125, 1 KiB, and one in 20 of 64 KiB, one in 200 of 1 MiB: JSON,
+    noise, compressed data, and repeats that small windows miss."""
+    for number in range(count):
+        if number % 200 == 19:
+            size, turn = 1 << 20, number // 200
+        elif number % 20 == 9:
+            size, turn = 1 << 16, number // 20
+        else:
+            size, turn = [0, 1, 125, 1024][number % 4], number // 4
+        yield KINDS[turn % len(KINDS)](size, number)

@@ -20,6 +20,8 @@ pub(crate) enum Need {
     Aioquic,
     /// Node alone.
     Node,
+    /// Node, and Python with the package `cryptography`, which makes its certificate.
+    NodeTls,
     /// Node with the package `ws`.
     Ws,
     /// Node with `playwright-core`, and the browser itself.
@@ -31,7 +33,7 @@ impl Need {
     pub(super) fn interpreter(self) -> Result<PathBuf, String> {
         let found = match self {
             Self::Websockets | Self::PythonH2 | Self::Aioquic => python(),
-            Self::Node | Self::Ws | Self::Chromium => node(),
+            Self::Node | Self::NodeTls | Self::Ws | Self::Chromium => node(),
         };
         found.ok_or_else(|| "its interpreter is not installed".to_owned())
     }
@@ -52,7 +54,8 @@ pub(super) fn absent(need: Need) -> Option<String> {
         Need::Aioquic if !imports("aioquic, wsproto, cryptography") => {
             missing("Python aioquic with wsproto")
         }
-        Need::Node if node().is_none() => missing("node"),
+        Need::Node | Need::NodeTls if node().is_none() => missing("node"),
+        Need::NodeTls if !imports("cryptography") => missing("Python cryptography"),
         Need::Ws if !requires("ws") => missing("node's ws"),
         Need::Chromium if !requires("playwright-core") => missing("playwright-core"),
         Need::Chromium if chromium().is_none() => missing("chromium"),
@@ -175,7 +178,7 @@ fn try_often(command: impl Fn() -> Command) -> Result<(), String> {
 }
 
 /// The project's own Python environment if it was made, else the system's.
-fn python() -> Option<PathBuf> {
+pub(super) fn python() -> Option<PathBuf> {
     let own = workspace::peers_directory().join("venv").join("bin").join("python");
     if own.is_file() { Some(own) } else { process::find(&["python3"]) }
 }

@@ -1,7 +1,7 @@
 //! The table: every peer in every role that it can play, and how its script is called.
 //!
-//! In the arguments `{url}` is the address of the server and `{ca}` the file with the certificate
-//! authority to trust.
+//! In the arguments `{url}` is the address of the server, `{ca}` the file with the certificate
+//! authority to trust, and `{count}` how many messages go through each set of deflate's parameters.
 
 use super::install::Need;
 
@@ -92,6 +92,10 @@ impl Row {
         Self { scheme: "wss", ..self }
     }
 
+    const fn ours(self, ours: &'static [&'static str]) -> Self {
+        Self { ours, ..self }
+    }
+
     const fn endpoints(self, endpoints: usize) -> Self {
         Self { endpoints, ..self }
     }
@@ -112,6 +116,15 @@ impl Row {
 
 /// As many parameter sets as the deflate scripts go through.
 const DEFLATE_SETS: usize = 88;
+const DEFLATE_CLIENT: &[&str] = &["{url}", "--deflate", "--count", "{count}"];
+const DEFLATE_REFLECTED: &[&str] = &["--deflate", "--send-close", "4001,bye", "--count", "{count}"];
+
+/// Our server gives its contexts up whenever it waits.
+const RELEASED: &[&str] = &["--deflate-release", "0"];
+
+/// wsproto 1.3.2 ends a compressed message at a control frame between its fragments, so our client
+/// leaves that one ping out; all else is compressed as everywhere.
+const NO_PING_BETWEEN: &str = "--no-ping-between";
 
 const PY_CLIENT: &str = "python/h1_client.py";
 const PY_SERVER: &str = "python/h1_server.py";
@@ -128,7 +141,9 @@ const HTTP2_SERVER: &str = "node/http2_server.js";
 pub(super) const ROWS: &[Row] = &[
     client("websockets", "h1", "ws", Need::Websockets, PY_CLIENT, &["{url}"]),
     client("websockets", "h1 tls", "wss", Need::Websockets, PY_CLIENT, &["{url}", "--ca", "{ca}"]),
-    client("websockets", "h1 deflate", "ws", Need::Websockets, PY_CLIENT, &["{url}", "--deflate"]),
+    client("websockets", "h1 deflate", "ws", Need::Websockets, PY_CLIENT, DEFLATE_CLIENT),
+    client("websockets", "h1 deflate released", "ws", Need::Websockets, PY_CLIENT, DEFLATE_CLIENT)
+        .ours(RELEASED),
     server("websockets", "h1", Need::Websockets, PY_SERVER, &[], &["--check"]),
     server(
         "websockets",
@@ -139,6 +154,16 @@ pub(super) const ROWS: &[Row] = &[
         &["--check", "--deflate"],
     )
     .endpoints(DEFLATE_SETS),
+    server(
+        "websockets",
+        "h1 deflate reflected",
+        Need::Websockets,
+        PY_SERVER,
+        DEFLATE_REFLECTED,
+        &["--reflect", "--deflate"],
+    )
+    .endpoints(DEFLATE_SETS)
+    .judges(),
     server(
         "websockets",
         "h1 tls",
@@ -168,10 +193,21 @@ pub(super) const ROWS: &[Row] = &[
     .judges(),
     client("ws", "h1", "ws", Need::Ws, NODE_CLIENT, &["{url}"]),
     client("ws", "h1 tls", "wss", Need::Ws, NODE_CLIENT, &["{url}", "--ca", "{ca}"]),
-    client("ws", "h1 deflate", "ws", Need::Ws, NODE_CLIENT, &["{url}", "--deflate"]),
+    client("ws", "h1 deflate", "ws", Need::Ws, NODE_CLIENT, DEFLATE_CLIENT),
+    client("ws", "h1 deflate released", "ws", Need::Ws, NODE_CLIENT, DEFLATE_CLIENT).ours(RELEASED),
     server("ws", "h1", Need::Ws, NODE_SERVER, &[], &["--check"]),
     server("ws", "h1 deflate", Need::Ws, NODE_SERVER, &["--deflate"], &["--check", "--deflate"])
         .endpoints(DEFLATE_SETS),
+    server(
+        "ws",
+        "h1 deflate reflected",
+        Need::Ws,
+        NODE_SERVER,
+        DEFLATE_REFLECTED,
+        &["--reflect", "--deflate"],
+    )
+    .endpoints(DEFLATE_SETS)
+    .judges(),
     server(
         "ws",
         "h1 close from us",
@@ -202,6 +238,15 @@ pub(super) const ROWS: &[Row] = &[
     .over("h2"),
     server(
         "h2",
+        "h2 deflate",
+        Need::PythonH2,
+        PY_H2_SERVER,
+        &["--deflate"],
+        &["--check", "--over", "h2", "--deflate", NO_PING_BETWEEN],
+    )
+    .over("h2"),
+    server(
+        "h2",
         "h2 without the setting",
         Need::PythonH2,
         PY_H2_SERVER,
@@ -214,6 +259,16 @@ pub(super) const ROWS: &[Row] = &[
     client("http2", "h2 tls", "wss", Need::Node, HTTP2_CLIENT, &["{url}", "--ca", "{ca}"])
         .over("h2"),
     server("http2", "h2", Need::Node, HTTP2_SERVER, &[], &["--check", "--over", "h2"]).over("h2"),
+    server(
+        "http2",
+        "h2 tls",
+        Need::NodeTls,
+        HTTP2_SERVER,
+        &["--tls", "--ca-out", "{ca}"],
+        &["--check", "--over", "h2", "--ca", "{ca}"],
+    )
+    .secure()
+    .over("h2"),
     client(
         "chromium",
         "h2",
@@ -223,8 +278,15 @@ pub(super) const ROWS: &[Row] = &[
         &["{url}", "--deflate", "--over", "h2"],
     )
     .over("h2"),
-    client("aioquic", "h3", "wss", Need::Aioquic, PY_H3_CLIENT, &["{url}", "--ca", "{ca}"])
-        .over("h3"),
+    client(
+        "aioquic",
+        "h3",
+        "wss",
+        Need::Aioquic,
+        PY_H3_CLIENT,
+        &["{url}", "--ca", "{ca}", "--page"],
+    )
+    .over("h3"),
     server(
         "aioquic",
         "h3",
@@ -232,6 +294,16 @@ pub(super) const ROWS: &[Row] = &[
         PY_H3_SERVER,
         &["--ca-out", "{ca}"],
         &["--check", "--over", "h3", "--ca", "{ca}"],
+    )
+    .secure()
+    .over("h3"),
+    server(
+        "aioquic",
+        "h3 deflate",
+        Need::Aioquic,
+        PY_H3_SERVER,
+        &["--ca-out", "{ca}", "--deflate"],
+        &["--check", "--over", "h3", "--ca", "{ca}", "--deflate", NO_PING_BETWEEN],
     )
     .secure()
     .over("h3"),

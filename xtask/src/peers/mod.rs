@@ -1,12 +1,12 @@
 //! `cargo xtask peers`: real clients and servers of other people against ours.
 //!
-//! The peers are Python `websockets` and `h2`, node's `ws` and `http2`, and Chromium; small scripts
-//! in `tests/peers` drive them. A peer that is not installed is listed as NOT RUN, never as passed.
+//! The peers are Python `websockets`, `h2` and `aioquic`, node's `ws` and `http2`, and Chromium; small
+//! scripts in `tests/peers` drive them. A peer that is not installed is listed as NOT RUN, never as passed.
 
 mod install;
 mod matrix;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -22,10 +22,15 @@ pub(crate) const ABOUT: &str = "runs real peers against our echo server and clie
 --install       installs what is missing first (Debian, PyPI and npm packages by name)\n\
 --install-only  installs and stops\n\
 --over h1|h2|h3 the carriers to run (default h1)   --peer NAME\n\
---runtime tokio|async-std|smol";
+--runtime tokio|async-std|smol\n\
+--full          1,000 messages for each set of deflate's parameters instead of 40";
 
-/// One peer script may take this long; each has a shorter limit of its own.
+/// One peer script may take this long, and a second more for each message to a parameter set; each
+/// has a shorter limit of its own.
 const LIMIT: Duration = Duration::from_secs(240);
+/// How many messages go through each set of deflate's parameters.
+const FEW: usize = 40;
+const MANY: usize = 1000;
 /// How long a peer that judges may take to end after our client has.
 const GOODBYE: Duration = Duration::from_secs(10);
 const SUCCESS: i32 = 0;
@@ -33,8 +38,8 @@ const SUCCESS: i32 = 0;
 const FAILURE: i32 = 1;
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let options =
-        Options::parse(arguments, &["over", "peer", "runtime"], &["install", "install-only"])?;
+    let flags = ["install", "install-only", "full"];
+    let options = Options::parse(arguments, &["over", "peer", "runtime"], &flags)?;
     if options.has("install") || options.has("install-only") {
         install();
     }
@@ -47,8 +52,9 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     }
     let peers = options.all("peer");
     let programs = Programs::on(options.value("runtime").unwrap_or("tokio"))?;
+    let count = if options.has("full") { MANY } else { FEW };
     let mut steps = Steps::default();
-    run(&mut steps, programs, |row| {
+    run(&mut steps, programs, count, |row| {
         carriers.contains(&row.carrier) && (peers.is_empty() || peers.contains(&row.peer))
     });
     Ok(steps.report())
@@ -57,12 +63,12 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
 /// The peers of HTTP/1.1, as steps of the test command.
 pub(crate) fn check(steps: &mut Steps) {
     match Programs::on("tokio") {
-        Ok(programs) => run(steps, programs, |row| row.carrier == "h1"),
+        Ok(programs) => run(steps, programs, FEW, |row| row.carrier == "h1"),
         Err(why) => steps.run("peers", || Err(why)),
     }
 }
 
-fn run(steps: &mut Steps, programs: Programs, wanted: impl Fn(&Row) -> bool) {
+fn run(steps: &mut Steps, programs: Programs, count: usize, wanted: impl Fn(&Row) -> bool) {
     let rows: Vec<&Row> = ROWS.iter().filter(|row| wanted(row)).collect();
     let ready = programs.prepare();
     for row in rows {
@@ -72,85 +78,104 @@ fn run(steps: &mut Steps, programs: Programs, wanted: impl Fn(&Row) -> bool) {
             Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
             Ok(None) => match install::absent(row.needs) {
                 Some(why) => Ok(Outcome::Skipped(why)),
-                None => attempt(row, programs),
+                None => {
+                    let authority = product::scratch()?.join("peers-ca.pem");
+                    Trial { row, programs, count, authority }.run()
+                }
             },
         });
     }
 }
 
-fn attempt(row: &Row, programs: Programs) -> Result<Outcome, String> {
-    let authority = product::scratch()?.join("peers-ca.pem");
-    match row.role {
-        Role::Client => {
-            let server = Server::echo(programs.server, &authority, row.ours)?;
-            let mut peer = script(row, &server.url(row.scheme)?, &authority)?;
-            judge(&mut peer, SUCCESS)
+/// One row with what fills the places in its arguments.
+struct Trial<'a> {
+    row: &'a Row,
+    programs: Programs,
+    count: usize,
+    authority: PathBuf,
+}
+
+impl Trial<'_> {
+    fn run(&self) -> Result<Outcome, String> {
+        let row = self.row;
+        if row.role == Role::Client {
+            let server = Server::echo(self.programs.server, &self.authority, row.ours)?;
+            let mut peer = self.script(&server.url(row.scheme)?)?;
+            return judge(&mut peer, SUCCESS, self.limit());
         }
-        Role::Server => {
-            let (program, runtime) = programs.client();
-            let mut command = script(row, "", &authority)?;
-            let server = Server::start(&mut command, row.endpoints)?;
-            let wanted = if row.refused { FAILURE } else { SUCCESS };
-            for url in server.urls(row.scheme) {
-                let mut client = Command::new(&program);
-                client.args(runtime).arg(&url).args(fill(row.ours, &url, &authority));
-                let outcome = match row.shows {
-                    Some(text) => watch(&mut client, text, wanted)?,
-                    None => judge(&mut client, wanted)?,
-                };
-                if matches!(outcome, Outcome::Failed(_)) {
-                    return Ok(outcome);
-                }
+        let (program, runtime) = self.programs.client();
+        let server = Server::start(&mut self.script("")?, row.endpoints)?;
+        let wanted = if row.refused { FAILURE } else { SUCCESS };
+        for url in server.urls(row.scheme) {
+            let mut client = Command::new(&program);
+            client.args(runtime).arg(&url).args(self.fill(row.ours, &url));
+            let outcome = match row.shows {
+                Some(text) => watch(&mut client, text, wanted, self.limit())?,
+                None => judge(&mut client, wanted, self.limit())?,
+            };
+            if matches!(outcome, Outcome::Failed(_)) {
+                return Ok(outcome);
             }
-            let passed = !row.judges || server.finish(GOODBYE)?;
-            Ok(Outcome::of(passed, "the peer found a fault"))
         }
+        let passed = !row.judges || server.finish(GOODBYE)?;
+        Ok(Outcome::of(passed, "the peer found a fault"))
+    }
+
+    fn limit(&self) -> Duration {
+        LIMIT + Duration::from_secs(self.count as u64)
+    }
+
+    /// The peer's script with its arguments, in its interpreter.
+    fn script(&self, url: &str) -> Result<Command, String> {
+        let mut command = Command::new(self.row.needs.interpreter()?);
+        command.arg(workspace::root().join("tests/peers").join(self.row.script));
+        command.args(self.fill(self.row.theirs, url));
+        command.env("NODE_PATH", install::node_modules()).env("PYTHONUNBUFFERED", "1");
+        command.envs(install::python().map(|python| ("PYTHON", python)));
+        Ok(command)
+    }
+
+    /// Puts the address, the certificate authority and the count in their places.
+    fn fill(&self, arguments: &[&str], url: &str) -> Vec<String> {
+        let (authority, count) = (self.authority.display().to_string(), self.count.to_string());
+        let put = |argument: &&str| {
+            let argument = argument.replace("{url}", url).replace("{ca}", &authority);
+            argument.replace("{count}", &count)
+        };
+        arguments.iter().map(put).collect()
     }
 }
 
 /// Runs one side to its end, which must come in time and with the status `wanted`.
-fn judge(command: &mut Command, wanted: i32) -> Result<Outcome, String> {
-    Ok(match process::run_within(command, LIMIT)? {
+fn judge(command: &mut Command, wanted: i32, limit: Duration) -> Result<Outcome, String> {
+    Ok(match process::run_within(command, limit)? {
         Some(status) => Outcome::of(status.code() == Some(wanted), &format!("ended with {status}")),
-        None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
+        None => Outcome::Failed(format!("not finished after {} s", limit.as_secs())),
     })
 }
 
 /// As [`judge`], with the input held open and the output compared: it must contain `text`.
-fn watch(command: &mut Command, text: &str, wanted: i32) -> Result<Outcome, String> {
+fn watch(
+    command: &mut Command,
+    text: &str,
+    wanted: i32,
+    limit: Duration,
+) -> Result<Outcome, String> {
     let failed = |error: std::io::Error| error.to_string();
     let path = product::scratch()?.join("client-output.txt");
     let output = std::fs::File::create(&path).map_err(failed)?;
     let mut child = command.stdin(Stdio::piped()).stdout(output).spawn().map_err(failed)?;
     // Held open: its user is there still, and silent.
     let user = child.stdin.take();
-    let status = process::wait_within(&mut child, LIMIT).map_err(failed)?;
+    let status = process::wait_within(&mut child, limit).map_err(failed)?;
     drop(user);
     let shown = std::fs::read_to_string(&path).map_err(failed)?;
     print!("{shown}");
     Ok(match status {
-        None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
+        None => Outcome::Failed(format!("not finished after {} s", limit.as_secs())),
         Some(status) if status.code() != Some(wanted) => {
             Outcome::Failed(format!("ended with {status}"))
         }
         Some(_) => Outcome::of(shown.contains(text), &format!("{text:?} was not shown")),
     })
-}
-
-/// The peer's script with its arguments, in its interpreter.
-fn script(row: &Row, url: &str, authority: &Path) -> Result<Command, String> {
-    let interpreter = row.needs.interpreter()?;
-    let mut command = Command::new(interpreter);
-    command.arg(workspace::root().join("tests/peers").join(row.script));
-    command.args(fill(row.theirs, url, authority));
-    command.env("NODE_PATH", install::node_modules()).env("PYTHONUNBUFFERED", "1");
-    Ok(command)
-}
-
-/// Puts the address and the certificate authority in their places.
-fn fill(arguments: &[&str], url: &str, authority: &Path) -> Vec<String> {
-    let put = |argument: &&str| {
-        argument.replace("{url}", url).replace("{ca}", &authority.display().to_string())
-    };
-    arguments.iter().map(put).collect()
 }
