@@ -10,7 +10,7 @@ use crate::{DataKind, OpCode, Utf8Bytes};
 
 /// A whole message, or a control frame.
 ///
-/// A received message shares the buffer it was read into, up to 68 KiB or a few times its own size,
+/// A received message shares the buffer it was read into, some 16 to 264 KiB or a few times its own size,
 /// and keeps that alive. That costs nothing for one that is soon answered or dropped; to keep many
 /// small ones for long, take [`compact`](Self::compact) copies.
 #[derive(Clone, Debug, PartialEq, Eq)]
