@@ -146,9 +146,12 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         loop {
             match self.poll_flush_transport(cx) {
                 Poll::Ready(result) => return Poll::Ready(result),
-                Poll::Pending => std::task::ready!(self.poll_write_alarm(cx)),
+                Poll::Pending => {
+                    // Of what has ended there is nothing to wait for, and no deadline either.
+                    self.check_open()?;
+                    std::task::ready!(self.poll_write_alarm(cx));
+                }
             }
-            self.check_open()?;
         }
     }
 

@@ -10,6 +10,7 @@ mod cancel;
 mod deadlines;
 mod driver;
 mod echo;
+mod every_call;
 mod faults;
 mod handler;
 mod handshake;

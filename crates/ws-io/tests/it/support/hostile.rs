@@ -20,6 +20,10 @@ pub(crate) struct Plan {
     pub(crate) fail_at: Option<usize>,
     /// From this call on, reading finds the end.
     pub(crate) eof_at: Option<usize>,
+    /// This call and all later ones are pending for ever.
+    pub(crate) stuck_at: Option<usize>,
+    /// This call moves at most one byte.
+    pub(crate) one_byte_at: Option<usize>,
     /// Writing is pending for ever.
     pub(crate) stuck: bool,
     /// Flushing is pending for ever: the transport keeps what it takes.
@@ -34,6 +38,8 @@ impl Default for Plan {
             pending_every: None,
             fail_at: None,
             eof_at: None,
+            stuck_at: None,
+            one_byte_at: None,
             stuck: false,
             stuck_flush: false,
         }
@@ -66,6 +72,11 @@ impl Hostile {
         Arc::clone(&self.counts)
     }
 
+    /// How many bytes the call with this number may move.
+    fn most(&self, number: usize, usual: usize) -> usize {
+        if self.plan.one_byte_at == Some(number) { 1 } else { usual }
+    }
+
     /// Counts a call: `Ready(Ok)` when it may go through, with its number.
     fn call(&self, cx: &Context<'_>, count: impl FnOnce(&mut Counts)) -> Poll<io::Result<usize>> {
         let mut counts = self.counts.lock().unwrap();
@@ -73,6 +84,9 @@ impl Hostile {
         counts.calls += 1;
         if self.plan.fail_at.is_some_and(|at| number >= at) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if self.plan.stuck_at.is_some_and(|at| number >= at) {
+            return Poll::Pending;
         }
         if self.plan.pending_every.is_some_and(|every| scatter(number) % every == 0) {
             cx.waker().wake_by_ref();
@@ -94,19 +108,20 @@ impl Transport for Hostile {
         if self.plan.eof_at.is_some_and(|at| number >= at) {
             return Poll::Ready(Ok(0));
         }
-        self.inner.poll_read(cx, buf, max.min(self.plan.read))
+        self.inner.poll_read(cx, buf, max.min(self.most(number, self.plan.read)))
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
         assert!(buf.has_remaining(), "the driver promised not to write nothing");
-        std::task::ready!(self.call(cx, |counts| counts.writes += 1))?;
+        let number = std::task::ready!(self.call(cx, |counts| counts.writes += 1))?;
         if self.plan.stuck {
             return Poll::Pending;
         }
-        let written = if self.plan.write >= buf.remaining() {
+        let most = self.most(number, self.plan.write);
+        let written = if most >= buf.remaining() {
             std::task::ready!(self.inner.poll_write(cx, buf))?
         } else {
-            let mut part = &buf.chunk()[..self.plan.write.min(buf.chunk().len())];
+            let mut part = &buf.chunk()[..most.min(buf.chunk().len())];
             let written = std::task::ready!(self.inner.poll_write(cx, &mut part))?;
             buf.advance(written);
             written
