@@ -111,7 +111,11 @@ pub(crate) fn validate_switch<H: Headers + ?Sized>(
     let (mut named, mut others) = (false, false);
     for element in list::elements(headers.values(UPGRADE)) {
         match element {
-            Ok(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => named = true,
+            Ok(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
+                // Named once more it is another element too.
+                others |= named;
+                named = true;
+            }
             Ok(protocol) if is_protocol(protocol) => others = true,
             _ => return Err(Error::InvalidUpgrade { value: joined(headers, UPGRADE) }),
         }

@@ -78,6 +78,8 @@ fn each_missing_or_wrong_field_of_the_answer_has_its_reason() {
         (without("Upgrade"), "missing_upgrade_header"),
         (replaced("Upgrade", "Upgrade: h2c"), "invalid_upgrade"),
         (replaced("Upgrade", "Upgrade: websocket, h2c"), "invalid_upgrade"),
+        (replaced("Upgrade", "Upgrade: websocket, websocket"), "invalid_upgrade"),
+        (replaced("Upgrade", "Upgrade: websocket\r\nUpgrade: websocket"), "invalid_upgrade"),
         (without("Connection"), "missing_connection_header"),
         (replaced("Connection", "Connection: close"), "invalid_connection"),
         (without("Sec-WebSocket-Accept"), "missing_sec_websocket_accept"),
