@@ -55,6 +55,7 @@ impl Session {
         self.inbound.buffer = BytesMut::new();
         self.inbound.forget_message();
         self.outbound.queue = WriteQueue::new();
+        self.outbound.drop_owed_pong();
         self.compression = None;
         self.charge = None;
     }

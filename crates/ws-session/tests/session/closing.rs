@@ -265,6 +265,21 @@ fn nothing_is_held_of_a_message_that_the_end_has_overtaken() {
 }
 
 #[test]
+fn an_owed_pong_does_not_outlive_the_session() {
+    let mut config = Config::default();
+    config.high_water = 1;
+    let mut client = Session::client(config, MaskKeys::new(|| [0; 4]));
+    client.send(Message::binary(vec![0; 100])).unwrap();
+    client.read_buffer().extend_from_slice(b"\x89\x04ping");
+    assert_eq!(client.poll_event().map(|event| format!("{event:?}").contains("Ping")), Some(true));
+    let queued = client.account().queued;
+    client.receive_error(TransportError::Closed);
+    while client.poll_event().is_some() {}
+    assert!(client.is_finished() && queued > 100);
+    assert_eq!(client.account().queued, 0);
+}
+
+#[test]
 fn every_goodbye_of_ours_fits_a_close_frame() {
     let violations = [
         Violation::ReservedBits(7),
