@@ -135,6 +135,11 @@ impl Outbound {
         }
     }
 
+    /// Whether a pong waits for room.
+    pub(crate) const fn owes_pong(&self) -> bool {
+        self.owed_pong.is_some()
+    }
+
     /// Queues the owed pong once there is room for it.
     pub(crate) fn pay_pong(&mut self, high_water: usize) {
         if self.queue.len() >= high_water {

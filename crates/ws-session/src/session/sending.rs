@@ -144,12 +144,20 @@ impl Session {
     }
 
     /// What waits to be written, the owed pong included. Advance it by what was written.
+    #[inline]
     pub fn transmit(&mut self) -> &mut WriteQueue {
+        if self.outbound.owes_pong() {
+            self.pay_pong();
+        }
+        &mut self.outbound.queue
+    }
+
+    #[cold]
+    fn pay_pong(&mut self) {
         if matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
             let high_water = self.config.pong_water();
             self.outbound.pay_pong(high_water);
         }
-        &mut self.outbound.queue
     }
 
     /// Says whether the transport holds bytes that it has taken but not passed on, such as a TLS
