@@ -58,7 +58,7 @@ pub fn validate_request<H: Headers + ?Sized>(
         let found = format!("HTTP/{}.{}", head.version.0, head.version.1);
         return Err(Error::UnsupportedHttpVersion { found });
     }
-    let (target_authority, path) = split_target(head.target)
+    let (target_authority, path, is_secure) = split_target(head.target)
         .ok_or(Error::MalformedRequest { problem: HeadProblem::Target })?;
     let host = validate_host(headers)?;
     let version = validate_single_fields(headers);
@@ -76,13 +76,11 @@ pub fn validate_request<H: Headers + ?Sized>(
         headers.values("expect").any(|value| trim_ows(value).eq_ignore_ascii_case(b"100-continue"));
     // RFC 9112 §3.2.2: the host of an absolute target wins over `Host`.
     let authority = target_authority.unwrap_or(host);
+    let fields = HeaderFields::copy_of(headers);
+    let mut request = Request::new(path.into_owned(), authority.into(), offer, fields);
+    request.secure = is_secure;
     Ok(Upgrade {
-        request: Request::new(
-            path.into_owned(),
-            authority.into(),
-            offer,
-            HeaderFields::copy_of(headers),
-        ),
+        request,
         agreement: Agreement { subprotocol, extensions: Vec::new() },
         accept: AcceptKey::derive(key),
         expects_continue,
@@ -176,22 +174,23 @@ fn validate_no_body<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeErr
     }
 }
 
-/// The authority of an absolute target, and the path with its query.
-fn split_target(target: &str) -> Option<(Option<&str>, std::borrow::Cow<'_, str>)> {
+/// The authority of an absolute target, the path with its query, and whether the target says `https`.
+fn split_target(target: &str) -> Option<(Option<&str>, std::borrow::Cow<'_, str>, bool)> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
         return None;
     }
     if target.starts_with('/') {
-        return Some((None, target.into()));
+        return Some((None, target.into(), false));
     }
     let (scheme, rest) = target.split_once("://")?;
-    if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
+    let is_secure = scheme.eq_ignore_ascii_case("https");
+    if !is_secure && !scheme.eq_ignore_ascii_case("http") {
         return None;
     }
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     Authority::parse(authority)?;
     let path = if path.starts_with('/') { path.into() } else { format!("/{path}").into() };
-    Some((Some(authority), path))
+    Some((Some(authority), path, is_secure))
 }
 
 fn malformed(name: &'static str, problem: Malformed) -> HandshakeError {

@@ -102,6 +102,13 @@ pub async fn receive_any<T: Transport, R: Runtime>(
         match handshake.receive(&mut wire.buffer) {
             Ok(None) => {}
             Ok(Some(mut upgrade)) => {
+                // RFC 9110 §7.4: what is to be secure did not come over such a connection.
+                if upgrade.request.secure && !options.secure {
+                    let problem = ws_h1_upgrade::HeadProblem::Target;
+                    let error = ws_h1_upgrade::Error::MalformedRequest { problem };
+                    refuse(wire, &error.refusal()).await?;
+                    return Err(error.into());
+                }
                 upgrade.request.secure = options.secure;
                 let incoming =
                     Incoming { wire, options, upgrade, choice: None, headers: Vec::new() };
