@@ -26,7 +26,7 @@ fn nothing_is_sent_to_a_server_that_has_not_allowed_it() {
     assert!(client_request(&uri(), &options(), Some(1)).is_ok());
 }
 
-// RFC: H2WS-5-02, H2WS-5-03, H2WS-5-04, H2WS-5-05, H2WS-5-06, SEM-7.2-01, SEM-5.3-01
+// RFC: H2WS-5-02, H2WS-5-03, H2WS-5-04, H2WS-5-05, H2WS-5-06, SEM-7.2-01, SEM-5.3-01, H3-4.1-02, H3-4.3.1-01
 #[test]
 fn the_request_is_what_the_rfc_asks_for_and_nothing_of_http_1() {
     let request = client_request(&uri(), &options(), Some(1)).expect("allowed");

@@ -88,7 +88,7 @@ fn pseudo_fields_must_hold_what_they_promise() {
     assert!(!plain.request.secure);
 }
 
-// RFC: H2WS-5-03, H2WS-5-05
+// RFC: H2WS-5-03, H2WS-5-05, H3-4.1-02, H3-4.3.1-01
 #[test]
 fn connection_fields_are_malformed_and_the_key_is_ignored() {
     let with = |name: &'static str, value: &'static str| {

@@ -244,7 +244,7 @@ impl From<Error> for io::Error {
 mod tests {
     use super::*;
 
-    // RFC: H2WS-5-09, H2-8.7-01, H2-7-01
+    // RFC: H2WS-5-09, H2-8.7-01, H2-7-01, H3-A.4-01
     #[test]
     fn reset_codes_become_the_io_errors_of_a_tcp_socket() {
         let rows = [

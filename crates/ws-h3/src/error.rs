@@ -227,6 +227,7 @@ impl From<Error> for io::Error {
 mod tests {
     use super::*;
 
+    // RFC: H3-A.4-01
     #[test]
     fn every_reason_has_its_name_its_text_and_its_kind_of_io_error() {
         use io::ErrorKind as Kind;

@@ -56,3 +56,42 @@ pub(crate) fn server_with_alpn(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
     config.alpn_protocols = versions.iter().map(|version| version.alpn().into()).collect();
     Arc::new(config)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC: H2-3.2-01
+    #[test]
+    fn cleartext_http_2_is_never_offered_inside_tls() {
+        let provider = || Arc::new(ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring has them all")
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let client = Arc::new(client);
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .expect("ring has them all")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+        let mut server_before = server;
+        // What a caller left in its configuration is replaced.
+        server_before.alpn_protocols = vec![b"h2c".to_vec(), b"h2".to_vec()];
+        let served = server_with_alpn(Arc::new(server_before));
+        let offers = [
+            &[HttpVersion::H1][..],
+            #[cfg(feature = "h2")]
+            &[HttpVersion::H2, HttpVersion::H1],
+        ];
+        let offered = offers.map(|offer| client_with_alpn(Arc::clone(&client), offer));
+        let offered = offered.iter().map(|config| &config.alpn_protocols);
+        for protocols in offered.chain([&served.alpn_protocols]) {
+            assert!(!protocols.is_empty());
+            for protocol in protocols {
+                assert!([&b"h2"[..], b"http/1.1"].contains(&&protocol[..]), "{protocol:?}");
+            }
+        }
+    }
+}

@@ -118,3 +118,51 @@ async fn a_rejected_request_may_be_sent_again() {
     let error = soon(client.connect(request("/"))).await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
 }
+
+// RFC: H3-3.2-01
+#[tokio::test]
+async fn a_client_names_the_host_and_says_its_settings_first() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        let data = peer.quic.handshake_data().unwrap();
+        let data = data.downcast::<quinn::crypto::rustls::HandshakeData>().unwrap();
+        assert_eq!(data.server_name.as_deref(), Some("localhost"));
+        // Three streams may come in any order: control (0x0), and those of QPACK (0x2, 0x3).
+        for _ in 0..3 {
+            let mut recv = peer.quic.accept_uni().await.unwrap();
+            let mut first = [0; 2];
+            recv.read_exact(&mut first[..1]).await.unwrap();
+            if first[0] == 0 {
+                recv.read_exact(&mut first[1..]).await.unwrap();
+                return (peer, first);
+            }
+        }
+        panic!("no control stream");
+    };
+    let (_client, (_peer, first)) = soon(async { tokio::join!(host.client(), serve) }).await;
+    assert_eq!(first, [0x0, 0x4], "the type of the stream, and SETTINGS");
+}
+
+// RFC: H3-6.1-01
+#[tokio::test]
+async fn a_stream_that_a_server_opens_in_both_directions_is_an_error() {
+    const STREAM_CREATION_ERROR: u64 = 0x103;
+    let host = Host::new(Setup::default());
+    let serve = async { RawPeer::new(host.accept_quic().await, &[8, 1]).await };
+    let (_client, peer) = soon(async { tokio::join!(host.client(), serve) }).await;
+    // Quinn lets the client refuse by granting no such stream, or by closing the connection.
+    let opened = async {
+        let (mut send, _recv) = peer.quic.open_bi().await?;
+        send.write_all(&[0]).await.unwrap();
+        Err::<(), _>(peer.quic.closed().await)
+    };
+    let refused = tokio::time::timeout(std::time::Duration::from_secs(2), opened).await;
+    match refused {
+        Err(_never_granted) => {}
+        Ok(Err(quinn::ConnectionError::ApplicationClosed(close))) => {
+            assert_eq!(close.error_code.into_inner(), STREAM_CREATION_ERROR);
+        }
+        Ok(other) => panic!("{other:?}"),
+    }
+}

@@ -303,7 +303,7 @@ async fn a_full_connection_waits_for_a_stream_to_end() {
     assert!(third.is_ok(), "{third:?}");
 }
 
-// RFC: H3-10.9-01, H3-7.2.4.2-01
+// RFC: H3-10.9-01, H3-7.2.4.2-01, H3-7.2.4.2-02
 #[tokio::test]
 async fn a_resumed_connection_has_no_early_data() {
     let host = host();

@@ -133,7 +133,7 @@ async fn a_header_section_over_the_bound_is_refused_before_it_is_buffered() {
     assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(EXCESSIVE_LOAD));
 }
 
-// RFC: H3-7.1-01, H3-7.2.1-01, H3-10.8-01, H3-4.1-01
+// RFC: H3-7.1-01, H3-7.2.1-01, H3-10.8-01, H3-4.1-01, H3-4.4-02
 #[tokio::test]
 async fn what_breaks_a_connection_breaks_no_other() {
     let host = Host::new(Setup::default());

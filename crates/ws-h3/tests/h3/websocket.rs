@@ -83,6 +83,35 @@ async fn messages_and_the_goodbye_cross_an_h3_stream() {
     assert_eq!(soon(echo).await.unwrap(), (4000, "enough".into(), true));
 }
 
+// RFC: H3-5.1-01
+#[tokio::test]
+async fn keep_alive_pings_of_a_websocket_keep_its_quic_connection_alive() {
+    let mut setup = Setup::default();
+    for quic in [&mut setup.server_quic, &mut setup.client_quic] {
+        quic.keep_alive = Duration::ZERO;
+        quic.idle_timeout = Duration::from_millis(1200);
+    }
+    let host = Host::new(setup);
+    let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
+    let mut config = Config::default();
+    config.keep_alive = Duration::from_millis(300);
+    let options = ConnectOptions { session: Arc::new(config), ..ConnectOptions::default() };
+    let (policy, accepted) = (SubprotocolPolicy::None, AcceptOptions::default());
+    let opening =
+        async { tokio::join!(connect(&client, &options), accept(&mut server, &policy, &accepted)) };
+    let (mut ours, mut theirs) = soon(opening).await;
+    tokio::spawn(async move { while let Some(Ok(_)) = theirs.next().await {} });
+    // Nothing but pings and their answers for three times as long as QUIC would wait.
+    let pongs = async {
+        for _ in 0..12 {
+            let pong = ours.next().await.expect("open").expect("alive");
+            assert!(matches!(pong, Message::Pong(_)), "{pong:?}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), pongs).await.expect("the pings go on");
+    assert!(client.is_open());
+}
+
 #[tokio::test]
 async fn a_peer_that_is_dropped_is_an_abnormal_end() {
     let host = Host::new(Setup::default());

@@ -51,6 +51,7 @@ fn answer_to(request: &str, options: AcceptOptions) -> (Result<Socket, Error>, S
     })
 }
 
+// RFC: WS-4.1-01
 #[test]
 fn client_and_server_agree_and_talk() {
     let sim = Sim::new();

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, and its numbers are small"
 )]
 
+mod answers;
 mod cancel;
 mod deadlines;
 mod driver;

@@ -47,7 +47,7 @@ fn an_empty_close_is_answered_empty_and_reads_1005() {
     assert_eq!((outcome.code, outcome.clean), (CloseCode::NO_STATUS, true));
 }
 
-// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09, WS-7.1.7-04
+// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09, WS-7.1.7-04, H3-4.4-04
 #[test]
 fn the_server_ends_the_transport_at_once_and_the_client_waits_for_that() {
     let mut server = Driven::server(Config::default());
@@ -329,4 +329,15 @@ fn every_cut_of_every_ending_gives_the_same_events() {
         let new = || Session::client(Config::default(), MaskKeys::new(|| [0; 4]));
         check_every_cut(new, wire);
     }
+}
+
+// RFC: WS-10.7-03
+#[test]
+fn lengths_count_and_zero_bytes_end_nothing() {
+    let mut client = client();
+    assert_eq!(client.receive(b"\x81\x05a\0b\0c"), [Message::text("a\0b\0c")]);
+    assert_eq!(client.receive(b"\x82\x03\0\0\0"), [Message::binary(vec![0; 3])]);
+    client.receive(b"\x88\x06\x03\xe8so\0o");
+    client.end();
+    assert_eq!(client.session.outcome().expect("over").reason, "so\0o");
 }

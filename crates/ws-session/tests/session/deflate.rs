@@ -126,7 +126,7 @@ fn a_dense_message_below_the_size_limit_closes_with_1009() {
     assert_eq!(transmitted(&mut victim)[2..4], 1009_u16.to_be_bytes());
 }
 
-// RFC: PMD-8-01
+// RFC: PMD-8-01, H2-10.6-01
 #[test]
 fn a_message_can_be_kept_out_of_the_window() {
     let (mut a, mut b) = pair(Config::default());
@@ -255,4 +255,13 @@ fn every_cut_gives_the_same_events() {
     wire.extend_from_slice(b"\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00\x88\x02\x03\xe8");
     check_every_cut(|| pair(Config::default()).0, &wire);
     check_every_cut(|| pair(Config::default()).0, b"\xc1\x07\xf2\x48\xff\xff\xff\xff\xff");
+}
+
+// RFC: ER-7692-txt
+#[test]
+fn the_stored_block_of_the_rfc_is_a_frame_of_eleven_bytes() {
+    let wire = b"\xc1\x0b\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00";
+    let mut client = driven(Config::default());
+    assert_eq!(client.receive(wire), [Message::text("Hello")]);
+    assert_eq!(client.receive(HELLO), [Message::text("Hello")], "and the next frame is in step");
 }

@@ -25,6 +25,7 @@ async fn talk(websocket: &mut ws_tokio::WebSocket) {
     assert_eq!(outcome.code, CloseCode::NORMAL);
 }
 
+// RFC: WS-4.1-07
 #[tokio::test]
 async fn messages_come_back_over_tcp() {
     let (url, _shutdown) = serve(server().listen(anywhere()).expect("a port"));

@@ -76,6 +76,7 @@ async fn bytes_arrive_whole_through_pipes_of_every_width() {
     }
 }
 
+// RFC: WS-10.6-01
 #[tokio::test]
 async fn a_client_talks_to_a_server_of_another_make() {
     let (mut ours, mut theirs) = our_client(4096).await;
@@ -88,6 +89,7 @@ async fn a_client_talks_to_a_server_of_another_make() {
     assert_eq!(&read(&mut ours, 100).await.expect("read")[..], b"world");
 }
 
+// RFC: M1-9.8-01
 #[tokio::test]
 async fn a_peer_that_forgets_close_notify_has_just_ended() {
     let (mut ours, mut theirs) = our_server(4096).await;
@@ -99,6 +101,7 @@ async fn a_peer_that_forgets_close_notify_has_just_ended() {
     assert!(read(&mut ours, 100).await.expect("no error").is_empty(), "and stays so");
 }
 
+// RFC: M1-9.8-01
 #[tokio::test]
 async fn reading_goes_on_after_our_direction_has_ended() {
     let (mut ours, mut theirs) = our_server(4096).await;
@@ -123,6 +126,7 @@ async fn a_refused_certificate_is_an_alert_for_the_server_and_an_error_for_the_c
     assert!(matches!(told, Err(TransportError::TlsAlert(48))), "{told:?}");
 }
 
+// RFC: WS-4.2.2-01
 #[tokio::test]
 async fn a_peer_that_does_not_speak_tls_is_told_so_and_refused() {
     let (server, _) = certificates();

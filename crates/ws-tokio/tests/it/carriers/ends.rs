@@ -61,6 +61,7 @@ async fn the_server_says_goodbye(over: Over) {
     assert!(told.outcome().expect("it has ended").clean);
 }
 
+// RFC: M1-9.8-01
 async fn a_client_that_just_leaves_is_noticed(over: Over) {
     let (house, mut told) = telling(over);
     let neighbour = house.connect().await;

@@ -1,0 +1,171 @@
+//! What a server's answer does, and what a client makes of answers that ask for something else.
+
+use std::future::poll_fn;
+
+use bytes::{Buf as _, BytesMut};
+use ws_io::{
+    AcceptOptions, ConnectOptions, Duplex, Error, Message, Runtime as _, Transport as _, WsUri,
+    accept, connect, duplex,
+};
+
+use crate::support::Sim;
+
+fn uri() -> WsUri {
+    WsUri::parse("ws://chat.example/room").expect("a uri")
+}
+
+async fn write(raw: &mut Duplex, mut bytes: &[u8]) {
+    while bytes.has_remaining() {
+        poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.expect("written");
+    }
+}
+
+async fn read(raw: &mut Duplex) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    poll_fn(|cx| raw.poll_read(cx, &mut bytes, 10_000)).await.unwrap_or(0);
+    bytes
+}
+
+fn request(offer: &str) -> String {
+    format!(
+        "GET /room HTTP/1.1\r\nHost: chat.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
+    )
+}
+
+// RFC: WS-4.2.2-16
+#[test]
+fn the_answer_is_out_before_the_first_frame() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(64 * 1024);
+    sim.block_on(async {
+        write(&mut raw, request("").as_bytes()).await;
+        let mut server = accept(right, sim.clone(), AcceptOptions::default()).await.expect("valid");
+        server.send(Message::text("welcome")).await.expect("open");
+        let bytes = read(&mut raw).await;
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a whole head");
+        assert!(bytes.starts_with(b"HTTP/1.1 101 "), "{bytes:?}");
+        assert_eq!(&bytes[end + 4..], b"\x81\x07welcome");
+    });
+}
+
+// RFC: SEM-7.4-01
+#[test]
+fn a_secure_request_on_an_insecure_connection_is_refused() {
+    for (scheme, secure, status) in
+        [("http", false, "101"), ("HTTPS", false, "400"), ("https", true, "101")]
+    {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        let target = format!("GET {scheme}://chat.example/room ");
+        let asked = request("").replace("GET /room ", &target);
+        let options = AcceptOptions { secure, ..AcceptOptions::default() };
+        sim.block_on(async {
+            write(&mut raw, asked.as_bytes()).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.expect("ended");
+            let accepted = accept(right, sim.clone(), options).await;
+            assert_eq!(accepted.is_ok(), status == "101", "{scheme}");
+            let head = String::from_utf8_lossy(&read(&mut raw).await).into_owned();
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{scheme}: {head}");
+        });
+    }
+}
+
+// RFC: SEM-15.4-01, SEM-15.5.2-01
+#[test]
+fn a_redirect_or_a_challenge_goes_to_the_caller_and_nothing_is_sent_again() {
+    for (answer, name, value) in [
+        ("302 Found\r\nLocation: ws://evil.example/", "location", "ws://evil.example/"),
+        ("308 Moved\r\nLocation: /room", "location", "/room"),
+        ("401 No\r\nWWW-Authenticate: Basic", "www-authenticate", "Basic"),
+        ("407 No\r\nProxy-Authenticate: Basic", "proxy-authenticate", "Basic"),
+    ] {
+        let sim = Sim::new();
+        let (left, mut raw) = duplex(64 * 1024);
+        let options = ConnectOptions {
+            headers: vec![("Authorization".into(), "Bearer secret".into())],
+            ..ConnectOptions::default()
+        };
+        sim.block_on(async {
+            let head = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
+            write(&mut raw, head.as_bytes()).await;
+            let error = connect(left, sim.clone(), &uri(), &options).await.expect_err(name);
+            let response = error.response().expect("the answer");
+            let mut values = ws_handshake::Headers::values(&response.headers, name);
+            assert_eq!(values.next(), Some(value.as_bytes()), "{answer}");
+            let sent = String::from_utf8_lossy(&read(&mut raw).await).into_owned();
+            assert_eq!(sent.matches("GET ").count(), 1, "{answer}");
+            assert!(read(&mut raw).await.is_empty(), "and then the transport was dropped");
+        });
+    }
+}
+
+#[cfg(feature = "deflate")]
+fn deflate() -> Option<ws_deflate::Config> {
+    Some(ws_deflate::Config::default())
+}
+
+// RFC: PMD-5-05, PMD-5-07
+#[cfg(feature = "deflate")]
+#[test]
+fn a_server_accepts_one_compression_and_nothing_beside_it() {
+    for offer in [
+        "x-webkit-deflate-frame, permessage-deflate",
+        "permessage-deflate, permessage-deflate; server_no_context_takeover",
+        "permessage-bzip2, mux, permessage-deflate, deflate-frame",
+        "permessage-deflate, x-segments; needs=frame-boundaries",
+    ] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        let offered = request(&format!("Sec-WebSocket-Extensions: {offer}\r\n"));
+        let options = AcceptOptions { deflate: deflate(), ..AcceptOptions::default() };
+        sim.block_on(async {
+            write(&mut raw, offered.as_bytes()).await;
+            accept(right, sim.clone(), options).await.expect("valid");
+            let head = String::from_utf8_lossy(&read(&mut raw).await).into_owned();
+            let answers: Vec<&str> = head
+                .lines()
+                .filter_map(|line| line.strip_prefix("Sec-WebSocket-Extensions: "))
+                .collect();
+            assert_eq!(answers.len(), 1, "{offer}: {head}");
+            assert!(answers[0].starts_with("permessage-deflate"), "{offer}: {head}");
+            assert!(!answers[0].contains(','), "{offer}: {head}");
+        });
+    }
+}
+
+// RFC: PMD-5-06, PMD-5-08
+#[cfg(feature = "deflate")]
+#[test]
+fn a_client_fails_when_a_server_accepts_more_than_one_compression() {
+    for (answer, reason) in [
+        ("permessage-deflate, x-webkit-deflate-frame", "unoffered_extension"),
+        ("x-segments; needs=frame-boundaries, permessage-deflate", "unoffered_extension"),
+        ("permessage-deflate, permessage-deflate", "bad_extension_response"),
+    ] {
+        let error = answered(answer);
+        assert_eq!(error.reason(), reason, "{answer}: {error:?}");
+    }
+}
+
+/// What a client that offered compression makes of a server that agreed to these extensions.
+#[cfg(feature = "deflate")]
+fn answered(extensions: &str) -> Error {
+    let sim = Sim::new();
+    let (left, mut raw) = duplex(64 * 1024);
+    let extensions = extensions.to_owned();
+    sim.spawn(async move {
+        let asked = String::from_utf8_lossy(&read(&mut raw).await).into_owned();
+        let key = asked.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        let accept = ws_h1_upgrade::AcceptKey::derive(key.expect("a key").as_bytes());
+        let head = format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Extensions: {extensions}\r\n\r\n",
+            accept.as_str()
+        );
+        write(&mut raw, head.as_bytes()).await;
+        std::future::pending::<()>().await;
+    });
+    let options = ConnectOptions { deflate: deflate(), ..ConnectOptions::default() };
+    sim.block_on(connect(left, sim.clone(), &uri(), &options)).expect_err("too many")
+}
