@@ -87,17 +87,26 @@ const KINDS = [
   (size, seed) => distantRepeats(size, 33000, seed),
 ];
 
+const made = [];
+
+/** The message with this number in the mix; made when it is needed, and once. */
+function mixed(number) {
+  let [size, turn] = [[0, 1, 125, 1024][number % 4], Math.floor(number / 4)];
+  if (number % 20 === 9) [size, turn] = [1 << 16, Math.floor(number / 20)];
+  if (number % 200 === 19) [size, turn] = [1 << 20, Math.floor(number / 200)];
+  made[number] ??= KINDS[turn % KINDS.length](size, number);
+  return made[number];
+}
+
 /**
  * `count` messages of 0, 1, 125, 1 KiB, and one in 20 of 64 KiB, one in 200 of 1 MiB: JSON, noise,
- * compressed data, and repeats that small windows miss.
+ * compressed data, and repeats that small windows miss. They come in batches to be on their way at
+ * once.
  */
-function mix(count) {
-  return Array.from({ length: count }, (_, number) => {
-    let [size, turn] = [[0, 1, 125, 1024][number % 4], Math.floor(number / 4)];
-    if (number % 20 === 9) [size, turn] = [1 << 16, Math.floor(number / 20)];
-    if (number % 200 === 19) [size, turn] = [1 << 20, Math.floor(number / 200)];
-    return KINDS[turn % KINDS.length](size, number);
-  });
+function* mix(count) {
+  for (let start = 0; start < count; start += 20) {
+    yield Array.from({ length: Math.min(20, count - start) }, (_, index) => mixed(start + index));
+  }
 }
 
 module.exports = { SIZES, prose, noise, distantRepeats, assorted, mix };

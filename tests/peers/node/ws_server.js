@@ -8,7 +8,7 @@
 // With a close option it serves one connection at each and exits with the verdict. With --count it
 // sends N messages first and compares what a reflecting client returns.
 
-const { once } = require('node:events');
+const { on, once } = require('node:events');
 const { WebSocketServer } = require('ws');
 
 const { parse } = require('./arguments');
@@ -19,7 +19,6 @@ const { Report } = require('./report');
 const options = parse(['send-close', 'expect-close', 'count']);
 const count = Number(options.count ?? 0);
 const report = new Report(220 + count);
-const sent = mix(count);
 // Endpoints that have not been judged yet.
 let open = options.deflate ? sets().length : 1;
 
@@ -28,24 +27,20 @@ function echo(socket) {
 }
 
 /** Sends all messages; resolves when the client has returned them. */
-function reflected(socket) {
-  return new Promise((resolve) => {
-    let number = 0;
-    const finish = (passed, why) => {
-      report.check(`${count} reflected messages`, passed, why);
-      resolve();
-    };
-    const next = () => (number < count ? socket.send(sent[number]) : finish(true));
-    socket.on('message', (data, binary) => {
-      const message = binary ? data : data.toString();
-      const wanted = sent[number];
-      const same = Buffer.isBuffer(wanted) ? wanted.equals(message) : wanted === message;
-      number += 1;
-      if (same) next();
-      else finish(false, `message ${number - 1} changed`);
-    });
-    next();
-  });
+async function reflected(socket) {
+  const arrived = on(socket, 'message');
+  for (const batch of mix(count)) {
+    for (const message of batch) socket.send(message);
+    for (const message of batch) {
+      const [data, binary] = (await arrived.next()).value;
+      const same = binary ? data.equals(message) : data.toString() === message;
+      if (!same) {
+        report.check('reflected messages', false, 'a message came back changed');
+        return;
+      }
+    }
+  }
+  report.check(`${count} reflected messages`, true);
 }
 
 /** Judges the client's close frame, then ends; an answer may leave the reason out. */

@@ -50,7 +50,6 @@ async def main():
     sets = list(deflate_sets.sets()) if options.deflate else [None]
     # One permit for each endpoint that has been judged.
     judged = asyncio.Semaphore(0)
-    sent = list(messages.mix(options.count)) if options.send_close else []
 
     async def expect_close(socket):
         await echo(socket)
@@ -63,12 +62,13 @@ async def main():
         async def conversation():
             if options.deflate and not socket.protocol.extensions:
                 report.check("deflate", False, "not negotiated")
-            for number, message in enumerate(sent):
-                await socket.send(message)
-                if await socket.recv() != message:
-                    report.check("reflected messages", False, f"message {number} changed")
+            for batch in messages.mix(options.count):
+                for message in batch:
+                    await socket.send(message)
+                if [await socket.recv() for _ in batch] != batch:
+                    report.check("reflected messages", False, "a message came back changed")
                     return
-            report.check(f"{len(sent)} reflected messages", True)
+            report.check(f"{options.count} reflected messages", True)
             await socket.close(*options.send_close)
 
         await report.run("conversation", conversation())

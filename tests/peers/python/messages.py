@@ -1,5 +1,6 @@
 """Messages to exchange, made from a seed so that a failure can be repeated."""
 
+import functools
 import json
 import random
 import zlib
@@ -75,12 +76,19 @@ KINDS = [
 
 def mix(count):
     """`count` messages of 0, 1, 125, 1 KiB, and one in 20 of 64 KiB, one in 200 of 1 MiB: JSON,
-    noise, compressed data, and repeats that small windows miss."""
-    for number in range(count):
-        if number % 200 == 19:
-            size, turn = 1 << 20, number // 200
-        elif number % 20 == 9:
-            size, turn = 1 << 16, number // 20
-        else:
-            size, turn = [0, 1, 125, 1024][number % 4], number // 4
-        yield KINDS[turn % len(KINDS)](size, number)
+    noise, compressed data, and repeats that small windows miss. They come in batches to be on their
+    way at once: what precedes a large one fits into the buffers of two sockets."""
+    for start in range(0, count, 20):
+        yield [mixed(number) for number in range(start, min(start + 20, count))]
+
+
+@functools.cache
+def mixed(number):
+    """The message with this number in the mix; made when it is needed, and once."""
+    if number % 200 == 19:
+        size, turn = 1 << 20, number // 200
+    elif number % 20 == 9:
+        size, turn = 1 << 16, number // 20
+    else:
+        size, turn = [0, 1, 125, 1024][number % 4], number // 4
+    return KINDS[turn % len(KINDS)](size, number)
