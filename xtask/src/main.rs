@@ -16,6 +16,7 @@ mod coverage;
 mod deny;
 mod docs;
 mod features;
+mod fuzz;
 mod markdown;
 mod options;
 mod peers;
@@ -47,6 +48,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "docs", about: docs::ABOUT, run: docs::command },
     Command { name: "deny", about: deny::ABOUT, run: deny::command },
     Command { name: "peers", about: peers::ABOUT, run: peers::command },
+    Command { name: "fuzz", about: fuzz::ABOUT, run: fuzz::command },
     Command { name: "bench", about: bench::ABOUT, run: bench::command },
     Command { name: "conformance", about: conformance::ABOUT, run: conformance::command },
 ];

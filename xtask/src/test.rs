@@ -6,10 +6,12 @@
 
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
-use crate::{Verdict, bench, conformance, deny, docs, features, peers, process, tidy, workspace};
+use crate::{
+    Verdict, bench, conformance, deny, docs, features, fuzz, peers, process, tidy, workspace,
+};
 
 pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, counts,\n\
-dependencies, real peers, conformance\n\
+fuzz targets, dependencies, real peers, conformance\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
 /// A step, or one that is several: a line in the table for each peer.
@@ -26,6 +28,7 @@ const STEPS: &[(&str, Step)] = &[
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
     ("counts", Step::One(bench::step)),
+    ("fuzz", Step::One(fuzz::smoke)),
     ("deny", Step::Many(deny::check)),
     ("peers", Step::Many(peers::check)),
     ("conformance", Step::Many(conformance::quick)),
