@@ -104,6 +104,11 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 if self.reads >= READS_PER_TURN {
                     self.reads = 0;
                     let _later = self.poll_flush_transport(cx);
+                    // A peer that never pauses does not outrun the deadlines.
+                    let now = self.runtime.now();
+                    if self.meet_deadline(now).is_some_and(|deadline| deadline <= now) {
+                        continue;
+                    }
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -283,14 +288,20 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// Ready when a deadline passed and the session has dealt with it.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = self.runtime.now();
-        let Some(deadline) = self.session.poll_timeout(now) else {
-            return Poll::Pending;
-        };
+        match self.meet_deadline(now) {
+            None => Poll::Pending,
+            Some(deadline) if deadline <= now => Poll::Ready(()),
+            Some(deadline) => self.alarm.poll(cx, &self.runtime, now, deadline),
+        }
+    }
+
+    /// The earliest deadline; when it has passed, the session has dealt with it.
+    fn meet_deadline(&mut self, now: Instant) -> Option<Instant> {
+        let deadline = self.session.poll_timeout(now)?;
         if deadline <= now {
             self.session.handle_timeout(now);
-            return Poll::Ready(());
         }
-        self.alarm.poll(cx, &self.runtime, now, deadline)
+        Some(deadline)
     }
 
     /// As `poll_alarm`, where only writing is waited for. Nobody reads meanwhile, so the peer is not

@@ -1,10 +1,13 @@
 //! Transports that fail, end or get stuck, at every single call.
 
+use std::io;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Error, Runtime as _, Transport as _, duplex};
+use ws_io::{Error, Runtime as _, Transport, duplex};
 use ws_session::{Cause, Config, TransportError};
 
 use crate::support::{Hostile, Plan, Sim, client, echo, frame, pair, server, server_with};
@@ -149,6 +152,56 @@ fn a_peer_that_never_reads_is_cut_by_a_deadline() {
     assert!(!error.reason().is_empty());
     assert!(sim.elapsed() <= Duration::from_secs(120), "{:?}", sim.elapsed());
     drop(left);
+}
+
+/// A peer that sends pings without end and reads nothing; each read of ours takes a while.
+#[derive(Debug)]
+struct Flood(Sim);
+
+impl Transport for Flood {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        buf: &mut BytesMut,
+        _: usize,
+    ) -> Poll<io::Result<usize>> {
+        self.0.advance(Duration::from_millis(10));
+        let ping = frame(0x89, b"");
+        buf.extend_from_slice(&ping);
+        Poll::Ready(Ok(ping.len()))
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, _: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn name(&self) -> &'static str {
+        "flood"
+    }
+}
+
+#[test]
+fn a_peer_that_never_pauses_does_not_outrun_the_write_timeout() {
+    let sim = Sim::new();
+    let mut server = server(&sim, Flood(sim.clone()));
+    let error = sim.block_on(async {
+        loop {
+            if let Err(error) = server.next().await.expect("it has an end") {
+                break error;
+            }
+        }
+    });
+    assert!(matches!(error, Error::WriteStalled), "{error:?}");
+    let took = sim.elapsed();
+    assert!(took >= Duration::from_secs(30) && took < Duration::from_secs(33), "{took:?}");
 }
 
 #[test]
