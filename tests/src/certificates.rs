@@ -15,6 +15,8 @@ pub struct Certificates {
     pub server: Arc<ServerConfig>,
     /// The client's side.
     pub trust: Arc<ClientConfig>,
+    /// What a client in another process has to trust.
+    pub authority_pem: String,
 }
 
 /// The certificate of this run, made once.
@@ -36,7 +38,8 @@ pub fn certificates_with_names(names: &[&str]) -> Certificates {
         .expect("the key is the certificate's");
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).expect("the certificate is well-formed");
-    Certificates { server: Arc::new(server), trust: client_config(roots) }
+    let authority_pem = cert.pem();
+    Certificates { server: Arc::new(server), trust: client_config(roots), authority_pem }
 }
 
 /// A client that trusts nobody.

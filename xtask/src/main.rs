@@ -22,10 +22,12 @@ mod options;
 mod peers;
 mod process;
 mod product;
+mod soak;
 mod source;
 mod steps;
 mod test;
 mod tidy;
+mod usage;
 mod workspace;
 
 use std::process::ExitCode;
@@ -50,6 +52,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "peers", about: peers::ABOUT, run: peers::command },
     Command { name: "fuzz", about: fuzz::ABOUT, run: fuzz::command },
     Command { name: "bench", about: bench::ABOUT, run: bench::command },
+    Command { name: "soak", about: soak::ABOUT, run: soak::command },
     Command { name: "conformance", about: conformance::ABOUT, run: conformance::command },
 ];
 

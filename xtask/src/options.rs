@@ -1,5 +1,7 @@
 //! Reads the options of a command: `--name value`, `--name=value` and bare `--name`.
 
+use std::str::FromStr;
+
 use lexopt::{Arg, Parser};
 
 /// What was given, in order.
@@ -44,6 +46,13 @@ impl Options {
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         let mut given = self.values.iter().rev().filter(|(given, _)| given == name);
         given.next().map(|(_, value)| value.as_str())
+    }
+
+    /// The last value given for `name`, as a number.
+    pub(crate) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, String> {
+        let parse =
+            |text: &str| text.parse().map_err(|_| format!("--{name} takes a number, not {text:?}"));
+        self.value(name).map(parse).transpose()
     }
 
     /// Every value given for `name`; a value may also be a list separated by commas.

@@ -90,30 +90,28 @@ pub(crate) fn scratch() -> Result<PathBuf, String> {
 pub(crate) struct Server {
     child: Child,
     urls: Vec<String>,
+    lines: mpsc::Receiver<String>,
 }
 
 impl Server {
     /// Starts `command` and waits until it has printed `count` lines `listening URL`.
     pub(crate) fn start(command: &mut Command, count: usize) -> Result<Self, String> {
+        Self::begin(command, count, true)
+    }
+
+    /// The same without showing what the server prints.
+    pub(crate) fn start_quietly(command: &mut Command, count: usize) -> Result<Self, String> {
+        Self::begin(command, count, false)
+    }
+
+    fn begin(command: &mut Command, count: usize, shown: bool) -> Result<Self, String> {
         let name = Path::new(command.get_program()).display().to_string();
-        command.stdout(Stdio::piped()).stdin(Stdio::null());
-        let child = command.spawn().map_err(|error| format!("cannot start {name}: {error}"))?;
-        let mut server = Self { child, urls: Vec::new() };
-        let (sender, lines) = mpsc::channel();
-        if let Some(output) = server.child.stdout.take() {
-            // Reads on to the end, so that the server never blocks on a full pipe.
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    println!("{line}");
-                    // Nobody listens any more once all addresses are known.
-                    let _ = sender.send(line);
-                }
-            });
-        }
+        let (child, lines) = lines_of(command.stdin(Stdio::null()), shown)?;
+        let mut server = Self { child, urls: Vec::new(), lines };
         let deadline = Instant::now() + START;
         while server.urls.len() < count {
             let left = deadline.saturating_duration_since(Instant::now());
-            match lines.recv_timeout(left) {
+            match server.lines.recv_timeout(left) {
                 Ok(line) => server.urls.extend(address(&line)),
                 Err(_) => return Err(format!("{name} did not say where it listens")),
             }
@@ -127,6 +125,15 @@ impl Server {
         command.args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]);
         command.arg("--ca-out").arg(authority).args(["--deflate", "--origin", "any"]).args(extra);
         Self::start(&mut command, 2)
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The next line that it prints, or has printed since it began to listen.
+    pub(crate) fn next_line(&self, limit: Duration) -> Option<String> {
+        self.lines.recv_timeout(limit).ok()
     }
 
     /// The first address with this scheme (`ws`, `wss`).
@@ -153,6 +160,30 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts a program and reads what it prints, to the end, so that it never blocks on a full pipe;
+/// all of it is also printed here where `shown`.
+pub(crate) fn lines_of(
+    command: &mut Command,
+    shown: bool,
+) -> Result<(Child, mpsc::Receiver<String>), String> {
+    let name = Path::new(command.get_program()).display().to_string();
+    let child = command.stdout(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| format!("cannot start {name}: {error}"))?;
+    let (sender, lines) = mpsc::channel();
+    if let Some(output) = child.stdout.take() {
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if shown {
+                    println!("{line}");
+                }
+                // Nobody listens any more when all is known that was asked.
+                let _ = sender.send(line);
+            }
+        });
+    }
+    Ok((child, lines))
 }
 
 fn address(line: &str) -> Option<String> {
