@@ -11,6 +11,7 @@ pub const USAGE: &str = "\
   --max-frame SIZE        largest frame (16M)
   --max-fragments N       most fragments of a message (65536)
   --idle SECONDS          close after this much silence (60)
+  --message SECONDS       longest a message may take, and a second more for each KiB of it (60)
   --keep-alive SECONDS    ping after this much silence (30)
   --write SECONDS         give up on a peer that reads nothing for this long (30)";
 
@@ -29,6 +30,7 @@ pub fn read(name: &str, parser: &mut Parser, config: &mut Config) -> Result<bool
             config.limits = config.limits.with_max_fragments(arguments::value(parser)?);
         }
         "idle" => config.idle_timeout = arguments::seconds(parser)?,
+        "message" => config.message_timeout = arguments::seconds(parser)?,
         "keep-alive" => config.keep_alive = arguments::seconds(parser)?,
         "write" => config.write_timeout = arguments::seconds(parser)?,
         _ => return Ok(false),

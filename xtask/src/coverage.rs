@@ -11,10 +11,10 @@ use std::fs;
 
 use crate::options::Options;
 use crate::tidy::Findings;
-use crate::{Verdict, workspace};
+use crate::{Verdict, threats, workspace};
 
-pub(crate) const ABOUT: &str = "writes docs/rfc-coverage.md: the rows of the RFCs and the tests \
-that cite them";
+pub(crate) const ABOUT: &str = "writes docs/rfc-coverage.md and docs/threats.md: the rows of the \
+RFCs\nand the threats, with the tests that cite them";
 
 const ROWS: &str = "docs/rfc-rows.txt";
 const EXCEPTIONS: &str = "docs/rfc-exceptions.txt";
@@ -32,12 +32,12 @@ struct Row {
 
 /// A test that answers a requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Citation {
-    id: String,
-    path: String,
-    line: usize,
+pub(crate) struct Citation {
+    pub(crate) id: String,
+    pub(crate) path: String,
+    pub(crate) line: usize,
     /// The function below the comment, if there is one.
-    test: Option<String>,
+    pub(crate) test: Option<String>,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     fs::write(workspace::root().join(TABLE), coverage.table())
         .map_err(|error| format!("{TABLE}: {error}"))?;
     println!("{}; written to {TABLE}", coverage.summary());
-    Ok(coverage.mistakes.is_empty())
+    Ok(threats::write()? && coverage.mistakes.is_empty())
 }
 
 /// Adds to `findings` what is wrong with the citations, and the count.
@@ -85,8 +85,11 @@ fn collect(files: &[String]) -> Result<Coverage, String> {
     for path in files.iter().filter(|path| path.ends_with(".rs") && !path.starts_with("xtask/")) {
         let text = workspace::read(path)?;
         // The suite's own tests prove its own codec, not ours: only its cases count.
-        let found =
-            if path.starts_with(SUITE) { cases(path, &text) } else { citations(path, &text) };
+        let found = if path.starts_with(SUITE) {
+            cases(path, &text)
+        } else {
+            citations(path, &text, "RFC: ")
+        };
         for citation in found {
             if known(&citation.id) {
                 cited.entry(citation.id.clone()).or_default().push(citation);
@@ -130,17 +133,17 @@ fn parse_exceptions(text: &str) -> Result<BTreeMap<String, String>, String> {
     Ok(exceptions)
 }
 
-fn content(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn content(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Every row that a comment of this file cites.
-fn citations(path: &str, text: &str) -> Vec<Citation> {
+/// Every row that a comment of this file cites behind `marker`.
+pub(crate) fn citations(path: &str, text: &str, marker: &str) -> Vec<Citation> {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let mut found = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let comment = line.strip_prefix("//").map(|rest| rest.trim_start_matches(['/', '!']));
-        let Some(ids) = comment.and_then(|text| text.trim_start().strip_prefix("RFC: ")) else {
+        let Some(ids) = comment.and_then(|text| text.trim_start().strip_prefix(marker)) else {
             continue;
         };
         let test = lines.iter().skip(index + 1).take(12).find_map(|line| function_name(line));
@@ -229,7 +232,7 @@ impl Coverage {
     }
 }
 
-fn tests(citations: &[Citation]) -> String {
+pub(crate) fn tests(citations: &[Citation]) -> String {
     let mut names: Vec<String> = citations
         .iter()
         .map(|citation| match &citation.test {
@@ -258,7 +261,7 @@ mod tests {
         let text = "//! Doc.\n/// RFC: WS-1-01, WS-1-02\n#[test]\nfn holds() {}\n\
             // RFC: WS-2-01.\n#[tokio::test]\npub async fn waits() {}\n// An RFC: not this\n";
         let found: Vec<(String, Option<String>)> =
-            citations("a.rs", text).into_iter().map(|c| (c.id, c.test)).collect();
+            citations("a.rs", text, "RFC: ").into_iter().map(|c| (c.id, c.test)).collect();
         let row = |id: &str, test: &str| (id.to_owned(), Some(test.to_owned()));
         assert_eq!(
             found,

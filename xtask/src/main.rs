@@ -9,6 +9,7 @@
     reason = "the ban on clocks, threads and sleeping is for the libraries; this tool runs programs"
 )]
 
+mod attack;
 mod bench;
 mod ci;
 mod conformance;
@@ -26,6 +27,7 @@ mod soak;
 mod source;
 mod steps;
 mod test;
+mod threats;
 mod tidy;
 mod usage;
 mod workspace;
@@ -52,6 +54,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "peers", about: peers::ABOUT, run: peers::command },
     Command { name: "fuzz", about: fuzz::ABOUT, run: fuzz::command },
     Command { name: "bench", about: bench::ABOUT, run: bench::command },
+    Command { name: "attack", about: attack::ABOUT, run: attack::command },
     Command { name: "soak", about: soak::ABOUT, run: soak::command },
     Command { name: "conformance", about: conformance::ABOUT, run: conformance::command },
 ];

@@ -7,11 +7,12 @@
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
 use crate::{
-    Verdict, bench, conformance, deny, docs, features, fuzz, peers, process, tidy, workspace,
+    Verdict, attack, bench, conformance, deny, docs, features, fuzz, peers, process, tidy,
+    workspace,
 };
 
 pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, counts,\n\
-fuzz targets, dependencies, real peers, conformance\n\
+fuzz targets, dependencies, real peers, conformance, attacks\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
 /// A step, or one that is several: a line in the table for each peer.
@@ -32,6 +33,7 @@ const STEPS: &[(&str, Step)] = &[
     ("deny", Step::Many(deny::check)),
     ("peers", Step::Many(peers::check)),
     ("conformance", Step::Many(conformance::quick)),
+    ("attack", Step::One(attack::step)),
 ];
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {

@@ -19,6 +19,7 @@
 //! ```
 
 mod arena;
+mod attack;
 mod carrier;
 mod case;
 mod client_side;
@@ -38,6 +39,7 @@ mod settings;
 mod wire;
 
 pub use arena::Target;
+pub use attack::{Attacked, attack_client, attack_server};
 pub use carrier::Carrier;
 pub use case::{Case, CaseId, Judges, Weight};
 pub use client_side::judge_server;

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use options::{Action, Options, Peer};
 use ws_conformance::{
-    CaseResult, Report, all_cases, coverage, html, json, judge_client, judge_server, junit, listen,
-    self_test, table,
+    CaseResult, Report, all_cases, attack_client, attack_server, coverage, html, json,
+    judge_client, judge_server, junit, listen, self_test, table,
 };
 
 #[tokio::main]
@@ -47,8 +47,22 @@ async fn run(options: Options) -> io::Result<bool> {
             print(&outcome.to_string())?;
             Ok(outcome.passed())
         }
+        Action::Attack(ref name) => attack(name, &options).await,
         Action::Judge => judge(&options).await,
     }
+}
+
+/// Attacks the one server that was named, or the client that calls.
+async fn attack(name: &str, options: &Options) -> io::Result<bool> {
+    let scale = options.scale;
+    let attacked = match options.peers.as_slice() {
+        [] => attack_client(name, scale, |bound| print(&format!("listening ws://{bound}\n"))).await,
+        [Peer::Server(target)] => {
+            attack_server(name, target, options.settings.carrier, scale).await
+        }
+        _ => Err(io::Error::other("an attack is on one server, or on the client that calls")),
+    };
+    print(&format!("{}\n", attacked?)).map(|()| true)
 }
 
 async fn judge(options: &Options) -> io::Result<bool> {
@@ -119,5 +133,7 @@ fn case_file(report: &Report, result: &CaseResult) -> String {
 }
 
 fn print(text: &str) -> io::Result<()> {
-    stdout().write_all(text.as_bytes())
+    let mut out = stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

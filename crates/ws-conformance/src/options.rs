@@ -17,6 +17,8 @@ ws-conformance judges any WebSocket server or client
                                                   groups 1 to 13 unless --section or --full
   ws-conformance --self-test                      judge the suite itself by seeded faults
   ws-conformance --coverage | --list              RFC rows and their cases | all cases
+  ws-conformance --attack NAME --server URL       attack a server, and say how that ended; without
+                                                  --server the client that calls
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
@@ -27,6 +29,7 @@ how
   --jobs N              cases at a time (4)        --agent NAME     the name in the reports
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
   --strict              NON-STRICT fails too       --silent         no progress
+  --scale N             an attack of an Nth of its size (1)
 
 reports
   --json FILE           index of all cases         --junit FILE     for CI
@@ -51,6 +54,7 @@ pub(crate) enum Action {
     SelfTest,
     Coverage,
     List,
+    Attack(String),
     Help,
 }
 
@@ -63,6 +67,8 @@ pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) agent: Option<String>,
     pub(crate) strict: bool,
+    /// By how much an attack is smaller than it is written.
+    pub(crate) scale: usize,
     pub(crate) json: Option<PathBuf>,
     pub(crate) junit: Option<PathBuf>,
     pub(crate) html: Option<PathBuf>,
@@ -78,6 +84,7 @@ impl Options {
             settings: Settings::default(),
             agent: None,
             strict: false,
+            scale: 1,
             json: None,
             junit: None,
             html: None,
@@ -96,6 +103,8 @@ impl Options {
                 Long("self-test") => options.action = Action::SelfTest,
                 Long("coverage") => options.action = Action::Coverage,
                 Long("list") => options.action = Action::List,
+                Long("attack") => options.action = Action::Attack(parser.value()?.string()?),
+                Long("scale") => options.scale = parser.value()?.parse::<usize>()?.max(1),
                 Long("help") | Short('h') => options.action = Action::Help,
                 Long("section" | "case") => {
                     let sections = parser.value()?.parse_with(parse_sections)?;
@@ -137,6 +146,10 @@ impl Options {
         if drives && options.selection.sections.is_empty() && effort != Effort::Full {
             // A driver of the field expects every handshake to succeed.
             options.selection.sections = parse_sections("1,2,3,4,5,6,7,9,10,12,13")?;
+        }
+        if let Action::Attack(name) = &mut options.action {
+            // A name is easier to pass on without spaces.
+            *name = name.replace('_', " ");
         }
         if matches!(options.action, Action::Judge) && options.peers.is_empty() {
             return Err("nobody to judge: give --server, --client or --listen".into());

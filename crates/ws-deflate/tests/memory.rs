@@ -71,6 +71,7 @@ fn fill_pool() {
     }
 }
 
+// THREAT: memory-amplification
 #[test]
 fn a_context_weighs_what_the_documentation_says() {
     println!("| window | compressor | decompressor | released |");

@@ -87,6 +87,7 @@ mod tests {
         }
     }
 
+    // THREAT: descriptors
     #[test]
     fn running_out_of_descriptors_pauses_and_does_not_end_the_listener() {
         let fake = Fake::new();

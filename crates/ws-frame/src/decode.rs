@@ -213,6 +213,7 @@ mod tests {
     }
 
     // RFC: WS-10.4-01, WS-10.4-02
+    // THREAT: incomplete-frame
     #[test]
     fn a_declared_length_above_the_limit_is_refused_before_the_payload() {
         let limits = Limits::default().with_max_frame(1000);
@@ -226,6 +227,7 @@ mod tests {
         }
     }
 
+    // THREAT: length-arithmetic
     #[test]
     fn nothing_is_reserved_for_what_a_header_declares() {
         let mut src = BytesMut::with_capacity(64);

@@ -166,6 +166,7 @@ mod tests {
     }
 
     // RFC: WS-10.3-02
+    // THREAT: mask-poisoning
     #[test]
     fn a_client_masks_its_own_memory_in_place_and_leaves_shared_memory_alone() {
         let own = Bytes::from(vec![1; 4096]);
@@ -183,6 +184,7 @@ mod tests {
     }
 
     // RFC: WS-5.3-02
+    // THREAT: predictable-masks
     #[test]
     fn every_frame_has_a_key_of_its_own() {
         let mut encoder = FrameEncoder::client(counting_keys());

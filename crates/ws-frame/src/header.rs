@@ -168,6 +168,7 @@ mod tests {
     }
 
     // RFC: WS-5.2-01, WS-5.2-02, WS-5.2-03, WS-5.2-05, WS-5.1-02, WS-5.1-04, WS-5.5-01, WS-5.4-03
+    // THREAT: length-arithmetic, control-frames, unmasked-frames
     #[test]
     fn what_is_certainly_wrong_is_refused_with_the_fewest_bytes() {
         use Violation::*;

@@ -78,6 +78,7 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 mod tests {
     use super::*;
 
+    // THREAT: no-limits
     #[test]
     fn zero_does_not_switch_a_limit_off() {
         let limits = Limits::default().with_max_frame(0).with_max_message(0).with_max_fragments(0);

@@ -347,6 +347,7 @@ mod tests {
         assert_eq!(out.as_ptr(), payload.as_ptr());
     }
 
+    // THREAT: memory-amplification
     #[test]
     fn memory_follows_what_waits_not_what_went_through() {
         let mut queue = WriteQueue::new();

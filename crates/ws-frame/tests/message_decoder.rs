@@ -70,6 +70,7 @@ fn fragments_out_of_order_are_refused_after_what_came_before() {
     check(b"\x01\x01a\x02\x01b", &[], interleaved);
 }
 
+// THREAT: length-arithmetic
 #[test]
 fn a_length_with_its_top_bit_set_reads_the_same_however_much_of_it_is_here() {
     let violation = Some(Violation::LengthTopBit(0x80).into());
@@ -94,6 +95,7 @@ fn nothing_is_decoded_behind_an_error() {
     }
 }
 
+// THREAT: length-arithmetic
 #[test]
 fn a_frame_that_cannot_come_next_is_refused_at_its_first_byte() {
     let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
@@ -105,6 +107,7 @@ fn a_frame_that_cannot_come_next_is_refused_at_its_first_byte() {
 }
 
 // RFC: WS-8.1-01, WS-5.6-01
+// THREAT: late-utf8
 #[test]
 fn text_that_is_not_utf8_fails_at_the_first_impossible_byte() {
     let invalid = Some(FrameError::InvalidUtf8);
@@ -121,6 +124,7 @@ fn text_that_is_not_utf8_fails_at_the_first_impossible_byte() {
 }
 
 // RFC: WS-10.4-01, WS-10.4-02
+// THREAT: incomplete-frame
 #[test]
 fn a_message_over_a_limit_is_refused_when_its_size_is_known() {
     let declared = b"\x82\x7e\x03\xe9";
@@ -134,6 +138,7 @@ fn a_message_over_a_limit_is_refused_when_its_size_is_known() {
 }
 
 // RFC: WS-10.4-01
+// THREAT: fragment-flood
 #[test]
 fn endless_empty_fragments_are_refused_by_their_number() {
     check(b"\x01\x00\x00\x00\x00\x00\x80\x00", &[text("")], None);
@@ -162,6 +167,7 @@ fn the_body_of_a_close_frame_is_checked() {
     assert_eq!(lenient.decode(&mut src), Ok(Some(close(1013, ""))));
 }
 
+// THREAT: tiny-reads
 #[test]
 fn a_message_larger_than_the_buffer_costs_memory_as_it_arrives() {
     let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
@@ -201,6 +207,7 @@ fn chunks_come_as_they_arrive_and_the_rest_of_a_message_can_be_skipped() {
     assert!(!decoder.is_mid_message());
 }
 
+// THREAT: late-utf8
 #[test]
 fn a_chunked_text_that_is_not_utf8_fails_at_the_first_impossible_byte() {
     let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
@@ -248,6 +255,7 @@ proptest! {
         prop_assert_eq!(found, vec![Message::binary(message)]);
     }
 
+    // THREAT: endless-loop
     #[test]
     fn no_input_panics_and_no_cut_matters(
         wire in proptest::collection::vec(any::<u8>(), 0..200),

@@ -46,6 +46,7 @@ fn the_request_is_what_the_rfc_asks_for_and_nothing_of_http_1() {
     assert_eq!(request.headers.len(), 1);
 }
 
+// THREAT: header-injection
 #[test]
 fn line_breaks_and_owned_headers_never_leave() {
     for (name, value) in [("x", "a\r\nb"), ("x\n", "a"), ("upgrade", "websocket"), ("host", "a")] {
@@ -59,6 +60,7 @@ fn line_breaks_and_owned_headers_never_leave() {
 }
 
 // RFC: H2WS-5-07, SEM-9.3.6-03, WS-4.1-29, WS-4.1-30, WS-4.1-31, ER-3433
+// THREAT: switching-without-101
 #[test]
 fn only_a_2xx_with_what_was_offered_is_accepted() {
     const PROTOCOL: &str = "sec-websocket-protocol";
@@ -82,6 +84,7 @@ fn only_a_2xx_with_what_was_offered_is_accepted() {
     assert_eq!(judge(200, &[(EXTENSIONS, "x;")]), Err("bad_extension_response"));
 }
 
+// THREAT: credentials-on-redirect
 #[test]
 fn an_unexpected_status_keeps_its_headers() {
     let error = validate_response(302, &[("location", "/x")], &options()).expect_err("no");

@@ -165,6 +165,7 @@ fn the_answer_holds_what_was_agreed_and_no_proof() {
 }
 
 // RFC: H2WS-8-01, WS-10.2-01
+// THREAT: cross-site
 #[test]
 fn a_foreign_origin_is_not_let_in_by_the_default_policy() {
     let judge_origin = |origin: &'static str| {

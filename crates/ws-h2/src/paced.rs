@@ -95,6 +95,7 @@ mod tests {
 
     use super::*;
 
+    // THREAT: frame-flood
     #[test]
     fn a_flood_is_interrupted_after_a_turn_and_goes_on_in_the_next() {
         let (mut paced, turn) = Paced::new(tokio::io::repeat(7));

@@ -136,6 +136,7 @@ const INCOMING_BUFFERS: u64 = 4 * 1024 * 1024;
 mod tests {
     use super::*;
 
+    // THREAT: no-limits
     #[test]
     fn zeros_do_not_turn_the_idle_timeout_off() {
         let off = QuicOptions {

@@ -110,6 +110,7 @@ mod tests {
         }
     }
 
+    // THREAT: cross-site
     #[test]
     fn sameness_knows_case_default_ports_and_addresses() {
         let same = |a, b| {

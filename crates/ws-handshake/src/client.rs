@@ -93,6 +93,7 @@ mod tests {
     }
 
     // RFC: WS-4.1-29, WS-9.1-04, WS-9.1-01, WS-11.3.2-02, ER-3433
+    // THREAT: extension-names
     #[test]
     fn an_extension_that_was_not_offered_is_not_accepted_from_a_server() {
         const NAME: &str = "Sec-WebSocket-Extensions";
@@ -116,6 +117,7 @@ mod tests {
     }
 
     // RFC: SEM-5.5-01, WS-4.1-23
+    // THREAT: header-injection
     #[test]
     fn line_breaks_in_origin_or_headers_never_leave() {
         let origin = |origin: &str| ClientOptions { origin: Some(origin.into()), ..options() };

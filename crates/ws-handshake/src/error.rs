@@ -280,6 +280,7 @@ mod tests {
         }
     }
 
+    // THREAT: log-injection
     #[test]
     fn text_of_the_peer_is_escaped_when_displayed() {
         let error = HandshakeError::OriginNotAllowed { origin: "a\r\n\u{1b}[31m".into() };

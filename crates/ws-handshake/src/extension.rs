@@ -242,6 +242,7 @@ mod tests {
     }
 
     // RFC: WS-4.3-01, WS-9.1-01
+    // THREAT: extension-names
     #[test]
     fn what_breaks_the_grammar_is_refused() {
         let rows = [
@@ -269,6 +270,7 @@ mod tests {
         }
     }
 
+    // THREAT: extension-names
     #[test]
     fn the_numbers_of_extensions_and_parameters_are_bounded() {
         assert!(read(&[&"a,".repeat(31)]).is_ok());
@@ -279,6 +281,7 @@ mod tests {
         assert_eq!(read(&[&over]), Err(Malformed::TooManyElements));
     }
 
+    // THREAT: list-parser-time
     #[test]
     fn escapes_in_an_unclosed_quote_do_not_cost_more_than_one_pass() {
         // A backtracking parser needs hours for this one; a cursor that only moves on cannot.

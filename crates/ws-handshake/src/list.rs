@@ -115,6 +115,7 @@ mod tests {
         }
     }
 
+    // THREAT: list-parser-time
     #[test]
     fn the_number_of_elements_is_bounded() {
         let list = |element: &str, count: usize| element.repeat(count);

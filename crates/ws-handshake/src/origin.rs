@@ -94,6 +94,7 @@ mod tests {
     use super::*;
 
     // RFC: WS-10.2-01, WS-4.2.2-04, WS-4.2.2-05
+    // THREAT: cross-site
     #[test]
     fn same_origin_compares_scheme_host_and_port() {
         let rows = [
@@ -129,6 +130,7 @@ mod tests {
         }
     }
 
+    // THREAT: cross-site
     #[test]
     fn a_list_allows_what_it_lists_and_nothing_else() {
         let list = ["https://a.example", "http://localhost:8080", "chrome-extension://abc", "null"];

@@ -162,6 +162,7 @@ fn phrase(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
+    // THREAT: switching-without-101
     #[test]
     fn a_status_that_would_accept_is_no_refusal() {
         for status in [0, 100, 101, 200, 204, 299, 600, 999] {
@@ -184,6 +185,7 @@ mod tests {
         }
     }
 
+    // THREAT: header-injection
     #[test]
     fn no_header_can_break_out_of_its_line() {
         let add = |name: &str, value: &str| {

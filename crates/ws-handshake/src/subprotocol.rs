@@ -235,6 +235,7 @@ mod tests {
     }
 
     // RFC: WS-4.1-21
+    // THREAT: header-injection
     #[test]
     fn offers_with_line_breaks_or_repetitions_never_leave() {
         assert_eq!(validate_offers(&names("a b")), Ok(()));

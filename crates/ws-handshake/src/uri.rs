@@ -305,6 +305,7 @@ mod tests {
         assert_eq!(error, Some(HandshakeError::InvalidPort { value: "99999".into() }));
     }
 
+    // THREAT: header-injection
     #[test]
     fn line_breaks_in_a_url_never_leave() {
         for text in ["ws://a/\r\nX: y", "ws://a\r\nX: y", "ws://a/?\n", "ws://a:80\r\n/"] {

@@ -143,6 +143,7 @@ impl<T: Transport, R: Runtime> fmt::Debug for PageRequest<T, R> {
 mod tests {
     use super::*;
 
+    // THREAT: header-injection
     #[test]
     fn a_page_is_written_with_its_length_and_nothing_can_break_out_of_a_field() {
         let page = Page::html("hello").header("Cache-Control", "no-store").expect("a valid field");

@@ -16,6 +16,7 @@ use crate::platform::Platform;
 const DEADLINE: Duration = Duration::from_millis(250);
 
 // RFC: WS-7.4.1-03
+// THREAT: silent-peer
 pub(crate) async fn a_silent_peer_is_closed_after_the_idle_timeout<N: Platform>(
     cell: Cell<N>,
 ) -> Seen {
@@ -70,6 +71,7 @@ pub(crate) async fn a_quiet_peer_is_kept_alive_by_pings<N: Platform>(cell: Cell<
     Seen::Took(took)
 }
 
+// THREAT: write-stall
 pub(crate) async fn a_peer_that_never_reads_is_cut_by_the_write_timeout<N: Platform>(
     cell: Cell<N>,
 ) -> Seen {
@@ -98,6 +100,7 @@ pub(crate) async fn a_peer_that_never_reads_is_cut_by_the_write_timeout<N: Platf
     Seen::Took(took)
 }
 
+// THREAT: open-after-close
 pub(crate) async fn a_peer_that_never_answers_a_close_is_left_in_time<N: Platform>(
     cell: Cell<N>,
 ) -> Seen {
@@ -116,6 +119,7 @@ pub(crate) async fn a_peer_that_never_answers_a_close_is_left_in_time<N: Platfor
     Seen::Took(took)
 }
 
+// THREAT: slow-handshake
 pub(crate) async fn a_client_that_says_nothing_is_given_up_on<N: Platform>(cell: Cell<N>) -> Seen {
     let options = AcceptOptions {
         silence_timeout: DEADLINE,
@@ -139,6 +143,7 @@ pub(crate) async fn a_client_that_says_nothing_is_given_up_on<N: Platform>(cell:
     Seen::Took(took)
 }
 
+// THREAT: slow-handshake
 pub(crate) async fn a_server_that_says_nothing_is_given_up_on<N: Platform>(cell: Cell<N>) -> Seen {
     // The system accepts for it; nobody will ever answer.
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a port");

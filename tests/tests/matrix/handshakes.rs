@@ -48,6 +48,7 @@ pub(crate) async fn a_name_with_several_addresses_reaches_whoever_listens<N: Pla
 }
 
 // RFC: WS-10.2-01, WS-4.2.2-04
+// THREAT: cross-site
 pub(crate) async fn a_page_of_another_origin_is_refused<N: Platform>(cell: Cell<N>) -> Seen {
     let server = cell.echo();
     let own = server.url.replacen("ws", "http", 1);

@@ -12,6 +12,7 @@ mod handshakes;
 mod messages;
 mod platform;
 mod table;
+mod threats;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -78,6 +79,16 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         deadlines::a_peer_that_never_answers_a_close_is_left_in_time
         deadlines::a_client_that_says_nothing_is_given_up_on
         deadlines::a_server_that_says_nothing_is_given_up_on
+        threats::fragment_flood
+        threats::length_arithmetic
+        threats::control_frames
+        threats::unmasked_frames
+        threats::late_utf8
+        threats::utf8_split
+        threats::inflate_bomb
+        threats::empty_blocks
+        threats::close_flood
+        threats::slow_message
     ]
 }
 

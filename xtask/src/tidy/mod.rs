@@ -10,10 +10,11 @@ mod text;
 
 use crate::coverage;
 use crate::options::Options;
+use crate::threats;
 use crate::{Verdict, workspace};
 
 pub(crate) const ABOUT: &str = "checks the house rules: crate edges, file length, module docs, \
-lints,\nerror reasons, and the rows of the RFCs that tests cite";
+lints,\nerror reasons, and the rows of the RFCs and the threats that tests cite";
 
 /// What the checks found.
 #[derive(Debug, Default)]
@@ -41,6 +42,7 @@ pub(crate) fn check() -> Result<Findings, String> {
     text::check(&files, &mut findings)?;
     reasons::check(&files, &mut findings)?;
     coverage::check(&files, &mut findings)?;
+    threats::check(&files, &mut findings)?;
     findings.violations.sort();
     Ok(findings)
 }

@@ -2,6 +2,8 @@
 //!
 //! Field lines go out as literals, and the peer is told to keep no table.
 
+use std::io;
+
 use tokio::time::{Instant, timeout_at};
 
 use super::field_lines::{put_integer, take_integer, take_string};
@@ -106,13 +108,20 @@ impl RawH2 {
 
     /// Sends one frame, right or wrong. False when the peer cut the connection.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> bool {
-        let length = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
-        let mut octets = length.get(1..).unwrap_or_default().to_vec();
-        octets.extend([kind, flags]);
-        octets.extend(stream.to_be_bytes());
-        octets.extend(payload);
+        let octets = frame(kind, flags, stream, payload);
         self.log.octets(Who::Suite, || describe(kind, flags, stream), &octets);
         self.wire.write(&octets).await
+    }
+
+    /// Sends octets that may be several frames. False when the peer cut the connection.
+    pub(crate) async fn send_octets(&mut self, octets: &[u8]) -> bool {
+        self.log.octets(Who::Suite, || "octets".into(), octets);
+        self.wire.write(octets).await
+    }
+
+    /// Writes without reading meanwhile, as a peer does that never reads.
+    pub(crate) async fn write_blindly(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.wire.write_blindly(octets).await
     }
 
     pub(crate) async fn headers(&mut self, stream: u32, fields: &[(String, String)]) {
@@ -167,6 +176,16 @@ impl RawH2 {
         self.wire.consume(9 + length);
         Some(H2Frame { kind, flags, stream, payload })
     }
+}
+
+/// The octets of one frame, right or wrong.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or_default().to_be_bytes();
+    let mut octets = length.get(1..).unwrap_or_default().to_vec();
+    octets.extend([kind, flags]);
+    octets.extend(stream.to_be_bytes());
+    octets.extend(payload);
+    octets
 }
 
 /// Field lines as literals without indexing (RFC 7541 §6.2.2).

@@ -87,8 +87,11 @@ impl RawH3 {
     pub(crate) async fn request(&self, fields: &[(String, String)]) -> io::Result<H3Stream> {
         let (send, receive) = self.connection.open_bi().await?;
         let mut stream = H3Stream::new(send, receive, self.endpoint.clone());
-        stream.send.write_all(&frame(number::HEADERS, &section(fields))).await?;
-        Ok(stream)
+        match stream.send.write_all(&frame(number::HEADERS, &section(fields))).await {
+            // A server may answer before it has seen all.
+            Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(stream),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

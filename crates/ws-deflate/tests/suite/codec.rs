@@ -109,6 +109,7 @@ fn nothing_is_released_in_the_middle_of_a_message() {
 }
 
 // RFC: PMD-7.2.1-06, PMD-7.2.1-07
+// THREAT: compression-oracle
 #[test]
 fn without_takeover_no_context_is_held_between_messages() {
     let mut deflater = Deflater::new(15, false, 6);
@@ -154,6 +155,7 @@ fn what_does_not_compress_grows_by_a_bounded_amount() {
 }
 
 // RFC: PMD-7.2.2-01
+// THREAT: inflate-limit-in-pieces
 #[test]
 fn every_cut_gives_the_same_result() {
     let messages = [json(900, 1), noise(300, 2), vec![b'x'; 20_000], json(2_000, 1)];

@@ -27,6 +27,7 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 // RFC: PMD-EXT-01
+// THREAT: inflate-bomb
 #[test]
 fn a_bomb_is_stopped_at_the_limit_with_little_memory() {
     let bomb = bomb(256 * MIB);
@@ -46,6 +47,7 @@ fn a_bomb_is_stopped_at_the_limit_with_little_memory() {
 }
 
 // RFC: PMD-EXT-01
+// THREAT: inflate-bomb
 #[test]
 fn a_bomb_of_many_fragments_is_stopped_all_the_same() {
     let mut deflater = Deflater::new(15, true, 9);
@@ -67,6 +69,7 @@ fn a_bomb_of_many_fragments_is_stopped_all_the_same() {
     assert_eq!(taken, MIB);
 }
 
+// THREAT: inflate-limit-in-pieces
 #[test]
 fn exactly_the_limit_is_allowed() {
     for len in [0, 1, 1_000, 16 * KIB, 16 * KIB + 1, 100_000] {
@@ -83,6 +86,7 @@ fn exactly_the_limit_is_allowed() {
 }
 
 // RFC: PMD-EXT-01
+// THREAT: inflate-bomb
 #[test]
 fn what_is_too_dense_is_stopped_above_the_floor() {
     let payload = bomb(8 * MIB);
@@ -107,6 +111,7 @@ fn what_is_too_dense_is_stopped_above_the_floor() {
     assert_eq!(run(&text, 1_000, &InflateLimits::default()).0, Ok(()));
 }
 
+// THREAT: empty-blocks
 #[test]
 fn endless_empty_blocks_are_cut() {
     for block in [&[0x00, 0x00, 0x00, 0xff, 0xff][..], &[0x02, 0x00, 0x00, 0x00, 0xff, 0xff]] {
@@ -123,6 +128,7 @@ fn endless_empty_blocks_are_cut() {
     }
 }
 
+// THREAT: endless-loop
 #[test]
 fn endless_restarts_are_cut() {
     for takeover in [true, false] {

@@ -70,6 +70,7 @@ fn a_server_with_wishes_states_them_where_it_may() {
 }
 
 // RFC: PMD-7-01, PMD-7.1.1.1-01, PMD-7.1.1.2-01, PMD-7.1.2.1-01, PMD-7.1.2.2-01, PMD-5-09
+// THREAT: window-bits
 #[test]
 fn an_offer_that_cannot_be_taken_up_is_declined() {
     let config = Config::default();
@@ -199,6 +200,7 @@ fn an_answer_becomes_parameters() {
 }
 
 // RFC: PMD-7.1.2.2-04, PMD-7.2.1-08
+// THREAT: window-bits
 #[test]
 fn a_client_told_to_use_a_window_of_8_bits_does_not_compress() {
     let answer = &parse("permessage-deflate; client_max_window_bits=8")[0];
@@ -209,6 +211,7 @@ fn a_client_told_to_use_a_window_of_8_bits_does_not_compress() {
 }
 
 // RFC: PMD-7-02, PMD-5-10, PMD-7.1.1.1-01, PMD-7.1.1.2-01, PMD-7.1.2.1-03, PMD-7.1.2.2-02
+// THREAT: window-bits
 #[test]
 fn an_answer_that_does_not_fit_the_offer_is_refused() {
     const SERVER: &str = "server_max_window_bits";

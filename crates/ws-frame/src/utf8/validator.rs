@@ -144,6 +144,7 @@ mod tests {
     }
 
     // RFC: WS-8.1-01, WS-5.6-01
+    // THREAT: utf8-split
     #[test]
     fn fails_at_the_first_impossible_byte_at_every_cut() {
         let leads = [0x00, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee];
@@ -162,6 +163,7 @@ mod tests {
     }
 
     proptest! {
+        // THREAT: utf8-split
         #[test]
         fn agrees_with_the_standard_library_on_text_in_any_pieces(
             text: String,

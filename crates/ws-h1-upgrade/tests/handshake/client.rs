@@ -45,6 +45,7 @@ fn the_request_is_what_the_rfc_asks_for() {
     assert_eq!(upgrade.request.offer.subprotocols, options.subprotocols);
 }
 
+// THREAT: header-injection
 #[test]
 fn line_breaks_and_owned_headers_never_leave() {
     let uri = WsUri::parse("ws://a").expect("a uri");
@@ -125,6 +126,7 @@ fn a_valid_answer_is_accepted_with_all_that_may_vary() {
 }
 
 // RFC: WS-4.1-25
+// THREAT: switching-without-101, credentials-on-redirect
 #[test]
 fn a_refusal_keeps_status_headers_and_body() {
     let unexpected = |text: &str| match judge(text) {
@@ -176,6 +178,7 @@ fn a_body_without_end_is_cut_at_the_limit() {
 }
 
 // RFC: SEM-15.2-01
+// THREAT: header-size
 #[test]
 fn interim_answers_are_skipped_and_bounded() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
@@ -187,6 +190,7 @@ fn interim_answers_are_skipped_and_bounded() {
     assert_eq!(reason(&judge(format!("{more}{answer}"))), "malformed_response");
 }
 
+// THREAT: header-size
 #[test]
 fn the_size_of_all_heads_together_is_limited() {
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n\r\n";

@@ -8,6 +8,7 @@ use ws_h1_upgrade::{HandshakeLimits, ServerHandshake};
 use crate::wire::{REQUEST, head, reason, serve};
 
 // RFC: SEM-5.4-01, WS-10.4-01
+// THREAT: header-size
 #[test]
 fn no_segmentation_outruns_the_size_limit() {
     let request = head(&REQUEST, "", &[&format!("X: {}", "x".repeat(70_000))]);
@@ -43,6 +44,7 @@ fn the_size_limit_is_exact() {
     }
 }
 
+// THREAT: header-count
 #[test]
 fn ten_thousand_headers_do_not_crash_the_handshake() {
     for (count, want) in [
@@ -59,6 +61,7 @@ fn ten_thousand_headers_do_not_crash_the_handshake() {
 }
 
 // RFC: M1-2.2-01, M1-2.2-02, M1-2.2-03, M1-3.2-01, M1-5.1-01, M1-5.2-01, M1-2.3-01, WS-10.7-01
+// THREAT: smuggling
 #[test]
 fn what_smuggles_between_parsers_is_refused() {
     let also = |line: &str| head(&REQUEST, "", &[line]);
@@ -91,6 +94,7 @@ fn what_smuggles_between_parsers_is_refused() {
     assert_eq!(reason(&serve(two)), "accepted");
 }
 
+// THREAT: list-parser-time
 #[test]
 fn hostile_lists_do_not_cost_more_than_one_pass() {
     let long = |line: &str, part: &str| format!("{line}{}", part.repeat(60_000 / part.len()));
@@ -112,6 +116,7 @@ fn hostile_lists_do_not_cost_more_than_one_pass() {
 /// Dripping N bytes costs about N steps: doubling the input must not quadruple the time. Compared
 /// with a wide margin, by the best of several runs and by processor time, so that a busy machine does
 /// not fail it.
+// THREAT: tiny-reads
 #[test]
 fn a_dripped_request_does_not_cost_quadratic_time() {
     let cost = |size: usize| {

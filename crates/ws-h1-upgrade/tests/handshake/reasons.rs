@@ -62,6 +62,7 @@ fn sources_are_chained_and_not_repeated() {
     assert!(Error::MissingHost.source().is_none());
 }
 
+// THREAT: switching-without-101
 #[test]
 fn an_unexpected_status_says_which() {
     let error = judge("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").expect_err("refused");

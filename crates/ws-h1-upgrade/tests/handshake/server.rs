@@ -140,6 +140,7 @@ fn the_host_of_an_absolute_target_wins() {
 }
 
 // RFC: M1-3.2-06, SEM-7.8-04, WS-11.3.1-01
+// THREAT: smuggling
 #[test]
 fn post_http_1_0_no_host_or_a_second_key_do_not_open_a_connection() {
     for request in [
@@ -239,6 +240,7 @@ fn extensions_are_answered_in_one_line_and_only_if_offered() {
 }
 
 // RFC: SEM-5.5-01
+// THREAT: header-injection
 #[test]
 fn line_breaks_in_headers_of_the_answer_never_leave() {
     let upgrade = upgrade(&head(&REQUEST, "", &[]));
@@ -280,6 +282,7 @@ fn the_body_of_a_refusal_does_not_leak_internal_terms() {
 }
 
 // RFC: WS-4.2.2-04, WS-10.2-01
+// THREAT: cross-site
 #[test]
 fn a_foreign_origin_is_not_let_in_by_the_default_policy() {
     let mut request = upgrade(&head(&REQUEST, "", &["Origin: https://evil.example"])).request;

@@ -51,6 +51,7 @@ async fn a_server_may_allow_the_protocol_later() {
     assert!(client.connect(request()).await.is_ok());
 }
 
+// THREAT: slow-handshake
 #[tokio::test(start_paused = true)]
 async fn a_silent_server_runs_into_the_deadline() {
     let (near, _far) = tokio::io::duplex(64 * 1024);
@@ -74,6 +75,7 @@ async fn a_silent_server_runs_into_the_deadline() {
 }
 
 // RFC: H2-6.8-01, H2-8.7-01
+// THREAT: goaway
 #[tokio::test]
 async fn goaway_in_the_middle_of_a_handshake_is_worth_another_try() {
     let (mut server, client) = with_h2_server(&enabled(), &ClientConfig::default()).await;
@@ -177,6 +179,7 @@ async fn trailers_on_a_websockets_stream_are_a_protocol_error() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
 
+// THREAT: header-size, h2-header-bomb
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_not_taken() {
     let with_header = |count: usize, len: usize| {

@@ -28,6 +28,7 @@ async fn tunnel(client: &Client, wire: &mut Wire) -> (u32, H2Stream) {
 }
 
 // RFC: H2WS-3-02, H2WS-3-04
+// THREAT: settings
 #[tokio::test]
 async fn a_server_that_takes_the_setting_back_is_asked_for_nothing_more() {
     let (client, mut wire) = Wire::serve(&allow(1)).await;
@@ -45,6 +46,7 @@ async fn a_server_that_takes_the_setting_back_is_asked_for_nothing_more() {
 }
 
 // RFC: H2WS-3-01
+// THREAT: settings
 #[tokio::test]
 async fn any_other_value_of_the_setting_ends_the_connection() {
     let (client, mut wire) = {
@@ -61,6 +63,7 @@ async fn any_other_value_of_the_setting_ends_the_connection() {
 }
 
 // RFC: H2-6.8-01, H2-8.7-01
+// THREAT: goaway
 #[tokio::test]
 async fn goaway_below_a_request_says_that_it_was_not_processed() {
     let (client, mut wire) = Wire::serve(&allow(1)).await;
@@ -80,6 +83,7 @@ async fn goaway_below_a_request_says_that_it_was_not_processed() {
 }
 
 // RFC: H2WS-5-08, H2-8.6-01
+// THREAT: switching-without-101
 #[tokio::test]
 async fn interim_answers_are_passed_over_and_anything_but_2xx_refuses() {
     // `:status` with an incremental-indexing-free literal value.

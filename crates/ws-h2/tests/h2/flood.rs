@@ -18,6 +18,7 @@ async fn accept(server: &mut Server) -> H2Stream {
 }
 
 // RFC: H2-WIN-01, H2-10.5-01
+// THREAT: tiny-reads
 #[tokio::test]
 async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
     let config = ServerConfig::default();
@@ -49,6 +50,7 @@ async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
 }
 
 // RFC: H2-10.5-01
+// THREAT: rapid-reset
 #[tokio::test]
 async fn a_hundred_thousand_rapid_resets_end_their_connection_and_nothing_else() {
     let config = ServerConfig::default();
@@ -92,6 +94,7 @@ async fn a_hundred_thousand_rapid_resets_end_their_connection_and_nothing_else()
 }
 
 // RFC: H2-10.5-01
+// THREAT: provoked-resets
 #[tokio::test]
 async fn resets_that_we_are_provoked_to_send_are_limited_too() {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
@@ -110,6 +113,7 @@ async fn resets_that_we_are_provoked_to_send_are_limited_too() {
 }
 
 // RFC: H2-6.9.2-01, H2-6.9.1-01
+// THREAT: window-stall
 #[tokio::test]
 async fn a_window_of_one_byte_is_slow_and_correct() {
     // SETTINGS_INITIAL_WINDOW_SIZE = 1
@@ -132,6 +136,7 @@ async fn a_window_of_one_byte_is_slow_and_correct() {
 }
 
 /// A peer that opens no window at all blocks its own stream only, and dropping that stream frees it.
+// THREAT: window-stall
 #[tokio::test]
 async fn a_window_that_never_opens_blocks_its_own_stream_only() {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[0, 4, 0, 0, 0, 0]).await;
@@ -148,6 +153,7 @@ async fn a_window_that_never_opens_blocks_its_own_stream_only() {
 }
 
 // RFC: H2-6.1-01, H2-10.5-01
+// THREAT: frame-flood
 #[tokio::test]
 async fn empty_and_padded_frames_carry_only_what_they_carry() {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
@@ -166,6 +172,7 @@ async fn empty_and_padded_frames_carry_only_what_they_carry() {
 }
 
 // RFC: H2-6.7-01, H2-5.5-01, H2-4.1-01
+// THREAT: frame-flood
 #[tokio::test]
 async fn pings_settings_and_unknown_frames_are_served_in_any_number() {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;

@@ -41,6 +41,7 @@ async fn ask(fields: &[Vec<u8>]) -> (bool, Option<u16>) {
 }
 
 // RFC: H2-10.5.1-01
+// THREAT: header-count, h2-header-bomb
 #[tokio::test]
 async fn a_header_that_is_too_large_is_answered_with_431() {
     let field = |i: usize, len: usize| literal(&format!("x-{i}"), &"v".repeat(len));

@@ -201,6 +201,7 @@ async fn requests_that_nobody_will_see_are_rejected_unprocessed() {
     assert!(error.is_retryable() && error.reason() == "request_rejected", "{error}");
 }
 
+// THREAT: idle-carrier
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_does_nothing_is_closed() {
     let config = ServerConfig::default();
@@ -211,6 +212,7 @@ async fn a_connection_that_does_nothing_is_closed() {
     assert!(!client.is_open());
 }
 
+// THREAT: idle-carrier
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_takes_no_bytes_is_dropped() {
     let config = ServerConfig::default();
@@ -224,6 +226,7 @@ async fn a_connection_that_takes_no_bytes_is_dropped() {
     assert!(start.elapsed() <= config.idle_timeout + config.linger + Duration::from_secs(1));
 }
 
+// THREAT: slow-handshake
 #[tokio::test(start_paused = true)]
 async fn a_client_has_a_deadline_for_its_preface() {
     let config = ServerConfig::default();

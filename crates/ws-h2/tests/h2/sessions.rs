@@ -68,6 +68,7 @@ async fn a_peer_that_leaves_without_a_goodbye_is_closed_abnormally() {
 }
 
 // RFC: H2-WIN-01
+// THREAT: stream-limit
 #[tokio::test(start_paused = true)]
 async fn of_two_hundred_websockets_the_one_that_never_reads_is_cut_and_the_rest_go_on() {
     let (mut server, client) = pair(&Default::default(), &Default::default()).await;

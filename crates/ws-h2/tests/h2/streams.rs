@@ -43,6 +43,7 @@ async fn every_size_comes_back_unchanged() {
 }
 
 // RFC: H2-WIN-01, H2-5.2-01
+// THREAT: isolation
 #[tokio::test]
 async fn a_stream_that_is_never_read_holds_up_no_other() {
     let (server_config, client_config) = defaults();
@@ -177,6 +178,7 @@ async fn a_client_waits_for_the_servers_end_and_then_cancels() {
     assert_eq!(near.read(&mut BytesMut::new()).await.unwrap(), 0);
 }
 
+// THREAT: open-after-close
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_ends_is_cut_after_a_while_and_frees_its_place() {
     let (mut server_config, client_config) = defaults();

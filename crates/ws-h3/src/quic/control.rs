@@ -168,6 +168,7 @@ mod tests {
 
     #[test]
     // RFC: H3WS-5-01, H2WS-3-01, H2WS-3-02
+    // THREAT: settings
     fn the_setting_is_noted_and_only_0_or_1_is_taken() {
         let cases: [(&[u8], Result<bool, Code>); 5] = [
             (b"\x00\x04\x00", Ok(false)),
@@ -195,6 +196,7 @@ mod tests {
 
     #[test]
     // RFC: H3-9-01, H3-10.5-01, H3-7.2.1-01
+    // THREAT: frame-flood
     fn unknown_frames_are_dropped_and_large_ones_refused() {
         let (passed, _) = read(b"\x00\x04\x00\x21\x03abc\x07\x01\x08");
         assert_eq!(passed.as_deref(), Ok(&b"\x00\x04\x00\x07\x01\x08"[..]));

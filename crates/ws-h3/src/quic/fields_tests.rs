@@ -207,6 +207,7 @@ fn lines() -> impl Strategy<Value = Vec<Vec<u8>>> {
 }
 
 proptest! {
+    // THREAT: h2-header-bomb
     #[test]
     fn random_bytes_never_panic_and_cost_no_more_than_they_are(block in prop::collection::vec(any::<u8>(), 0..400)) {
         let mut out = BytesMut::new();

@@ -68,6 +68,7 @@ async fn a_client_takes_no_malformed_answer() {
     }
 }
 
+// THREAT: switching-without-101
 #[tokio::test]
 async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
     let host = Host::new(Setup::default());
@@ -83,6 +84,7 @@ async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
 }
 
 // RFC: H3-5.2-01, H3-5.4-01
+// THREAT: goaway
 #[tokio::test]
 async fn a_goaway_below_a_request_says_that_it_was_not_processed() {
     let host = Host::new(Setup::default());

@@ -81,6 +81,7 @@ async fn without_the_setting_nothing_is_sent() {
     assert_eq!(server.connection().stats().frame_rx.stream, 3, "three stream headers, no request");
 }
 
+// THREAT: slow-handshake
 #[tokio::test]
 async fn the_client_waits_for_settings_with_a_deadline() {
     let mut setup = Setup::default();
@@ -114,6 +115,7 @@ async fn a_request_dropped_by_the_server_is_cancelled() {
     assert!(soon(is_healthy(&client)).await);
 }
 
+// THREAT: window-stall
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_streams_live_beside_one_that_is_stuck() {
     let host = host();
@@ -246,6 +248,7 @@ async fn a_drained_connection_lets_streams_finish_and_takes_no_more() {
     assert_eq!(close.error_code.into_inner(), 0x100);
 }
 
+// THREAT: idle-carrier
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed_after_the_idle_timeout() {
     let mut setup = Setup::default();
@@ -264,6 +267,8 @@ async fn a_connection_without_a_request_is_closed_after_the_idle_timeout() {
     assert_eq!(close.error_code.into_inner(), 0x100);
 }
 
+// THREAT: stream-limit
+// THREAT: memory-amplification, isolation
 #[tokio::test]
 async fn streams_that_vanish_with_data_on_their_way_leave_the_windows_to_the_others() {
     let host = host();
@@ -304,6 +309,7 @@ async fn a_full_connection_waits_for_a_stream_to_end() {
 }
 
 // RFC: H3-10.9-01, H3-7.2.4.2-01, H3-7.2.4.2-02
+// THREAT: early-data
 #[tokio::test]
 async fn a_resumed_connection_has_no_early_data() {
     let host = host();

@@ -111,6 +111,7 @@ fn reset() -> Answer {
 }
 
 // RFC: H3-4.2.2-01, H3-10.5-01
+// THREAT: header-count, header-size, h2-header-bomb
 #[tokio::test]
 async fn a_header_section_over_the_bound_is_refused_before_it_is_buffered() {
     let mut setup = Setup::default();
@@ -134,6 +135,7 @@ async fn a_header_section_over_the_bound_is_refused_before_it_is_buffered() {
 }
 
 // RFC: H3-7.1-01, H3-7.2.1-01, H3-10.8-01, H3-4.1-01, H3-4.4-02
+// THREAT: isolation
 #[tokio::test]
 async fn what_breaks_a_connection_breaks_no_other() {
     let host = Host::new(Setup::default());
@@ -205,6 +207,7 @@ async fn the_control_stream_is_held_to_its_rules() {
 }
 
 // RFC: H3-4.1.1-01, H3WS-3-03
+// THREAT: isolation
 #[tokio::test]
 async fn a_reset_at_any_point_harms_no_neighbour() {
     let host = Host::new(Setup::default());
@@ -234,6 +237,7 @@ async fn a_reset_at_any_point_harms_no_neighbour() {
 }
 
 // RFC: H3-10.5-01
+// THREAT: rapid-reset
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn opening_and_cancelling_without_end_is_cut_off() {
     let host = Host::new(Setup::default());
@@ -261,6 +265,7 @@ async fn opening_and_cancelling_without_end_is_cut_off() {
     assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
 }
 
+// THREAT: incomplete-frame, stream-limit
 #[tokio::test]
 async fn a_request_that_never_becomes_whole_is_rejected() {
     let mut setup = Setup::default();
@@ -273,6 +278,7 @@ async fn a_request_that_never_becomes_whole_is_rejected() {
     assert_eq!(soon(answer(&mut recv)).await, status("200"));
 }
 
+// THREAT: slow-handshake
 #[tokio::test]
 async fn a_slow_request_stops_no_other() {
     let host = Host::new(Setup::default());
@@ -308,6 +314,7 @@ async fn data_before_a_breach_is_delivered() {
     assert_eq!(code, FRAME_UNEXPECTED);
 }
 
+// THREAT: tiny-reads
 #[tokio::test]
 async fn a_dripped_tunnel_reads_the_same() {
     let host = Host::new(Setup::default());
@@ -385,6 +392,7 @@ async fn a_body_is_read_up_to_its_limit() {
 }
 
 // RFC: H3-4.4-03
+// THREAT: stop-sending
 #[tokio::test]
 async fn stop_sending_and_reset_each_end_one_direction() {
     let host = Host::new(Setup::default());

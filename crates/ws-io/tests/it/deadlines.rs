@@ -7,6 +7,7 @@ use ws_io::{CloseCode, Config, Error, Message, Runtime as _, Transport as _, dup
 
 use crate::support::{Sim, client, echo, frame, pair, server, server_with};
 
+// THREAT: silent-peer
 #[test]
 fn a_silent_peer_is_pinged_and_then_left() {
     let sim = Sim::new();
@@ -46,6 +47,7 @@ fn client_halves(
     std::mem::replace(websocket, client(sim, spare)).split()
 }
 
+// THREAT: slow-message
 #[test]
 fn a_message_that_trickles_in_is_cut_though_bytes_keep_coming() {
     let sim = Sim::new();
@@ -66,6 +68,7 @@ fn a_message_that_trickles_in_is_cut_though_bytes_keep_coming() {
     assert!((10..=16).contains(&elapsed), "{elapsed} s");
 }
 
+// THREAT: open-after-close
 #[test]
 fn a_peer_that_does_not_answer_the_goodbye_is_not_waited_for() {
     let sim = Sim::new();

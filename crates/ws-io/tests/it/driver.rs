@@ -71,6 +71,7 @@ fn a_deadline_that_moves_away_does_not_move_the_timer() {
     });
 }
 
+// THREAT: endless-loop
 #[test]
 fn a_peer_that_never_pauses_does_not_keep_the_thread() {
     let sim = Sim::new();

@@ -57,6 +57,7 @@ fn converse(plan: Plan) -> (bool, usize) {
     (clean, calls)
 }
 
+// THREAT: endless-loop
 #[test]
 fn a_failure_at_any_call_ends_the_connection_and_is_told_once() {
     let (clean, calls) = converse(Plan::default());
@@ -67,6 +68,7 @@ fn a_failure_at_any_call_ends_the_connection_and_is_told_once() {
     }
 }
 
+// THREAT: endless-loop
 #[test]
 fn an_end_at_any_call_ends_the_connection() {
     let (_, calls) = converse(Plan::default());
@@ -136,6 +138,7 @@ fn ten_pings_at_once_are_answered_by_ten_pongs_in_order() {
     });
 }
 
+// THREAT: write-stall
 #[test]
 fn a_peer_that_never_reads_is_cut_by_a_deadline() {
     let sim = Sim::new();
@@ -188,6 +191,7 @@ impl Transport for Flood {
     }
 }
 
+// THREAT: write-stall, unread-pongs
 #[test]
 fn a_peer_that_never_pauses_does_not_outrun_the_write_timeout() {
     let sim = Sim::new();
@@ -204,6 +208,7 @@ fn a_peer_that_never_pauses_does_not_outrun_the_write_timeout() {
     assert!(took >= Duration::from_secs(30) && took < Duration::from_secs(33), "{took:?}");
 }
 
+// THREAT: write-stall
 #[test]
 fn a_transport_that_keeps_what_it_takes_is_cut_by_the_write_timeout() {
     let sim = Sim::new();

@@ -206,6 +206,7 @@ fn a_choice_that_was_not_offered_is_never_answered() {
     });
 }
 
+// THREAT: slow-handshake
 #[test]
 fn silence_and_dripping_in_the_handshake_are_cut() {
     // Bytes one at a time, at this distance; when the server gives up.
@@ -229,6 +230,7 @@ fn silence_and_dripping_in_the_handshake_are_cut() {
     }
 }
 
+// THREAT: slow-handshake
 #[test]
 fn a_client_gives_up_on_a_silent_server_and_notices_one_that_leaves() {
     let (options, uri) = (ConnectOptions::default(), uri());
@@ -283,6 +285,7 @@ fn a_peer_that_takes_nothing_of_the_handshake_is_given_up_on() {
 }
 
 // RFC: WS-4.1-25
+// THREAT: slow-handshake
 #[test]
 fn a_refusal_whose_body_has_no_end_does_not_keep_the_client_waiting() {
     let sim = Sim::new();
@@ -299,6 +302,7 @@ fn a_refusal_whose_body_has_no_end_does_not_keep_the_client_waiting() {
 }
 
 // RFC: WS-4.1-23
+// THREAT: header-injection
 #[test]
 fn what_must_not_be_written_is_refused_before_a_byte_is_sent() {
     let sim = Sim::new();

@@ -55,6 +55,7 @@ fn an_echoed_small_message_allocates_nothing_in_steady_state() {
     }
 }
 
+// THREAT: memory-amplification
 #[test]
 fn ten_thousand_idle_connections_hold_no_buffers() {
     const COUNT: usize = 10_000;
@@ -85,6 +86,7 @@ fn ten_thousand_idle_connections_hold_no_buffers() {
     assert!(held <= 840, "{held} bytes per idle connection, {} on the heap", both_ends / 2);
 }
 
+// THREAT: unread-pongs
 #[test]
 fn a_flood_of_pings_whose_pongs_are_never_read_costs_bounded_memory() {
     let sim = Sim::new();
@@ -107,6 +109,7 @@ fn a_flood_of_pings_whose_pongs_are_never_read_costs_bounded_memory() {
     assert!(info.bytes_max < 512 * 1024, "{} bytes", info.bytes_max);
 }
 
+// THREAT: memory-amplification
 #[test]
 fn a_message_larger_than_any_buffer_costs_memory_only_as_it_arrives() {
     let sim = Sim::new();

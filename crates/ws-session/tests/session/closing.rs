@@ -18,6 +18,7 @@ fn close(code: u16, reason: &str) -> Message {
 }
 
 // RFC: WS-5.5.1-06, WS-7.1.2-01, WS-7.1.3-01, WS-7.1.4-01, WS-7.1.5-01, WS-7.1.6-01
+// THREAT: close-reason-memory
 #[test]
 fn both_sides_agree_on_a_clean_close() {
     let mut client = Session::client(Config::default(), MaskKeys::new(|| [1, 2, 3, 4]));
@@ -64,6 +65,7 @@ fn the_server_ends_the_transport_at_once_and_the_client_waits_for_that() {
     assert!(client.shut_down && client.session.is_finished());
 }
 
+// THREAT: open-after-close
 #[test]
 fn a_client_does_not_wait_for_ever_for_a_server_that_never_ends() {
     let mut client = client();
@@ -91,6 +93,7 @@ fn messages_before_a_bad_frame_are_not_dropped() {
 }
 
 // RFC: WS-7.1.7-01, WS-7.1.7-02, WS-7.1.7-03
+// THREAT: close-flood
 #[test]
 fn nothing_is_processed_after_a_violation_not_even_a_close() {
     let mut client = client();
@@ -103,6 +106,7 @@ fn nothing_is_processed_after_a_violation_not_even_a_close() {
 }
 
 // RFC: WS-5.5.1-05, WS-5.1-05, WS-6.1-01
+// THREAT: close-flood
 #[test]
 fn no_data_is_sent_after_the_close_frame() {
     let mut client = client();
@@ -128,6 +132,7 @@ fn a_ping_is_answered_after_our_close_and_not_after_the_peers() {
 }
 
 // RFC: WS-5.5.1-10, WS-5.5.1-11
+// THREAT: close-flood
 #[test]
 fn crossing_close_frames_count_for_both_and_a_second_one_is_ignored() {
     let mut client = client();
@@ -217,6 +222,7 @@ fn a_failed_handler_closes_with_1011() {
     assert_eq!(server.cause(), "handler_failed");
 }
 
+// THREAT: open-after-close
 #[test]
 fn a_peer_that_keeps_sending_after_the_goodbye_is_cut() {
     let mut config = Config::default();
@@ -244,6 +250,7 @@ fn the_end_is_reported_once_and_the_session_repeats_itself_politely() {
     assert_eq!(client.session.send(Message::text("x")), Err(SendError::Closed));
 }
 
+// THREAT: close-reason-memory
 #[test]
 fn nothing_is_held_of_a_message_that_the_end_has_overtaken() {
     let mut begun = b"\x02\x7e\x03\xe8".to_vec();

@@ -11,6 +11,7 @@ fn client() -> Driven {
     Driven::client(Config::default())
 }
 
+// THREAT: silent-peer
 #[test]
 fn silence_is_met_with_a_ping_then_with_1001() {
     let mut client = client();
@@ -54,6 +55,7 @@ fn a_session_that_was_not_polled_for_long_still_gives_the_peer_time_to_answer() 
     assert!(!client.session.is_open());
 }
 
+// THREAT: slow-message
 #[test]
 fn trickled_bytes_do_not_keep_a_message_open_for_ever() {
     let mut client = client();
@@ -69,6 +71,7 @@ fn trickled_bytes_do_not_keep_a_message_open_for_ever() {
     assert_eq!(client.cause(), "message_stalled");
 }
 
+// THREAT: fragment-flood
 #[test]
 fn empty_fragments_and_pings_do_not_keep_a_message_open_for_ever() {
     let mut client = client();
@@ -82,6 +85,7 @@ fn empty_fragments_and_pings_do_not_keep_a_message_open_for_ever() {
     assert_eq!(client.cause(), "message_stalled");
 }
 
+// THREAT: incomplete-frame
 #[test]
 fn half_a_header_is_a_message_that_has_begun() {
     let mut client = client();
@@ -93,6 +97,7 @@ fn half_a_header_is_a_message_that_has_begun() {
     assert!(!client.session.is_open());
 }
 
+// THREAT: slow-message
 #[test]
 fn a_large_message_over_a_slow_line_is_not_cut() {
     let mut client = client();
@@ -117,6 +122,7 @@ fn many_messages_in_a_row_are_not_one_long_message() {
     assert!(client.session.is_open());
 }
 
+// THREAT: write-stall
 #[test]
 fn a_peer_that_never_reads_is_cut_by_the_write_deadline() {
     let mut client = client();
@@ -158,6 +164,7 @@ fn bytes_that_the_transport_holds_back_count_as_unwritten() {
     assert!(matches!(outcome.cause, Cause::WriteStalled), "{outcome:?}");
 }
 
+// THREAT: open-after-close
 #[test]
 fn a_keep_alive_ping_that_a_stuck_transport_takes_is_no_progress() {
     for mut driven in [client(), Driven::server(Config::default())] {
@@ -207,6 +214,7 @@ fn a_close_that_is_never_answered_ends_in_time() {
     assert_eq!(client.cause(), "normal");
 }
 
+// THREAT: open-after-close
 #[test]
 fn a_violation_is_reported_in_time_though_the_peer_never_ends() {
     let mut client = client();
@@ -218,6 +226,7 @@ fn a_violation_is_reported_in_time_though_the_peer_never_ends() {
     assert!(client.session.is_finished());
 }
 
+// THREAT: no-limits
 #[test]
 fn zero_does_not_switch_a_deadline_off_and_the_largest_duration_does() {
     let mut config = Config::default();
@@ -256,6 +265,7 @@ fn a_driver_that_waits_to_write_does_not_blame_the_peer_for_silence() {
     assert!(!server.session.is_open(), "it did not answer the ping");
 }
 
+// THREAT: write-stall
 #[test]
 fn a_peer_that_takes_nothing_is_cut_while_the_driver_waits_to_write() {
     let mut server = Driven::server(Config::default());

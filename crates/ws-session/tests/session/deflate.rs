@@ -51,6 +51,7 @@ fn compressed_and_plain_messages_mix_and_the_window_lives_on() {
 }
 
 // RFC: PMD-6.1-02, PMD-6.1-03
+// THREAT: control-frames
 #[test]
 fn rsv1_anywhere_but_on_the_first_frame_of_a_message_is_a_violation() {
     for wire in
@@ -96,6 +97,7 @@ fn corrupt_data_closes_with_1007() {
 }
 
 // RFC: PMD-EXT-01
+// THREAT: inflate-bomb
 #[test]
 fn a_bomb_costs_no_more_than_the_limit() {
     let mut config = Config::default();
@@ -127,6 +129,7 @@ fn a_dense_message_below_the_size_limit_closes_with_1009() {
 }
 
 // RFC: PMD-8-01, H2-10.6-01
+// THREAT: compression-oracle
 #[test]
 fn a_message_can_be_kept_out_of_the_window() {
     let (mut a, mut b) = pair(Config::default());

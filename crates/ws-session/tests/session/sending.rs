@@ -32,6 +32,7 @@ fn ping_during_fragment_is_answered_before_the_message() {
 }
 
 // RFC: WS-5.5.3-02
+// THREAT: unread-pongs
 #[test]
 fn pongs_owed_to_a_peer_that_does_not_read_stay_bounded() {
     let mut client = client();
@@ -60,6 +61,7 @@ fn a_session_above_high_water_says_so() {
     assert!(client.session.is_writable());
 }
 
+// THREAT: control-frames
 #[test]
 fn control_frames_above_125_bytes_are_refused_to_the_caller() {
     let mut client = client();

@@ -134,6 +134,7 @@ async fn a_bad_url_fails_before_anything_is_sent() {
     }
 }
 
+// THREAT: header-injection
 #[tokio::test]
 async fn a_header_that_smuggles_fails_and_nothing_arrives() {
     let listener = TcpListener::bind(anywhere()).await.expect("a port");
@@ -202,6 +203,7 @@ async fn a_client_that_says_nothing_is_told_and_dropped() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer:?}");
 }
 
+// THREAT: slow-handshake
 #[cfg(feature = "rustls")]
 #[tokio::test]
 async fn a_client_that_never_begins_to_encrypt_is_dropped() {

@@ -44,6 +44,7 @@ async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
     }
 }
 
+// THREAT: window-stall
 #[tokio::test]
 async fn one_that_never_reads_is_cut_and_its_neighbours_go_on() {
     for &over in MANY {

@@ -1,0 +1,171 @@
+//! Attacks: what a peer bent on harm sends, at full size, so that somebody else can measure what it
+//! costs the one attacked.
+//!
+//! A case of the suite judges an answer; an attack only causes and observes. It says how much was
+//! sent and how it ended, and whether another connection was served meanwhile. Memory and time of
+//! the process under attack are for the caller to measure, and the bounds are the caller's.
+
+mod handshake;
+mod neighbour;
+mod open;
+mod over_h2;
+#[cfg(feature = "h3")]
+mod over_h3;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+use crate::arena::{Arena, Memory, Refused, Target};
+use crate::carrier::Carrier;
+use crate::link::Link;
+use crate::server_side::receive;
+use crate::settings::{Effort, Settings};
+
+use neighbour::{Neighbour, Service};
+
+/// What came of an attack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Attacked {
+    /// Octets that the peer took, below TLS and QUIC.
+    pub sent: u64,
+    /// From the first octet of the attack to its end.
+    pub took: Duration,
+    /// How it ended: `close 1009`, `431`, `GOAWAY 11`, `cut`, `echoed`, `open` …
+    pub end: String,
+    /// Messages that came back on another connection meanwhile, and the slowest of them. None for
+    /// a client under attack, and none came back if there was no time for one.
+    pub neighbour: Option<(u32, Duration)>,
+}
+
+impl fmt::Display for Attacked {
+    /// One line for a program to read; the end is last, since it may have spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "attacked sent={} took_ms={}", self.sent, self.took.as_millis())?;
+        if let Some((echoes, slowest)) = self.neighbour {
+            write!(f, " echoes={echoes} slowest_ms={}", slowest.as_millis())?;
+        }
+        write!(f, " end={}", self.end)
+    }
+}
+
+/// How an attack ended, as the attacker saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ending {
+    sent: u64,
+    end: String,
+}
+
+impl Ending {
+    fn new(sent: usize, end: impl Into<String>) -> Self {
+        Self { sent: sent as u64, end: end.into() }
+    }
+}
+
+/// Attacks the echo server at `target`. `scale` divides the size of the attacks that have one.
+///
+/// # Errors
+///
+/// There is no such attack, or the server was not there to be attacked.
+pub async fn attack_server(
+    name: &str,
+    target: &Target,
+    carrier: Carrier,
+    scale: usize,
+) -> io::Result<Attacked> {
+    let settings = settings(carrier);
+    let arena = Arena::against_server(target.clone(), Arc::clone(&settings));
+    let payload = open::payload(name, scale);
+    let neighbour = Neighbour::begin(target.clone()).await?;
+    let began = Instant::now();
+    let attacked = match handshake::attack(name, &arena, scale).await {
+        None => below(name, &arena, scale).await,
+        ended => ended,
+    };
+    let ending = match attacked {
+        Some(ending) => ending.map_err(refused)?,
+        None => {
+            let mut arena = Arena::against_server(target.clone(), settings);
+            let link = arena.open_with(offer(name)).await.map_err(refused)?;
+            open(name, &payload, link, scale).await?
+        }
+    };
+    let took = began.elapsed();
+    let Service { echoes, slowest } = neighbour.finish().await?;
+    let Ending { sent, end } = ending;
+    Ok(Attacked { sent, took, end, neighbour: Some((echoes, slowest)) })
+}
+
+/// Waits for one client and attacks it. `bound` is told the address to call.
+///
+/// # Errors
+///
+/// There is no such attack, no client called, or `bound` failed.
+pub async fn attack_client(
+    name: &str,
+    scale: usize,
+    bound: impl FnOnce(SocketAddr) -> io::Result<()>,
+) -> io::Result<Attacked> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let payload = open::payload(name, scale);
+    bound(listener.local_addr()?)?;
+    let (stream, _) = listener.accept().await?;
+    let mut visitor = receive(stream).await?;
+    let began = Instant::now();
+    let Ending { sent, end } = match handshake::attack_client(name, &mut visitor, scale).await {
+        Some(ending) => ending,
+        None => {
+            let settings = settings(Carrier::H1);
+            let arena = Arena::against_client(visitor, settings, Arc::new(Memory::default()));
+            let link = handshake::welcome(arena, offer(name).is_some()).await.map_err(refused)?;
+            open(name, &payload, link, scale).await?
+        }
+    };
+    Ok(Attacked { sent, took: began.elapsed(), end, neighbour: None })
+}
+
+async fn open(name: &str, payload: &[u8], mut link: Link, scale: usize) -> io::Result<Ending> {
+    let ending = open::attack(name, payload, &mut link, scale).await;
+    ending.ok_or_else(|| io::Error::other(format!("there is no attack {name:?}")))
+}
+
+/// The attacks beneath the WebSocket.
+async fn below(name: &str, arena: &Arena, scale: usize) -> Option<Result<Ending, Refused>> {
+    if let Some(ending) = over_h2::attack(name, arena, scale).await {
+        return Some(ending);
+    }
+    #[cfg(feature = "h3")]
+    if let Some(ending) = over_h3::attack(name, arena, scale).await {
+        return Some(ending);
+    }
+    None
+}
+
+/// The extension that the attack needs.
+fn offer(name: &str) -> Option<&'static str> {
+    name.contains("inflate").then_some("permessage-deflate")
+}
+
+fn settings(carrier: Carrier) -> Arc<Settings> {
+    let mut settings = Settings::new(Effort::Full);
+    settings.carrier = carrier;
+    settings.wait = Duration::from_secs(10);
+    Arc::new(settings)
+}
+
+fn refused(refused: Refused) -> io::Error {
+    match refused {
+        Refused::Unimplemented(why) | Refused::NoConnection(why) => io::Error::other(why),
+    }
+}
+
+/// How long an attacker waits for the other side to put an end to it.
+const PATIENCE: Duration = Duration::from_secs(30);
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
