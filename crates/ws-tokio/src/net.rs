@@ -80,3 +80,23 @@ impl Listener for UnixListener {
         Poll::Ready(Ok(stream.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn small_frames_are_not_held_back_on_either_side() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        socket.set_nonblocking(true).expect("not blocking");
+        let address = socket.local_addr().expect("an address");
+        let mut listener = Tokio.listen_tcp(socket).expect("a listener");
+        let client = Tokio.connect_tcp(address).await.expect("connected");
+        let server = poll_fn(|cx| listener.poll_accept(cx)).await.expect("accepted");
+        for stream in [client, server] {
+            assert!(stream.get_ref().nodelay().expect("an option of the socket"));
+        }
+    }
+}

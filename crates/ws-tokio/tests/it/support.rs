@@ -40,7 +40,13 @@ pub(crate) fn serve(server: Server) -> (String, Shutdown) {
 /// A server for `localhost` and a client that trusts it.
 #[cfg(feature = "rustls")]
 pub(crate) fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    certificates_for(&["localhost", "127.0.0.1", "::1"])
+}
+
+/// A server for these names and a client that trusts it.
+#[cfg(feature = "rustls")]
+pub(crate) fn certificates_for(names: &[&str]) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))

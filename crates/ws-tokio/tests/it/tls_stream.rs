@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::support::{certificates, distrustful, read, shutdown, write};
+use crate::support::{certificates, certificates_for, distrustful, read, shutdown, write};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -127,6 +127,27 @@ async fn a_refused_certificate_is_an_alert_for_the_server_and_an_error_for_the_c
 }
 
 // RFC: WS-4.2.2-01
+#[tokio::test]
+async fn a_wildcard_stands_for_one_label_and_for_no_more() {
+    for (name, is_good) in [
+        ("a.example.test", true),
+        ("B.Example.Test", true),
+        ("a.b.example.test", false),
+        ("example.test", false),
+        ("a.example.test.evil", false),
+    ] {
+        let (server, client) = certificates_for(&["*.example.test"]);
+        let (a, b) = duplex(4096);
+        let accepting =
+            tokio::spawn(async move { Tls::accept(Io::new(b), server).await.map(drop) });
+        let host = ServerName::try_from(name).expect("a name");
+        // Kept until the server is through as well.
+        let opened = Tls::connect(Io::new(a), client, host).await;
+        assert_eq!(opened.is_ok(), is_good, "{name}");
+        assert_eq!(accepting.await.expect("no panic").is_ok(), is_good, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_peer_that_does_not_speak_tls_is_told_so_and_refused() {
     let (server, _) = certificates();
