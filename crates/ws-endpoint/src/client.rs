@@ -11,6 +11,8 @@ mod h3;
 mod policy;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod pool;
+#[cfg(any(feature = "h2", feature = "h3"))]
+mod tasks;
 
 use std::fmt;
 use std::io;
@@ -54,6 +56,8 @@ pub struct Client<N: Net> {
     tls: Option<Arc<rustls::ClientConfig>>,
     #[cfg(any(feature = "h2", feature = "h3"))]
     pool: Arc<pool::Pool>,
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    tasks: tasks::Tasks,
     #[cfg(feature = "h3")]
     sockets: Arc<h3::Sockets>,
     #[cfg(feature = "h3")]
@@ -72,6 +76,8 @@ impl<N: Net> Client<N> {
             tls: None,
             #[cfg(any(feature = "h2", feature = "h3"))]
             pool: Arc::default(),
+            #[cfg(any(feature = "h2", feature = "h3"))]
+            tasks: tasks::Tasks::default(),
             #[cfg(feature = "h3")]
             sockets: Arc::default(),
             #[cfg(feature = "h3")]
@@ -168,6 +174,22 @@ impl<N: Net> Client<N> {
         self.in_time(options, open).await
     }
 
+    /// Ends this client, and waits until its connections have said what they still have to say.
+    ///
+    /// Over HTTP/2 and HTTP/3 the last frames are written by tasks of the runtime. A program that
+    /// ends right after its last WebSocket takes these tasks with it, and the server is left to find
+    /// out by itself. The WebSockets and the clones of this client must be gone; otherwise, and where
+    /// the network holds the last bytes back, this takes a second.
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    pub async fn wait_idle(self) {
+        let deadline = after(&self.net, LAST_RESPITE);
+        drop(self.pool);
+        // What is not said by then remains unsaid.
+        let _ = until(&self.net, deadline, self.tasks.ended()).await;
+        #[cfg(feature = "h3")]
+        let _ = until(&self.net, deadline, self.sockets.wait_idle()).await;
+    }
+
     async fn in_time(
         &self,
         options: &ConnectOptions,
@@ -189,6 +211,12 @@ impl<N: Net> Client<N> {
             HttpPolicy::Best => Box::pin(self.open_best(uri, options)).await,
             _ => Box::pin(self.open_h1(uri, options)).await,
         }
+    }
+
+    /// The runtime whose tasks are waited for.
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    fn counted(&self) -> tasks::Counted<N> {
+        tasks::Counted { runtime: self.net.clone(), tasks: self.tasks.clone() }
     }
 
     async fn open_h1(&self, uri: &WsUri, options: &ConnectOptions) -> Result<WebSocket<N>, Error> {
@@ -265,6 +293,10 @@ impl<N: Net> fmt::Debug for Client<N> {
             .finish_non_exhaustive()
     }
 }
+
+/// How long the last bytes of a client may take.
+#[cfg(any(feature = "h2", feature = "h3"))]
+const LAST_RESPITE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What is offered in TLS.
 #[derive(Clone, Copy)]

@@ -114,7 +114,7 @@ impl<N: Net> Client<N> {
         config.handshake_timeout = options.handshake_timeout;
         let peer = stream.peer_addr();
         let io = CarrierIo::new(stream, BytesMut::new());
-        let client = ws_h2::Client::new(io, peer, self.net.clone(), &config).await;
+        let client = ws_h2::Client::new(io, peer, self.counted(), &config).await;
         client.map_err(|error| NotDialled::Failed(io_error(error.into())))
     }
 }

@@ -42,6 +42,18 @@ impl Sockets {
     }
 }
 
+impl Sockets {
+    /// Waits until every connection is closed and its last packets are sent.
+    pub(super) async fn wait_idle(&self) {
+        for socket in [&self.v4, &self.v6] {
+            let endpoint = socket.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(endpoint) = endpoint {
+                endpoint.wait_idle().await;
+            }
+        }
+    }
+}
+
 impl Carrier for ws_h3::Client {
     fn is_open(&self) -> bool {
         self.is_open()
@@ -156,7 +168,7 @@ impl<N: Net> Client<N> {
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
         config.max_headers = options.max_headers;
         config.handshake_timeout = options.handshake_timeout;
-        let client = ws_h3::Client::new(connection, self.net.clone(), &config).await;
+        let client = ws_h3::Client::new(connection, self.counted(), &config).await;
         client.map_err(failed)
     }
 }

@@ -41,19 +41,27 @@ fn tokio_block_on(run: impl Future<Output = Result<(), Failure>>) -> Result<(), 
 }
 
 async fn run<N: Net>(net: N, options: &Options) -> Result<(), Failure> {
-    let mut websocket = connect(net.clone(), options).await?;
+    let client = client(net.clone(), options)?;
+    let ended = talk(&net, &client, options).await;
+    // The last frames are on their way before the program ends.
+    client.wait_idle().await;
+    ended
+}
+
+async fn talk<N: Net>(net: &N, client: &Client<N>, options: &Options) -> Result<(), Failure> {
+    let mut websocket = connect(client, options).await?;
     let (code, reason) = &options.close;
     match &options.mode {
         Mode::Console => console::run(&mut websocket, *code, reason).await?,
         Mode::Check { ping_between } => check::run(&mut websocket, *ping_between).await?,
-        Mode::Load(load) => load::run(&net, &mut websocket, load).await?,
+        Mode::Load(load) => load::run(net, &mut websocket, load).await?,
         Mode::Reflect => return reflect(&mut websocket).await,
         Mode::CloseOnly => {}
     }
     close(&mut websocket, *code, reason).await
 }
 
-async fn connect<N: Net>(net: N, options: &Options) -> Result<WebSocket<N>, Failure> {
+fn client<N: Net>(net: N, options: &Options) -> Result<Client<N>, Failure> {
     let mut client = Client::new(net).with_http(options.over);
     if options.insecure {
         client = client.with_tls(certificates::trusting_anyone()?);
@@ -61,6 +69,10 @@ async fn connect<N: Net>(net: N, options: &Options) -> Result<WebSocket<N>, Fail
         let pem = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
         client = client.with_tls(certificates::trusting(&pem)?);
     }
+    Ok(client)
+}
+
+async fn connect<N: Net>(client: &Client<N>, options: &Options) -> Result<WebSocket<N>, Failure> {
     match &options.unix {
         #[cfg(unix)]
         Some(path) => Ok(client.connect_unix(path, &options.url, &options.connect).await?),
