@@ -3,6 +3,8 @@
 //! `h2` reads its socket until it is empty, and a peer that floods can keep it at that for ever. A
 //! turn ends after [`TURN`] bytes: then the frames that were read are taken off the connection and
 //! other tasks run. So what can pile up inside `h2` between two turns is bounded on any runtime.
+//!
+//! It also looks at what `h2` does not: whether the peer's first frame is SETTINGS (RFC 9113 §3.4).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -21,6 +23,8 @@ pub(crate) const TURN: usize = 64 * 1024;
 pub(crate) struct Paced<IO> {
     io: IO,
     turn: Turn,
+    /// How many bytes are still to come before the type of the first frame.
+    before_type: Option<usize>,
 }
 
 /// How many bytes were read in this turn.
@@ -35,11 +39,34 @@ impl Turn {
 }
 
 impl<IO> Paced<IO> {
-    pub(crate) fn new(io: IO) -> (Self, Turn) {
+    /// The socket of a connection on which the peer begins with so many bytes of preface before its
+    /// first frame.
+    pub(crate) fn new(io: IO, preface: usize) -> (Self, Turn) {
         let turn = Turn::default();
-        (Self { io, turn: turn.clone() }, turn)
+        (Self { io, turn: turn.clone(), before_type: Some(preface + BEFORE_TYPE) }, turn)
+    }
+
+    fn check(&mut self, arrived: &[u8]) -> io::Result<()> {
+        let Some(before) = self.before_type else { return Ok(()) };
+        let Some(kind) = arrived.get(before) else {
+            self.before_type = Some(before - arrived.len());
+            return Ok(());
+        };
+        self.before_type = None;
+        if *kind == SETTINGS {
+            return Ok(());
+        }
+        let message = "the peer's first frame of HTTP/2 is not SETTINGS";
+        Err(io::Error::new(io::ErrorKind::InvalidData, message))
     }
 }
+
+/// The length of a frame comes before its type (RFC 9113 §4.1).
+const BEFORE_TYPE: usize = 3;
+/// The type of SETTINGS (RFC 9113 §6.5).
+const SETTINGS: u8 = 4;
+/// The length of what a client begins with (RFC 9113 §3.4).
+pub(crate) const CLIENT_PREFACE: usize = 24;
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
     fn poll_read(
@@ -54,7 +81,9 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         }
         let before = buf.filled().len();
         let result = Pin::new(&mut this.io).poll_read(cx, buf);
-        this.turn.0.fetch_add(buf.filled().len() - before, Ordering::Relaxed);
+        let arrived = buf.filled().get(before..).unwrap_or_default();
+        this.turn.0.fetch_add(arrived.len(), Ordering::Relaxed);
+        this.check(arrived)?;
         result
     }
 }
@@ -95,10 +124,32 @@ mod tests {
 
     use super::*;
 
+    // RFC: H2-3.4-01
+    #[test]
+    fn a_peer_that_does_not_begin_with_settings_is_refused_however_it_is_cut() {
+        let mut cx = Context::from_waker(Waker::noop());
+        for (preface, kind, is_right) in
+            [(0, 4, true), (0, 6, false), (24, 4, true), (24, 0, false)]
+        {
+            let bytes: Vec<u8> = [vec![b'x'; preface], vec![0, 0, 0, kind, 0, 0]].concat();
+            for size in [1, 3, 4, 64] {
+                let mut paced = Paced::new(bytes.as_slice(), preface).0;
+                let mut refused = false;
+                for _ in 0..bytes.len() {
+                    let mut space = vec![0; size];
+                    let mut buf = ReadBuf::new(&mut space);
+                    let polled = Pin::new(&mut paced).poll_read(&mut cx, &mut buf);
+                    refused |= matches!(polled, Poll::Ready(Err(_)));
+                }
+                assert_eq!(refused, !is_right, "{preface} {kind} {size}");
+            }
+        }
+    }
+
     // THREAT: frame-flood
     #[test]
     fn a_flood_is_interrupted_after_a_turn_and_goes_on_in_the_next() {
-        let (mut paced, turn) = Paced::new(tokio::io::repeat(7));
+        let (mut paced, turn) = Paced::new(tokio::io::repeat(4), 0);
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..2 {
             turn.begin();

@@ -61,7 +61,7 @@ impl Client {
     {
         let windows = Windows::new(config.max_streams, config.stream_window);
         let deadline = after(runtime.now(), config.handshake_timeout);
-        let (io, turn) = Paced::new(io);
+        let (io, turn) = Paced::new(io, 0);
         let builder = builder(config, windows);
         let handshake = builder.handshake(io);
         let (send, mut connection) = within(&runtime, deadline, handshake).await??;

@@ -18,7 +18,7 @@ use crate::config::{FRAME_BUDGET, LOCAL_RESETS, ServerConfig, Windows};
 use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown};
 use crate::intake::Intake;
-use crate::paced::Paced;
+use crate::paced::{CLIENT_PREFACE, Paced};
 use crate::reset_budget::ResetBudget;
 
 use backlog::Backlog;
@@ -64,7 +64,7 @@ impl Server {
     {
         let windows = Windows::new(config.max_streams, config.stream_window);
         let deadline = after(runtime.now(), config.handshake_timeout);
-        let (io, turn) = Paced::new(io);
+        let (io, turn) = Paced::new(io, CLIENT_PREFACE);
         let handshake = builder(config, windows).handshake(io);
         let connection = within(&runtime, deadline, handshake).await??;
 
