@@ -9,7 +9,7 @@ use crate::steps::{Outcome, Steps};
 use crate::{Verdict, process};
 
 pub(crate) const ABOUT: &str = "runs the conformance suite against our echo server and client\n\
---role server|client|both  --over h1|h2|h3  --runtime tokio|async-std|smol\n\
+--role server|client|both  --over h1|h2|h3|best  --runtime tokio|async-std|smol\n\
 --section LIST  --case LIST  --exclude LIST  --quick  --full  --strict\n\
 --jobs N  --wait SECONDS  --patience SECONDS\n\
 --json FILE  --junit FILE  --html DIRECTORY (with both roles: one for each, named by it)";
@@ -85,8 +85,8 @@ fn prepare(programs: Programs) -> Result<Option<String>, String> {
 fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String> {
     let authority = product::scratch()?.join("conformance-ca.pem");
     let server = Server::echo(programs.server, &authority, SERVER_DEADLINES)?;
-    // QUIC is always encrypted.
-    let scheme = if options.value("over") == Some("h3") { "wss" } else { "ws" };
+    // QUIC is always encrypted, and only TLS can choose a version.
+    let scheme = if matches!(options.value("over"), Some("h3" | "best")) { "wss" } else { "ws" };
     let url = server.url(scheme)?;
     let mut command = suite(options, "server");
     command.args(["--server", &url]);
@@ -94,15 +94,14 @@ fn judge_server(options: &Options, programs: Programs) -> Result<Outcome, String
 }
 
 fn judge_client(options: &Options, programs: Programs) -> Result<Outcome, String> {
-    if let Some(over @ ("h2" | "h3")) = options.value("over") {
-        return Ok(Outcome::Skipped(format!("the suite judges only servers over {over}")));
-    }
     let (client, runtime) = programs.client();
     let over = options.value("over").map(|over| format!(" --over {over}")).unwrap_or_default();
     let runtime = runtime.join(" ");
     let deadlines = CLIENT_DEADLINES.join(" ");
-    let client =
-        format!("{} {runtime} --reflect --deflate {deadlines}{over} {{url}}", client.display());
+    let client = format!(
+        "{} {runtime} --insecure --reflect --deflate {deadlines}{over} {{url}}",
+        client.display()
+    );
     let mut command = suite(options, "client");
     command.args(["--client", &client]);
     within(&mut command)

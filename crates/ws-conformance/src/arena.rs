@@ -1,96 +1,32 @@
 //! Where a case meets its peer: by dialling a server, or with a client that has called.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::carrier::Carrier;
+use crate::handshake::{flaw_of_response, flaws_of_request, read_answer};
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Link, Next};
 use crate::log::{Log, Who};
+use crate::server_side::lobby::{Caller, Lobby};
+use crate::server_side::visitor::Visitor;
 use crate::settings::Settings;
-use crate::wire::connect::{Answer, Connect, flaw_of_answer};
-use crate::wire::deflate::{self, Agreement};
-use crate::wire::extension;
+use crate::target::Target;
+use crate::wire::connect::{Answer, Connect};
+use crate::wire::deflate::Agreement;
 use crate::wire::frame::Frame;
 #[cfg(feature = "h2")]
 use crate::wire::h2;
 use crate::wire::http::{self, Head};
-use crate::wire::negotiation;
 #[cfg(feature = "h3")]
 use crate::wire::raw_h3;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
-
-/// A server to be judged: `ws://host:port/path` or `wss://…`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    pub(crate) secure: bool,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) path: String,
-}
-
-impl Target {
-    /// The value of the `Host` field.
-    pub(crate) fn authority(&self) -> String {
-        let default = if self.secure { 443 } else { 80 };
-        if self.port == default {
-            self.host.clone()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl FromStr for Target {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        let (scheme, rest) = url.split_once("://").ok_or("a URL begins with ws:// or wss://")?;
-        let secure = match scheme.to_ascii_lowercase().as_str() {
-            "ws" => false,
-            "wss" => true,
-            other => return Err(format!("{other:?} is no scheme of WebSocket")),
-        };
-        let at = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(at);
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let after_bracket = authority.rfind(']').unwrap_or(0);
-        let colon = authority.get(after_bracket..).and_then(|tail| tail.find(':'));
-        let (host, port) = match colon.map(|at| authority.split_at(after_bracket + at)) {
-            Some((host, port)) => {
-                let digits = port.trim_start_matches(':');
-                (host, digits.parse().map_err(|_| format!("{digits:?} is no port"))?)
-            }
-            None => (authority, if secure { 443 } else { 80 }),
-        };
-        if host.is_empty() {
-            return Err("the URL names no host".into());
-        }
-        Ok(Self { secure, host: host.to_owned(), port, path })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.authority(), self.path)
-    }
-}
-
-/// A client that has called and sent its request.
-#[derive(Debug)]
-pub(crate) struct Visitor {
-    pub(crate) wire: Wire,
-    pub(crate) request: Head,
-}
 
 /// Why a case could not be played.
 #[derive(Clone, Debug)]
@@ -132,7 +68,15 @@ impl Memory {
 #[derive(Debug)]
 enum Side {
     Client(Target),
-    Server(Option<Box<Visitor>>),
+    Server(Box<Guests>),
+}
+
+/// The client under test, and where it calls again.
+#[derive(Debug, Default)]
+struct Guests {
+    caller: Option<Caller>,
+    visitor: Option<Box<Visitor>>,
+    lobby: Option<Lobby>,
 }
 
 /// The place of one case.
@@ -151,14 +95,25 @@ impl Arena {
         Self { side, log: Log::new(), settings, memory: Arc::default() }
     }
 
-    /// An arena in which `visitor` is the client of the suite.
-    pub(crate) fn against_client(
+    /// An arena in which the client of the suite has sent its request already.
+    pub(crate) fn against_visitor(
         visitor: Visitor,
         settings: Arc<Settings>,
         memory: Arc<Memory>,
     ) -> Self {
-        let side = Side::Server(Some(Box::new(visitor)));
-        Self { side, log: Log::new(), settings, memory }
+        let guests = Guests { visitor: Some(Box::new(visitor)), ..Guests::default() };
+        Self { side: Side::Server(Box::new(guests)), log: Log::new(), settings, memory }
+    }
+
+    /// An arena in which a client has called at `lobby`, or is to, and may call again.
+    pub(crate) fn against_caller(
+        caller: Option<Caller>,
+        lobby: Lobby,
+        settings: Arc<Settings>,
+        memory: Arc<Memory>,
+    ) -> Self {
+        let guests = Guests { caller, visitor: None, lobby: Some(lobby) };
+        Self { side: Side::Server(Box::new(guests)), log: Log::new(), settings, memory }
     }
 
     pub(crate) fn peer_is_server(&self) -> bool {
@@ -198,7 +153,7 @@ impl Arena {
     /// for what comes of it.
     pub(crate) async fn exchange(&self, request: &[u8]) -> Result<Answer, Refused> {
         self.log.octets(Who::Suite, || "opening request".into(), request);
-        if self.settings.carrier == Carrier::H1 {
+        if matches!(self.settings.carrier, Carrier::H1 | Carrier::Best) {
             let mut wire = self.dial().await?;
             wire.write(request).await;
             return Ok(self.final_answer(wire).await);
@@ -261,13 +216,55 @@ impl Arena {
         }
     }
 
-    /// The client under test with its request, once.
-    pub(crate) fn visitor(&mut self) -> Result<Visitor, Refused> {
-        let Side::Server(visitor) = &mut self.side else {
+    /// The client under test as it has called, before anything was read, once.
+    ///
+    /// A driver is only asked what it wants after its request; it cannot play such a case.
+    pub(crate) fn caller(&mut self) -> Result<Caller, Refused> {
+        let Side::Server(guests) = &mut self.side else {
             return Err(Refused::NoConnection("this case judges clients".into()));
         };
+        if guests.visitor.take().is_some() {
+            let why = "only a client that is started for each case (--client) is judged by this";
+            return Err(Refused::Unimplemented(why.into()));
+        }
         let gone = || Refused::NoConnection("the client's one connection is used up".into());
-        visitor.take().map(|visitor| *visitor).ok_or_else(gone)
+        guests.caller.take().ok_or_else(gone)
+    }
+
+    /// Where the client under test calls.
+    pub(crate) fn lobby(&mut self) -> Result<&mut Lobby, Refused> {
+        let lobby = match &mut self.side {
+            Side::Server(guests) => guests.lobby.as_mut(),
+            Side::Client(_) => None,
+        };
+        let missing = || "this case judges clients that are started".into();
+        lobby.ok_or_else(|| Refused::NoConnection(missing()))
+    }
+
+    /// The next call of the client under test, if it comes in time.
+    pub(crate) async fn next_caller(&mut self, deadline: Instant) -> Option<Caller> {
+        let Side::Server(guests) = &mut self.side else { return None };
+        let lobby = guests.lobby.as_mut()?;
+        loop {
+            match timeout_at(deadline, lobby.accept()).await.ok()? {
+                Ok(caller) => {
+                    self.log.note(format!("the client called by {}", caller.describe()));
+                    return Some(caller);
+                }
+                Err(error) => self.log.note(format!("a call came to nothing: {error}")),
+            }
+        }
+    }
+
+    /// The client under test with its request, once.
+    pub(crate) async fn visitor(&mut self) -> Result<Visitor, Refused> {
+        if let Side::Server(guests) = &mut self.side {
+            if let Some(visitor) = guests.visitor.take() {
+                return Ok(*visitor);
+            }
+        }
+        let caller = self.caller()?;
+        Ok(caller.into_visitor(&self.log).await?)
     }
 
     /// Opens a WebSocket without extensions.
@@ -280,7 +277,7 @@ impl Arena {
         if self.peer_is_server() {
             return self.shake_hands(extensions).await;
         }
-        let visitor = self.visitor()?;
+        let visitor = self.visitor().await?;
         self.welcome(visitor, None).await
     }
 
@@ -331,11 +328,12 @@ impl Arena {
         visitor: Visitor,
         extension: Option<(&str, Agreement)>,
     ) -> Result<Link, Refused> {
-        let Visitor { mut wire, request } = visitor;
-        self.log.octets(Who::Peer, || format!("request: {}", request.start), &[]);
+        let request = visitor.request.clone();
+        let lines = format!("{:?}", request.fields);
+        self.log.octets(Who::Peer, || format!("request: {}", request.start), lines.as_bytes());
         let mut breaches = flaws_of_request(&request);
         let key = request.values("Sec-WebSocket-Key").next().unwrap_or_default().to_owned();
-        if !self.memory.is_new(&key) {
+        if visitor.carrier() == Carrier::H1 && !self.memory.is_new(&key) {
             breaches.push("the client used the same Sec-WebSocket-Key twice (§4.1)".into());
         }
         let accept = http::accept_for(&key);
@@ -347,9 +345,8 @@ impl Arena {
             response.push_str(&format!("Sec-WebSocket-Extensions: {element}\r\n"));
         }
         response.push_str("\r\n");
-        self.log.octets(Who::Suite, || "answer: 101".into(), response.as_bytes());
-        let early = !wire.buffered().is_empty();
-        wire.write(response.as_bytes()).await;
+        let early = visitor.has_spoken();
+        let wire = visitor.answer(&response, &self.log).await;
         let mut link = Link::new(wire, self.log.clone(), false, request);
         for breach in breaches {
             link.breach(breach);
@@ -371,116 +368,13 @@ impl Arena {
         self.log.note("is the server still alive?");
         let mut link = self.shake_hands(None).await?;
         link.send(&[Frame::text("alive?")], Default::default()).await;
-        let deadline = tokio::time::Instant::now() + self.settings.wait;
+        let deadline = Instant::now() + self.settings.wait;
         let echoed = matches!(link.next(deadline).await, Next::Event(_));
         link.close(1000, Duration::from_millis(200)).await;
         if echoed {
             Ok(())
         } else {
             Err(Refused::NoConnection("afterwards the server did not serve any more".into()))
-        }
-    }
-}
-
-/// What is wrong with an answer that had to be a plain 101, if anything.
-pub(crate) fn flaw_of_response(head: &Head, key: &str) -> Option<String> {
-    if !head.start.starts_with("HTTP/1") {
-        return flaw_of_answer(head);
-    }
-    if head.status() != Some(101) {
-        return Some(format!("the handshake was answered with {:?}", head.start));
-    }
-    if let Some(flaw) = head.flaws.first() {
-        return Some(format!("the answer is malformed: {flaw}"));
-    }
-    if !head.lists("Upgrade", "websocket") || !head.lists("Connection", "upgrade") {
-        return Some("the 101 lacks Upgrade: websocket or Connection: Upgrade".into());
-    }
-    let accepts: Vec<&str> = head.values("Sec-WebSocket-Accept").collect();
-    let expected = http::accept_for(key);
-    if accepts != [expected.as_str()] {
-        return Some(format!("Sec-WebSocket-Accept is {accepts:?}, expected {expected:?}"));
-    }
-    None
-}
-
-/// The agreement that an answer states; an error where it accepts what was not offered.
-pub(crate) fn read_answer(
-    head: &Head,
-    offered: Option<&str>,
-) -> Result<Option<Agreement>, Refused> {
-    let Some(answer) = head.combined("Sec-WebSocket-Extensions") else { return Ok(None) };
-    let wrong = |why: String| Refused::NoConnection(format!("extensions {answer:?}: {why}"));
-    let elements = extension::parse(&answer).map_err(wrong)?;
-    let offers = offered.map(extension::parse).and_then(Result::ok).unwrap_or_default();
-    for element in &elements {
-        if !offers.iter().any(|offer| offer.name.eq_ignore_ascii_case(&element.name)) {
-            return Err(wrong(format!("{} was not offered", element.name)));
-        }
-    }
-    match elements.as_slice() {
-        [element] if element.name.eq_ignore_ascii_case(deflate::NAME) => {
-            negotiation::check_answer(&offers, element).map(Some).map_err(wrong)
-        }
-        _ => Err(wrong("an element of permessage-deflate was expected, once".into())),
-    }
-}
-
-/// What a client's request lacks, by RFC 6455 §4.1.
-pub(crate) fn flaws_of_request(request: &Head) -> Vec<String> {
-    let mut flaws: Vec<String> =
-        request.flaws.iter().map(|flaw| format!("the request is malformed: {flaw}")).collect();
-    let mut demand = |holds: bool, what: &str| {
-        if !holds {
-            flaws.push(format!("the client's request: {what} (§4.1)"));
-        }
-    };
-    demand(request.start.starts_with("GET "), "the method is not GET");
-    demand(request.start.ends_with(" HTTP/1.1"), "the version is not HTTP/1.1");
-    demand(request.target().starts_with('/'), "the target is not in origin form");
-    demand(!request.target().contains('#'), "the target has a fragment");
-    demand(request.values("Host").count() == 1, "there is not exactly one Host");
-    demand(request.lists("Upgrade", "websocket"), "Upgrade does not list websocket");
-    demand(request.lists("Connection", "upgrade"), "Connection does not list Upgrade");
-    let keys: Vec<&str> = request.values("Sec-WebSocket-Key").collect();
-    let good_key = keys.len() == 1 && keys.iter().all(|key| http::key_length(key) == Some(16));
-    demand(good_key, "the key is not one of 16 octets in base64");
-    let versions: Vec<&str> = request.values("Sec-WebSocket-Version").collect();
-    demand(versions == ["13"], "the version is not 13, once");
-    let offered = request.combined("Sec-WebSocket-Extensions");
-    let grammatical = offered.is_none_or(|offer| extension::parse(&offer).is_ok());
-    demand(grammatical, "Sec-WebSocket-Extensions breaks its grammar");
-    let protocols = request.combined("Sec-WebSocket-Protocol");
-    let names: Vec<String> = protocols
-        .iter()
-        .flat_map(|list| list.split(','))
-        .map(|name| name.trim().to_owned())
-        .collect();
-    let unique: HashSet<&String> = names.iter().collect();
-    let proper = names.iter().all(|name| http::is_token(name)) && unique.len() == names.len();
-    demand(proper, "Sec-WebSocket-Protocol does not list unique tokens");
-    flaws
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // RFC: WS-3-01, WS-3-02, WS-3-03
-    #[test]
-    fn urls_are_read() {
-        let table = [
-            ("ws://a", "ws://a/", 80),
-            ("WSS://a:9001/x?y", "wss://a:9001/x?y", 9001),
-            ("ws://[::1]:7?q", "ws://[::1]:7/?q", 7),
-            ("ws://[::1]", "ws://[::1]/", 80),
-        ];
-        for (url, printed, port) in table {
-            let target: Target = url.parse().expect("a valid URL");
-            assert_eq!((target.to_string().as_str(), target.port), (printed, port));
-        }
-        for bad in ["a", "http://a", "ws://", "ws://a:x"] {
-            assert!(bad.parse::<Target>().is_err(), "{bad}");
         }
     }
 }

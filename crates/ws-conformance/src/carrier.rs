@@ -1,4 +1,4 @@
-//! What carries the WebSocket: HTTP/1.1, or a stream of HTTP/2 or HTTP/3.
+//! What carries the WebSocket: HTTP/1.1, a stream of HTTP/2 or HTTP/3, or the best of them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +14,8 @@ pub enum Carrier {
     H2,
     /// A stream of an HTTP/3 connection, after an extended CONNECT (RFC 9220).
     H3,
+    /// Whatever both sides speak, found out by ALPN and by trying: the cases of falling back.
+    Best,
 }
 
 impl Carrier {
@@ -24,6 +26,7 @@ impl Carrier {
             Self::H1 => true,
             Self::H2 => cfg!(feature = "h2"),
             Self::H3 => cfg!(feature = "h3"),
+            Self::Best => cfg!(all(feature = "h2", feature = "h3")),
         }
     }
 }
@@ -34,6 +37,7 @@ impl fmt::Display for Carrier {
             Self::H1 => "h1",
             Self::H2 => "h2",
             Self::H3 => "h3",
+            Self::Best => "best",
         })
     }
 }
@@ -42,9 +46,9 @@ impl FromStr for Carrier {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let known = [Self::H1, Self::H2, Self::H3];
+        let known = [Self::H1, Self::H2, Self::H3, Self::Best];
         let found = known.into_iter().find(|carrier| carrier.to_string() == text);
-        let carrier = found.ok_or_else(|| format!("{text:?} is none of h1, h2 and h3"))?;
+        let carrier = found.ok_or_else(|| format!("{text:?} is none of h1, h2, h3 and best"))?;
         if carrier.is_built_in() {
             Ok(carrier)
         } else {

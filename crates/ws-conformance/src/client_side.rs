@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::arena::{Arena, Target};
+use crate::arena::Arena;
 use crate::case::Case;
 use crate::run::{Report, play, run_all};
 use crate::settings::Settings;
+use crate::target::Target;
 
 /// Judges the echo server at `target` by `cases`.
 pub async fn judge_server(

@@ -79,12 +79,12 @@ async fn judge(options: &Options) -> io::Result<bool> {
             }
             Peer::Client(command) => {
                 let agent = name.unwrap_or_else(|| command.clone());
-                judge_client(command, cases, settings, &agent).await
+                judge_client(command, cases, settings, &agent).await?
             }
             Peer::Driver(address) => {
                 let mut out = stdout();
                 let listened = listen(*address, cases, settings, |bound| {
-                    writeln!(out, "listening ws://{bound}")?;
+                    writeln!(out, "listening {bound}")?;
                     out.flush()
                 });
                 reports.extend(listened.await?);

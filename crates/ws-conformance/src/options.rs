@@ -22,13 +22,16 @@ ws-conformance judges any WebSocket server or client
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
-  --exclude 9,12        without these sections     --over h1        h2, h3: the carrier
+  --exclude 9,12        without these sections     --over h1        h2, h3: the carrier;
+                                                   best: the cases of falling back
   --quick               samples of costly cases    --full           all, with long patience
 
 how
   --jobs N              cases at a time (4)        --agent NAME     the name in the reports
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
   --strict              NON-STRICT fails too       --silent         no progress
+  --tls                 clients call by wss; over h3 and best they always do
+  --ca-out FILE         writes the certificate that such clients are to trust
   --scale N             an attack of an Nth of its size (1)
 
 reports
@@ -121,6 +124,8 @@ impl Options {
                 Long("full") => effort = Effort::Full,
                 Long("strict") => options.strict = true,
                 Long("silent") => silent = true,
+                Long("tls") => options.settings.tls = true,
+                Long("ca-out") => options.settings.ca_out = Some(parser.value()?.into()),
                 Long("jobs") => jobs = Some(parser.value()?.parse()?),
                 Long("wait") => wait = Some(seconds(&mut parser)?),
                 Long("patience") => patience = Some(seconds(&mut parser)?),
@@ -138,10 +143,6 @@ impl Options {
         options.settings.jobs = jobs.unwrap_or(defaults.jobs);
         options.settings.progress = !silent;
         options.settings.carrier = carrier;
-        let plain = |peer: &Peer| !matches!(peer, Peer::Server(_));
-        if carrier != Carrier::H1 && options.peers.iter().any(plain) {
-            return Err(format!("over {carrier} only servers are judged so far").into());
-        }
         let drives = options.peers.iter().any(|peer| matches!(peer, Peer::Driver(_)));
         if drives && options.selection.sections.is_empty() && effort != Effort::Full {
             // A driver of the field expects every handshake to succeed.

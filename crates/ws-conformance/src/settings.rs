@@ -1,5 +1,6 @@
 //! What holds for a whole run.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::carrier::Carrier;
@@ -30,6 +31,10 @@ pub struct Settings {
     pub patience: Duration,
     /// What carries the WebSockets. Default: HTTP/1.1.
     pub carrier: Carrier,
+    /// Whether clients are to call by TLS; over HTTP/3 they always are. Default: no.
+    pub tls: bool,
+    /// Where the certificate is written that clients may be told to trust. Default: nowhere.
+    pub ca_out: Option<PathBuf>,
     /// Cases at the same time. Default: 4.
     pub jobs: usize,
     /// Whether progress is shown on the standard error stream.
@@ -46,7 +51,21 @@ impl Settings {
             Effort::Full => 90,
         };
         let (wait, patience) = (Duration::from_secs(2), Duration::from_secs(patience));
-        Self { effort, wait, patience, carrier: Carrier::H1, jobs: 4, progress: false }
+        Self {
+            effort,
+            wait,
+            patience,
+            carrier: Carrier::H1,
+            tls: false,
+            ca_out: None,
+            jobs: 4,
+            progress: false,
+        }
+    }
+
+    /// Whether clients call by TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        self.tls || matches!(self.carrier, Carrier::H3 | Carrier::Best)
     }
 
     /// `count`, or about a twentieth of it in a quick run.

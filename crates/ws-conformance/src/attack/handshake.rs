@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::{Ending, KIB, MIB, PATIENCE};
-use crate::arena::{Arena, Refused, Visitor};
+use crate::arena::{Arena, Refused};
 use crate::link::Link;
+use crate::server_side::visitor::Visitor;
 use crate::wire::deflate::Agreement;
 use crate::wire::http::{self, fresh_key};
 use crate::wire::stream::Wire;
@@ -75,7 +76,7 @@ pub(super) async fn attack_client(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n"
     );
-    let wire = &mut visitor.wire;
+    let wire = visitor.wire()?;
     Some(match name {
         "no answer" => waited(wire, 0).await,
         "dripped answer" => drip(wire, &open).await,
@@ -102,7 +103,7 @@ pub(super) async fn attack_client(
 
 /// The server's half of the handshake, for attacks on the WebSocket of a client.
 pub(super) async fn welcome(mut arena: Arena, deflate: bool) -> Result<Link, Refused> {
-    let visitor = arena.visitor()?;
+    let visitor = arena.visitor().await?;
     let agreed = deflate.then(|| ("permessage-deflate", Agreement::default()));
     arena.welcome(visitor, agreed).await
 }

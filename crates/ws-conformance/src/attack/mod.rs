@@ -21,11 +21,14 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use crate::arena::{Arena, Memory, Refused, Target};
+use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::link::Link;
-use crate::server_side::receive;
+use crate::log::Log;
+use crate::server_side::lobby::Caller;
 use crate::settings::{Effort, Settings};
+use crate::target::Target;
+use crate::wire::stream::Wire;
 
 use neighbour::{Neighbour, Service};
 
@@ -116,13 +119,14 @@ pub async fn attack_client(
     let payload = open::payload(name, scale);
     bound(listener.local_addr()?)?;
     let (stream, _) = listener.accept().await?;
-    let mut visitor = receive(stream).await?;
+    stream.set_nodelay(true)?;
+    let mut visitor = Caller::H1(Wire::new(stream)).into_visitor(&Log::new()).await?;
     let began = Instant::now();
     let Ending { sent, end } = match handshake::attack_client(name, &mut visitor, scale).await {
         Some(ending) => ending,
         None => {
             let settings = settings(Carrier::H1);
-            let arena = Arena::against_client(visitor, settings, Arc::new(Memory::default()));
+            let arena = Arena::against_visitor(visitor, settings, Arc::new(Memory::default()));
             let link = handshake::welcome(arena, offer(name).is_some()).await.map_err(refused)?;
             open(name, &payload, link, scale).await?
         }

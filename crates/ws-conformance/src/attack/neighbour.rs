@@ -9,9 +9,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::{refused, settings};
-use crate::arena::{Arena, Target};
+use crate::arena::Arena;
 use crate::carrier::Carrier;
 use crate::link::{Event, Link, Next, WriteMode};
+use crate::target::Target;
 use crate::wire::frame::Frame;
 
 /// How a neighbour was served.

@@ -10,7 +10,8 @@ use crate::arena::{Arena, Refused};
 use crate::link::Kind;
 use crate::link::fragmented;
 use crate::wire::frame::Frame;
-use crate::wire::raw_h2::{H2Frame, RawH2, block, flag, frame, kind, read_block};
+use crate::wire::hpack::{block, read_block};
+use crate::wire::raw_h2::{H2Frame, RawH2, flag, frame, kind};
 use crate::wire::stream::Wire;
 use crate::wire::tls;
 

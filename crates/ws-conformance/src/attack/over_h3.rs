@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Ending, KIB, PATIENCE};
 use crate::arena::{Arena, Refused};
-use crate::wire::raw_h3::{Failure, RawH3, failure_of, frame, number, section};
+use crate::wire::qpack::section;
+use crate::wire::raw_h3::{Failure, RawH3, failure_of, frame, number};
 
 /// Runs the attack of this name, if there is one.
 pub(super) async fn attack(

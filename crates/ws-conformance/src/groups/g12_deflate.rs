@@ -153,7 +153,7 @@ pub(crate) async fn open_plain(arena: &mut Arena) -> Result<Link, Refused> {
 pub(super) async fn open(arena: &mut Arena, wishes: &[Wish]) -> Result<Link, Refused> {
     let none = |who: &str| Refused::Unimplemented(format!("the {who} does not compress this way"));
     if !arena.peer_is_server() {
-        let visitor = arena.visitor()?;
+        let visitor = arena.visitor().await?;
         let offered = visitor.request.combined("Sec-WebSocket-Extensions").unwrap_or_default();
         let offers = extension::parse(&offered).unwrap_or_default();
         let answers = wishes.iter().filter_map(|wish| negotiation::answer(&offers, *wish));

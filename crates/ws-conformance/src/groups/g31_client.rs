@@ -1,9 +1,8 @@
 //! Group 31: how a client asks for a WebSocket over HTTP/1.1, and which answers it takes.
 
 mod answers;
-mod requests;
-
 pub(crate) mod reply;
+pub(super) mod requests;
 
 use crate::carrier::Carrier;
 use crate::case::Case;

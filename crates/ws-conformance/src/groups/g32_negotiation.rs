@@ -1,6 +1,5 @@
 //! Group 32: subprotocols and extensions that are offered, answered, or invented.
 
-use crate::carrier::Carrier;
 use crate::case::{Case, Weight};
 use crate::groups::g30_server::probe::{Answer, Edit, Probe};
 use crate::groups::g31_client::reply::{Reaction, Reply};
@@ -139,7 +138,6 @@ fn to_clients() -> Vec<Case> {
                     ],
                 )
                 .weighs(Weight::Waiting)
-                .over(&[Carrier::H1])
         })
         .collect()
 }

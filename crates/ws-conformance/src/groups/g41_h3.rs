@@ -1,5 +1,11 @@
 //! Group 41: HTTP/3 beneath the WebSocket (RFC 9220, RFC 9114), written frame by frame.
+//!
+//! Sections 41.1 to 41.3 judge servers, 41.11 to 41.14 clients.
 
+mod answers;
+mod courses;
+mod guest;
+mod opening;
 mod requests;
 mod streams;
 
@@ -11,14 +17,21 @@ use crate::case::{Case, Judges};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::wire::connect::Connect;
 use crate::wire::frame::Frame;
+use crate::wire::h3_stream::H3Stream;
 use crate::wire::http::Head;
-use crate::wire::raw_h3::{H3Stream, RawH3};
+use crate::wire::raw_h3::RawH3;
 use crate::wire::stream::Wire;
 
 pub(super) fn cases() -> Vec<Case> {
-    let sections = [requests::cases, streams::cases];
-    let cases = sections.iter().flat_map(|section| section());
-    cases.map(|case| case.over(&[Carrier::H3]).judges(Judges::Servers)).collect()
+    let servers = [requests::cases, streams::cases];
+    let clients = [opening::cases, answers::cases, courses::cases];
+    let judging = |sections: &[fn() -> Vec<Case>], judges| -> Vec<Case> {
+        let cases = sections.iter().flat_map(|section| section());
+        cases.map(|case| case.over(&[Carrier::H3]).judges(judges)).collect()
+    };
+    let mut cases = judging(&servers, Judges::Servers);
+    cases.extend(judging(&clients, Judges::Clients));
+    cases
 }
 
 async fn begin(arena: &Arena) -> Result<RawH3, Refused> {

@@ -24,6 +24,8 @@ mod g32_negotiation;
 mod g40_h2;
 #[cfg(feature = "h3")]
 mod g41_h3;
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod g42_fallback;
 mod g50_limits;
 mod g60_performance;
 
@@ -56,6 +58,8 @@ pub fn all() -> Vec<Case> {
         g40_h2::cases,
         #[cfg(feature = "h3")]
         g41_h3::cases,
+        #[cfg(all(feature = "h2", feature = "h3"))]
+        g42_fallback::cases,
         g50_limits::cases,
         g60_performance::cases,
     ];
@@ -89,6 +93,7 @@ pub fn title(group: u16) -> &'static str {
         32 => "Negotiation",
         40 => "HTTP/2",
         41 => "HTTP/3",
+        42 => "Falling back",
         50 => "Limits and deadlines",
         60 => "Performance",
         _ => "Other",

@@ -51,6 +51,12 @@ impl Link {
         self.write(bytes).await
     }
 
+    /// Sends octets beneath the framing of the carrier.
+    pub(crate) async fn send_below(&mut self, words: &str, bytes: &[u8]) -> bool {
+        self.log.octets(Who::Suite, || words.to_owned(), bytes);
+        self.wire.write_below(bytes).await
+    }
+
     /// Sends octets a few at a time.
     pub(crate) async fn write_chopped(&mut self, bytes: &[u8], size: usize) -> bool {
         for chunk in bytes.chunks(size) {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::fault::Fault;
@@ -14,7 +13,7 @@ use crate::wire::frame::{Frame, Length, Masking, opcode};
 use crate::wire::stream::Wire;
 
 /// How long the reference peer waits for a handshake.
-const HANDSHAKE: Duration = Duration::from_millis(2500);
+pub(super) const HANDSHAKE: Duration = Duration::from_millis(2500);
 
 /// How long the reference peer waits for anything else.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -22,9 +21,8 @@ const DEADLINE: Duration = Duration::from_secs(1);
 /// A time that never comes in a self-test.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// Serves one connection.
-pub(super) async fn serve(stream: TcpStream, fault: Option<Fault>) {
-    let Some(mut wire) = open(stream) else { return };
+/// Serves one connection of HTTP/1.1.
+pub(super) async fn serve(mut wire: Wire, fault: Option<Fault>) {
     let limit = if fault == Some(Fault::NoHandshakeDeadline) { NEVER } else { HANDSHAKE };
     match timeout(limit, handshake::accept(&mut wire, fault)).await {
         Ok(Ok(agreement)) => Endpoint::new(wire, true, fault, agreement).run().await,
@@ -37,17 +35,12 @@ pub(super) async fn serve(stream: TcpStream, fault: Option<Fault>) {
     }
 }
 
-/// Calls over `stream` and echoes.
-pub(super) async fn call(stream: TcpStream, host: &str, fault: Option<Fault>) {
-    let Some(mut wire) = open(stream) else { return };
+/// Calls by HTTP/1.1 and echoes.
+pub(super) async fn call(mut wire: Wire, host: &str, fault: Option<Fault>) {
     let limit = if fault == Some(Fault::NoHandshakeDeadline) { NEVER } else { HANDSHAKE };
     if let Ok(Ok(agreement)) = timeout(limit, handshake::call(&mut wire, host, fault)).await {
         Endpoint::new(wire, false, fault, agreement).run().await;
     }
-}
-
-fn open(stream: TcpStream) -> Option<Wire> {
-    stream.set_nodelay(true).ok().map(|()| Wire::new(stream))
 }
 
 /// Reads and forgets until the peer has ended, for a bounded time.
@@ -58,7 +51,7 @@ async fn drain(wire: &mut Wire) {
     }
 }
 
-struct Endpoint {
+pub(super) struct Endpoint {
     wire: Wire,
     is_server: bool,
     fault: Option<Fault>,
@@ -71,7 +64,7 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    fn new(
+    pub(super) fn new(
         wire: Wire,
         is_server: bool,
         fault: Option<Fault>,
@@ -108,7 +101,7 @@ impl Endpoint {
         self.fault == Some(fault)
     }
 
-    async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         if self.has(Fault::LosesEarlyFrames) || self.has(Fault::LosesFirstFrame) {
             self.wire.consume(usize::MAX);
         }
@@ -138,6 +131,9 @@ impl Endpoint {
                     // What arrived during the write is looked at before more is waited for.
                     let arrived = self.wire.received() > before;
                     if !open || !arrived && !self.wire.fill().await {
+                        if self.has(Fault::IgnoresEnd) {
+                            return tokio::time::sleep(NEVER).await;
+                        }
                         return self.wire.finish_sending().await;
                     }
                 }
@@ -207,6 +203,9 @@ impl Endpoint {
                 self.wire.consume(usize::MAX);
             }
             return tokio::time::sleep(NEVER).await;
+        }
+        if self.has(Fault::ResetsAtEnd) {
+            return self.wire.abort();
         }
         if self.is_server || self.has(Fault::EndsTcpFirst) {
             self.wire.finish_sending().await;

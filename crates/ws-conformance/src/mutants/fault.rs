@@ -9,7 +9,7 @@ pub(crate) enum Side {
 }
 
 macro_rules! faults {
-    ($($name:ident: $side:ident, $case:literal, $what:literal;)+) => {
+    ($($name:ident: $side:ident, $($case:literal)|+, $what:literal;)+) => {
         /// One rule that a mutant breaks.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Fault { $(#[doc = $what] $name,)+ }
@@ -22,9 +22,9 @@ macro_rules! faults {
                 match self { $(Self::$name => Side::$side,)+ }
             }
 
-            /// The case that has to notice the fault.
-            pub(crate) fn case(self) -> &'static str {
-                match self { $(Self::$name => $case,)+ }
+            /// The cases that have to notice the fault, by the carrier that they are played over.
+            pub(crate) fn cases(self) -> &'static [&'static str] {
+                match self { $(Self::$name => &[$($case),+],)+ }
             }
 
             pub(crate) fn what(self) -> &'static str {
@@ -35,10 +35,10 @@ macro_rules! faults {
 }
 
 faults! {
-    AcceptsUnmasked: Server, "20.1.1", "accepts unmasked frames";
-    AcceptsMasked: Client, "20.2.1", "accepts masked frames";
+    AcceptsUnmasked: Server, "20.1.1" | "40.3.6" | "41.3.6", "accepts unmasked frames";
+    AcceptsMasked: Client, "20.2.1" | "40.14.6" | "41.14.6", "accepts masked frames";
     MasksAsServer: Server, "1.1.2", "masks although it is the server";
-    NeverMasks: Client, "1.1.2", "does not mask";
+    NeverMasks: Client, "1.1.2" | "h2:1.1.2" | "h3:1.1.2", "does not mask";
     ConstantKey: Client, "20.4.1", "masks with the same key always";
     CountingKey: Client, "20.4.1", "counts its masking keys up";
     IgnoresReservedBits: Both, "3.1", "ignores reserved bits";
@@ -80,7 +80,7 @@ faults! {
     AcceptsBadReason: Both, "7.5.1", "accepts a close reason that is not UTF-8";
     EchoesAfterClose: Both, "7.1.4", "echoes what comes after a close frame";
     PongsAfterClose: Both, "7.1.3", "answers a ping that comes after a close frame";
-    NeverEndsTcp: Server, "7.1.1", "leaves TCP open after the closing handshake";
+    NeverEndsTcp: Server, "7.1.1" | "40.3.3" | "41.3.3", "leaves the stream open after the closing handshake";
     FailsWithoutClose: Both, "22.4.1", "fails the connection without a close frame";
     GoesOnAfterFailure: Both, "22.4.1", "goes on after it has failed the connection";
     LosesEarlierMessages: Both, "20.12.1", "loses messages that came before a bad frame";
@@ -99,44 +99,90 @@ faults! {
     ExceedsWindow: Server, "23.3.8", "compresses with a larger window than agreed";
     NoConfirmation: Server, "23.3.2", "does not confirm server_no_context_takeover";
     AcceptsUnknownParameter: Server, "23.3.31", "accepts an offer with an unknown parameter";
-    AcceptsMalformedExtensions: Server, "23.3.61", "accepts extensions against the grammar";
+    AcceptsMalformedExtensions: Server, "23.3.61" | "40.2.13", "accepts extensions against the grammar";
     ImposesClientBits: Server, "23.3.1", "asks for client_max_window_bits unoffered";
     NineForEight: Server, "23.3.9", "answers an offer of 8 bits with 9";
     WrongAccept: Server, "30.1.1", "answers with a wrong accept value";
     AcceptsPost: Server, "30.3.1", "accepts POST";
     AcceptsHttp10: Server, "30.3.4", "accepts HTTP/1.0";
     AcceptsNoHost: Server, "30.3.8", "accepts a request without Host";
-    AcceptsVersion8: Server, "30.3.26", "accepts version 8";
-    NamesNoVersion: Server, "30.3.26", "refuses version 8 without naming 13";
+    AcceptsVersion8: Server, "30.3.26" | "40.2.9" | "41.2.5", "accepts version 8";
+    NamesNoVersion: Server, "30.3.26" | "40.2.9", "refuses version 8 without naming 13";
     UpgradeIsCaseSensitive: Server, "30.1.4", "compares Upgrade with case";
     ConnectionIsNoList: Server, "30.1.5", "does not read Connection as a list";
     ConnectionBySubstring: Server, "30.3.16", "finds upgrade inside notupgrade";
     AcceptsShortKey: Server, "30.3.20", "accepts a key of 15 octets";
     AcceptsTwoKeys: Server, "30.3.23", "accepts two keys";
-    InventsSubprotocol: Server, "30.6.5", "answers with a subprotocol nobody offered";
+    InventsSubprotocol: Server, "30.6.5" | "h2:32.1.1" | "h3:32.1.1", "answers with a subprotocol nobody offered";
     InventsExtension: Server, "30.6.6", "answers with an extension nobody offered";
     LosesEarlyFrames: Server, "30.2.4", "loses frames that came with the request";
     NoHeadLimit: Server, "30.5.4", "reads a head of any size";
     AcceptsSpaceBeforeColon: Server, "30.4.3", "accepts a space before a colon";
     ContentLengthIn101: Server, "30.6.1", "sends Content-Length with the 101";
-    NoHandshakeDeadline: Both, "50.2.1", "waits for ever for a handshake";
+    NoHandshakeDeadline: Both, "50.2.1" | "50.2.4", "waits for ever for a handshake";
     NoWriteDeadline: Both, "50.2.7", "waits for ever for a peer that does not read";
     NoFragmentLimit: Both, "50.1.1", "takes any number of fragments";
     NoMessageLimit: Both, "50.1.3", "takes a message of any size";
     PilesPongsUp: Both, "50.1.4", "piles pongs up for a peer that does not read";
     SameKeyTwice: Client, "1.1.1", "uses the same key for every handshake";
     ShortKey: Client, "31.3.6", "sends a key of 15 octets";
-    NoVersion: Client, "31.3.7", "sends no version";
-    DuplicateSubprotocols: Client, "31.3.9", "offers a subprotocol twice";
-    SpeaksEarly: Client, "31.3.13", "sends a frame before it is answered";
+    NoVersion: Client, "31.3.7" | "40.12.8" | "41.12.8", "sends no version";
+    DuplicateSubprotocols: Client, "31.3.9" | "40.12.10" | "41.12.10", "offers a subprotocol twice";
+    SpeaksEarly: Client, "31.3.13" | "40.12.12" | "41.12.12", "sends a frame before it is answered";
     IgnoresAccept: Client, "31.2.18", "does not look at the accept value";
-    IgnoresStatus: Client, "31.2.1", "takes any status for 101";
+    IgnoresStatus: Client, "31.2.1" | "40.13.19" | "41.13.16", "takes any status for 101";
     IgnoresUpgrade: Client, "31.2.9", "does not miss Upgrade";
     RefusesInterim: Client, "31.1.15", "takes 100 for the final answer";
     LosesFirstFrame: Client, "31.1.18", "loses a frame that came with the answer";
-    TakesAnySubprotocol: Client, "32.3.1", "accepts a subprotocol it did not offer";
-    TakesAnyExtension: Client, "32.3.6", "accepts an extension it did not offer";
+    TakesAnySubprotocol: Client, "32.3.1" | "40.13.29" | "41.13.25", "accepts a subprotocol it did not offer";
+    TakesAnyExtension: Client, "32.3.6" | "40.13.30" | "41.13.26", "accepts an extension it did not offer";
     IgnoresClientBits: Client, "23.4.8", "compresses with a larger window than agreed";
     IgnoresClientTakeover: Client, "23.4.3", "compresses with takeover although it was told not to";
-    TakesBadWindow: Client, "23.4.23", "accepts a window of 7 bits";
+    TakesBadWindow: Client, "23.4.23" | "h2:23.4.23" | "h3:23.4.23", "accepts a window of 7 bits";
+    AdvertisesNothing: Server, "40.1.1" | "41.1.1", "does not send the setting that allows WebSockets";
+    AcceptsPlainConnect: Server, "40.2.8" | "41.2.4", "accepts a plain CONNECT";
+    AcceptsAnyProtocol: Server, "40.2.7" | "41.2.3", "accepts a :protocol that it does not know";
+    AcceptsSpacedSubprotocol: Server, "40.2.12" | "41.2.7", "accepts a subprotocol with a space";
+    AnswersWithAccept: Server, "40.2.1" | "41.2.1", "answers with an accept value on a stream";
+    Answers101: Server, "41.2.1", "answers 101 on a stream";
+    AnswersWithLength: Server, "h2:1.1.1" | "h3:1.1.1", "answers with Content-Length on a stream";
+    LeavesUnanswered: Server, "40.2.7" | "41.2.3", "does not answer a request that it refuses";
+    EndsConnection: Server, "40.2.9" | "41.2.5", "ends the connection for one refused request";
+    ResetsAtEnd: Both, "40.3.3" | "41.3.3" | "40.14.3" | "41.14.3", "resets the stream after the closing handshake";
+    IgnoresEnd: Both, "40.3.4" | "41.3.4" | "40.14.4" | "41.14.4", "leaves its side open after the peer's end";
+    GivesNoCredit: Both, "40.3.15" | "40.14.14", "gives no credit for what it has read";
+    AcceptsNoScheme: Server, "41.2.9", "accepts a request without :scheme";
+    AcceptsTwoPaths: Server, "41.2.11", "accepts two :path";
+    AcceptsUnknownPseudo: Server, "41.2.12", "accepts unknown pseudo-fields";
+    AcceptsConnectionFields: Server, "41.2.13" | "41.2.14" | "41.2.15", "accepts fields that belong to connections";
+    AcceptsUpperCase: Server, "41.2.17", "accepts upper-case field names";
+    AcceptsLineFeed: Server, "41.2.18", "accepts LF in a value";
+    SkipsKnownFrames: Both, "41.3.7" | "41.14.7" | "41.14.12", "skips frames that must not be on the stream";
+    RefusesUnknownFrames: Both, "41.3.2" | "41.14.2", "refuses frames of unknown types";
+    AsksUnallowed: Client, "40.11.2" | "40.11.3" | "41.11.2" | "41.11.3" | "42.1.3", "does not look at the setting";
+    DoesNotWait: Client, "40.11.4" | "41.11.4", "asks before it knows the SETTINGS";
+    IgnoresStreamLimit: Client, "40.11.7", "opens a stream although none is allowed";
+    IgnoresPing: Client, "40.11.9", "does not answer PING";
+    NoSettingsAck: Client, "40.11.1", "does not acknowledge SETTINGS";
+    WaitsForSettings: Client, "40.11.11" | "41.11.9", "waits for ever for SETTINGS";
+    NoProtocol: Client, "40.12.1" | "41.12.1", "asks by a plain CONNECT";
+    NoScheme: Client, "40.12.2" | "41.12.2", "forgets :scheme";
+    NoPath: Client, "40.12.4" | "41.12.4", "forgets :path";
+    PseudoLast: Client, "40.12.5" | "41.12.5", "sends pseudo-fields behind the others";
+    SendsUpperCase: Client, "40.12.5" | "41.12.5", "sends upper-case field names";
+    SendsUpgrade: Client, "40.12.6" | "41.12.6", "sends Upgrade and Connection on a stream";
+    SendsKey: Client, "40.12.7" | "41.12.7", "sends a key on a stream";
+    TakesMalformed: Client, "40.13.25" | "40.13.27" | "41.13.21" | "41.13.23", "takes malformed answers";
+    RefusesInterimOnStream: Client, "40.13.6" | "41.13.4", "takes 100 on a stream for the final answer";
+    TakesPadding: Client, "40.14.2", "takes padding for data";
+    GoesOnAfterReset: Client, "40.14.5", "sends DATA on a stream that was reset";
+    TakesTrailers: Client, "40.14.7", "takes a second header block";
+    TakesAnyUpdate: Client, "40.14.8" | "40.14.9", "takes any window update";
+    IgnoresWindow: Client, "40.14.10" | "40.14.12" | "40.14.13", "sends beyond the window";
+    EndsAtGoaway: Client, "40.14.15" | "41.14.13", "ends its WebSocket with GOAWAY";
+    TakesStrayFrames: Client, "40.14.16" | "40.14.17" | "40.14.18" | "40.14.19", "takes frames out of place";
+    IgnoresControl: Client, "41.14.9" | "41.14.10" | "41.14.11", "does not watch the control stream";
+    NeverFallsBack: Client, "42.1.2" | "42.1.7", "gives up with the first version";
+    SpeaksH2Only: Server, "42.2.2" | "42.2.3", "knows no HTTP/1.1 in TLS";
+    UpgradesInH2: Server, "42.2.5", "speaks HTTP/1.1 where h2 was agreed on";
 }

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::request;
-use crate::arena::flaw_of_response;
+use crate::handshake::flaw_of_response;
 use crate::wire::deflate::{Agreement, NAME};
 use crate::wire::extension;
 use crate::wire::frame::Frame;
@@ -89,7 +89,7 @@ fn refusal(status: u16, fault: Option<Fault>) -> String {
     )
 }
 
-fn negotiate(head: &Head, fault: Option<Fault>) -> Option<(String, Agreement)> {
+pub(super) fn negotiate(head: &Head, fault: Option<Fault>) -> Option<(String, Agreement)> {
     let offered = head.combined("Sec-WebSocket-Extensions")?;
     if fault == Some(Fault::AcceptsUnknownParameter) && offered.contains("unknown_parameter") {
         return Some((NAME.to_owned(), Agreement::default()));
@@ -110,13 +110,15 @@ fn negotiate(head: &Head, fault: Option<Fault>) -> Option<(String, Agreement)> {
     Some((text, agreement))
 }
 
+/// What the reference client offers.
+pub(super) const OFFER: &str = "permessage-deflate; client_max_window_bits";
+
 /// Calls a server and judges its answer.
 pub(super) async fn call(
     wire: &mut Wire,
     host: &str,
     fault: Option<Fault>,
 ) -> Result<Option<Agreement>, String> {
-    const OFFER: &str = "permessage-deflate; client_max_window_bits";
     let key = match fault {
         Some(Fault::SameKeyTwice) => "AQIDBAUGBwgJCgsMDQ4PEA==".to_owned(),
         Some(Fault::ShortKey) => "AQIDBAUGBwgJCgsMDQ4P".to_owned(),
@@ -176,6 +178,15 @@ fn judge(
     if !well_formed {
         return Err("the status line is malformed".into());
     }
+    negotiated(&seen, offer, fault)
+}
+
+/// What an answer states of subprotocols and extensions.
+pub(super) fn negotiated(
+    seen: &Head,
+    offer: &str,
+    fault: Option<Fault>,
+) -> Result<Option<Agreement>, String> {
     let chosen = seen.values("Sec-WebSocket-Protocol").count();
     if chosen > 0 && fault != Some(Fault::TakesAnySubprotocol) {
         return Err("a subprotocol that was not offered".into());

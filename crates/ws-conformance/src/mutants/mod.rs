@@ -4,9 +4,16 @@
 //! stands for its rule. The peer uses the suite's codec; that the codec itself is right is shown
 //! by the vectors of the RFCs in its unit tests and by third-party peers.
 
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod by_h2;
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod by_h3;
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod carried;
 mod endpoint;
 mod fault;
 mod handshake;
+mod peer;
 mod reading;
 mod request;
 
@@ -15,25 +22,34 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::arena::{Arena, Memory, Refused, Target};
+use crate::arena::{Arena, Memory, Refused};
+use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::groups;
 use crate::judge::{Behavior, Verdict};
 use crate::run::{Report, play, run_all};
 use crate::select::Selection;
-use crate::server_side::receive;
 use crate::settings::{Effort, Settings};
+use crate::target::Target;
 use fault::{Fault, Side};
+
+/// A mutant that was judged.
+#[derive(Debug)]
+struct Mutant {
+    fault: Fault,
+    is_server: bool,
+    case: &'static str,
+    verdict: Verdict,
+}
 
 /// What the self-test found.
 #[derive(Debug)]
 pub struct SelfTest {
     reports: Vec<Report>,
-    mutants: Vec<(Fault, bool, Verdict)>,
+    mutants: Vec<Mutant>,
 }
 
 impl SelfTest {
@@ -41,7 +57,7 @@ impl SelfTest {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.reports.iter().all(|report| report.passed(true))
-            && self.mutants.iter().all(|(.., verdict)| is_noticed(verdict))
+            && self.mutants.iter().all(|mutant| is_noticed(&mutant.verdict))
     }
 }
 
@@ -51,19 +67,14 @@ impl fmt::Display for SelfTest {
             f.write_str(&crate::report::table::shortcomings(report))?;
             f.write_str(&crate::report::table::summary(report))?;
         }
-        for (fault, is_server, verdict) in &self.mutants {
+        for Mutant { fault, is_server, case, verdict } in &self.mutants {
             let (role, sign) =
                 (role(*is_server), if is_noticed(verdict) { "noticed" } else { "MISSED " });
-            let overall = verdict.overall();
-            writeln!(
-                f,
-                "{sign} {:<9} {role} {overall:<11} {}: {}",
-                fault.case(),
-                fault.what(),
-                verdict.why
-            )?;
+            let (overall, what, why) = (verdict.overall(), fault.what(), &verdict.why);
+            let took = verdict.duration.as_secs_f64();
+            writeln!(f, "{sign} {case:<9} {role} {overall:<11} {took:>5.1} s  {what}: {why}")?;
         }
-        let noticed = self.mutants.iter().filter(|(.., verdict)| is_noticed(verdict)).count();
+        let noticed = self.mutants.iter().filter(|mutant| is_noticed(&mutant.verdict)).count();
         writeln!(
             f,
             "{noticed} of {} mutants ({} faults) were noticed",
@@ -73,7 +84,7 @@ impl fmt::Display for SelfTest {
     }
 }
 
-/// Judges the reference peer by the chosen cases, and every mutant by the case for its fault.
+/// Judges the reference peer by the chosen cases, and every mutant by the cases for its fault.
 ///
 /// # Errors
 ///
@@ -81,10 +92,18 @@ impl fmt::Display for SelfTest {
 pub async fn self_test(selection: &Selection) -> io::Result<SelfTest> {
     let settings = quick_settings();
     let mut reports = Vec::new();
-    for is_server in [true, false] {
-        reports.push(judge_reference(selection, is_server, &settings).await?);
+    let carriers = [Carrier::H1, Carrier::H2, Carrier::H3, Carrier::Best];
+    for carrier in carriers.into_iter().filter(|carrier| has_peer(*carrier)) {
+        for is_server in [true, false] {
+            reports.push(judge_reference(selection, is_server, carrier, &settings).await?);
+        }
     }
     Ok(SelfTest { reports, mutants: judge_mutants(&settings).await? })
+}
+
+/// Whether this build has a reference peer for it.
+fn has_peer(carrier: Carrier) -> bool {
+    carrier == Carrier::H1 || cfg!(all(feature = "h2", feature = "h3"))
 }
 
 /// The reference peer's deadlines are short, and so is the patience of its judge.
@@ -99,16 +118,18 @@ fn quick_settings() -> Settings {
 async fn judge_reference(
     selection: &Selection,
     is_server: bool,
+    carrier: Carrier,
     settings: &Settings,
 ) -> io::Result<Report> {
     let cases = selection.apply(groups::all(), is_server);
-    let agent = format!("reference {}", role(is_server));
+    let agent = format!("reference {} over {carrier}", role(is_server));
     // A right peer answers at once; on a busy machine it may be late, which is no fault of it.
     let mut settings = settings.clone();
     settings.wait = Duration::from_secs(2);
+    settings.carrier = carrier;
     let shared = Arc::new(settings.clone());
     let memory = Arc::new(Memory::default());
-    let target = serve(None).await?;
+    let target = peer::serve(carrier, None).await?;
     let judge = move |case: Arc<Case>| {
         let (shared, memory, target) = (Arc::clone(&shared), Arc::clone(&memory), target.clone());
         async move {
@@ -122,60 +143,91 @@ async fn judge_reference(
     Ok(run_all(cases, &settings, &agent, is_server, judge).await)
 }
 
-async fn judge_mutants(settings: &Settings) -> io::Result<Vec<(Fault, bool, Verdict)>> {
+async fn judge_mutants(settings: &Settings) -> io::Result<Vec<Mutant>> {
     let shared = Arc::new(settings.clone());
+    let cases = Arc::new(groups::all());
     let gate = Arc::new(Semaphore::new(12));
     let mut running = JoinSet::new();
-    let sides = Fault::ALL.iter().flat_map(|fault| [(*fault, true), (*fault, false)]);
-    for (fault, is_server) in sides.filter(|(fault, is_server)| applies(*fault, *is_server)) {
+    for (fault, is_server, case) in seeded() {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
+        let cases = Arc::clone(&cases);
         running.spawn(async move {
             let _permit = gate.acquire_owned().await.map_err(io::Error::other)?;
-            let verdict = judge_mutant(fault, is_server, shared).await?;
-            Ok::<_, io::Error>((fault, is_server, verdict))
+            let verdict = judge_mutant(fault, is_server, case, &cases, shared).await?;
+            Ok::<_, io::Error>(Mutant { fault, is_server, case, verdict })
         });
     }
     let mut mutants = Vec::new();
     while let Some(judged) = running.join_next().await {
         mutants.push(judged.map_err(io::Error::other)??);
     }
-    mutants.sort_by_key(|(fault, is_server, _)| {
-        (Fault::ALL.iter().position(|other| other == fault), !is_server)
-    });
+    let place = |fault: &Fault| Fault::ALL.iter().position(|other| other == fault);
+    mutants.sort_by_key(|mutant| (place(&mutant.fault), !mutant.is_server, mutant.case));
     Ok(mutants)
+}
+
+/// Every fault on every side that can have it, with each case that has to notice it there.
+fn seeded() -> Vec<(Fault, bool, &'static str)> {
+    let cases = groups::all();
+    let judges = |number: &'static str, is_server: bool| {
+        let (_, number) = place_of(number);
+        let found = cases.iter().find(|case| case.id.to_string() == number);
+        // A case that is missing is an error later on.
+        found.is_none_or(|case| case.applies(is_server))
+    };
+    let mut all = Vec::new();
+    for fault in Fault::ALL {
+        for is_server in [true, false].into_iter().filter(|side| applies(*fault, *side)) {
+            let chosen = fault.cases().iter().filter(|number| judges(number, is_server));
+            let chosen = chosen.filter(|number| has_peer(place_of(number).0));
+            all.extend(chosen.map(|number| (*fault, is_server, *number)));
+        }
+    }
+    all
+}
+
+/// The carrier that a case is to be played over, and its number: `40.1.1`, or `h2:1.1.1`.
+fn place_of(case: &'static str) -> (Carrier, &'static str) {
+    if let Some((carrier, number)) = case.split_once(':') {
+        return (carrier.parse().unwrap_or_default(), number);
+    }
+    let carrier = match case.split('.').next() {
+        Some("40") => Carrier::H2,
+        Some("41") => Carrier::H3,
+        Some("42") => Carrier::Best,
+        _ => Carrier::H1,
+    };
+    (carrier, case)
 }
 
 async fn judge_mutant(
     fault: Fault,
     is_server: bool,
+    case: &'static str,
+    cases: &[Case],
     settings: Arc<Settings>,
 ) -> io::Result<Verdict> {
-    let mut cases = groups::all();
-    cases.retain(|case| case.id.to_string() == case_of(fault, is_server));
-    let Some(case) = cases.pop() else {
-        return Err(io::Error::other(format!("there is no case {}", fault.case())));
+    let (carrier, number) = place_of(case);
+    let Some(case) = cases.iter().find(|case| case.id.to_string() == number) else {
+        return Err(io::Error::other(format!("there is no case {case}")));
     };
     let mut settings = settings;
+    Arc::make_mut(&mut settings).carrier = carrier;
     if fault == Fault::NoMessageLimit {
         // A quick run sends too little to tell a missing limit from a generous one.
         Arc::make_mut(&mut settings).effort = Effort::Normal;
     }
     if is_server {
-        let target = serve(Some(fault)).await?;
-        return Ok(play(&case, Arena::against_server(target, settings)).await);
+        let target = peer::serve(carrier, Some(fault)).await?;
+        return Ok(play(case, Arena::against_server(target, settings)).await);
     }
     let memory = Arc::new(Memory::default());
     let mut verdict =
-        judge_client(&case, Some(fault), Arc::clone(&settings), Arc::clone(&memory)).await?;
+        judge_client(case, Some(fault), Arc::clone(&settings), Arc::clone(&memory)).await?;
     if fault == Fault::SameKeyTwice {
-        verdict = judge_client(&case, Some(fault), settings, memory).await?;
+        verdict = judge_client(case, Some(fault), settings, memory).await?;
     }
     Ok(verdict)
-}
-
-/// A deadline for a handshake is seen in another case for a client.
-fn case_of(fault: Fault, is_server: bool) -> &'static str {
-    if fault == Fault::NoHandshakeDeadline && !is_server { "50.2.4" } else { fault.case() }
 }
 
 fn applies(fault: Fault, is_server: bool) -> bool {
@@ -186,18 +238,6 @@ fn applies(fault: Fault, is_server: bool) -> bool {
     }
 }
 
-/// Starts a reference server, right or with a fault, for as long as the runtime lives.
-async fn serve(fault: Option<Fault>) -> io::Result<Target> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let target = format!("ws://{}/", listener.local_addr()?).parse().map_err(io::Error::other)?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(endpoint::serve(stream, fault));
-        }
-    });
-    Ok(target)
-}
-
 /// Lets a reference client call, and judges it by one case.
 async fn judge_client(
     case: &Case,
@@ -205,16 +245,16 @@ async fn judge_client(
     settings: Arc<Settings>,
     memory: Arc<Memory>,
 ) -> io::Result<Verdict> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    let client = tokio::spawn(async move {
-        let stream = TcpStream::connect(address).await?;
-        endpoint::call(stream, &address.to_string(), fault).await;
-        Ok::<_, io::Error>(())
-    });
-    let (stream, _) = listener.accept().await?;
-    let visitor = receive(stream).await?;
-    let verdict = play(case, Arena::against_client(visitor, settings, memory)).await;
+    let carrier = settings.carrier;
+    let mut lobby = peer::lobby(carrier).await?;
+    let resource = format!("/case/{}", case.id);
+    let target: Target = lobby.url(&resource).parse().map_err(io::Error::other)?;
+    let client = tokio::spawn(peer::call(target, carrier, fault));
+    let caller = match carrier {
+        Carrier::Best => None,
+        _ => Some(lobby.accept().await?),
+    };
+    let verdict = play(case, Arena::against_caller(caller, lobby, settings, memory)).await;
     client.abort();
     Ok(verdict)
 }
@@ -237,25 +277,39 @@ mod tests {
         let mutants = judge_mutants(&quick_settings()).await.expect("loopback sockets");
         let missed: Vec<_> = mutants
             .iter()
-            .filter(|(.., verdict)| !is_noticed(verdict))
-            .map(|(fault, is_server, verdict)| (fault, role(*is_server), &verdict.why))
+            .filter(|mutant| !is_noticed(&mutant.verdict))
+            .map(|mutant| (mutant.fault, role(mutant.is_server), mutant.case, &mutant.verdict.why))
             .collect();
         assert!(missed.is_empty(), "{missed:#?}");
-        assert!(mutants.len() > 100);
+        let least = if has_peer(Carrier::H2) { 280 } else { 150 };
+        assert!(mutants.len() > least, "only {} mutants", mutants.len());
+    }
+
+    async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
+        let sections = parse_sections(sections).expect("case numbers");
+        let excluded = parse_sections(excluded).expect("case numbers");
+        let selection = Selection { sections, excluded };
+        for is_server in [true, false] {
+            let settings = quick_settings();
+            let report = judge_reference(&selection, is_server, carrier, &settings).await;
+            let report = report.expect("loopback sockets");
+            let shortcomings = crate::report::table::shortcomings(&report);
+            assert!(report.passed(true), "{shortcomings}");
+            assert!(report.results.len() > least, "{}", report.results.len());
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn the_reference_peer_passes_strictly_in_both_roles() {
-        let slow = "9,12,13,24,50,60,30.2,30.5,22.7";
-        let excluded = parse_sections(slow).expect("case numbers");
-        let selection = Selection { excluded, ..Selection::default() };
-        for is_server in [true, false] {
-            let settings = quick_settings();
-            let report =
-                judge_reference(&selection, is_server, &settings).await.expect("loopback sockets");
-            let shortcomings = crate::report::table::shortcomings(&report);
-            assert!(report.passed(true), "{shortcomings}");
-            assert!(report.results.len() > 400);
-        }
+        let all = "1,2,3,4,5,6,7,10,20,21,22,23,30,31,32";
+        passes_strictly(all, "30.2,30.5,22.7", Carrier::H1, 400).await;
+    }
+
+    #[cfg(all(feature = "h2", feature = "h3"))]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_reference_peer_passes_strictly_over_every_carrier() {
+        passes_strictly("1,2,5,7,22.6,32,40", "40.3.14", Carrier::H2, 100).await;
+        passes_strictly("1,2,5,7,22.6,32,41", "41.3.8", Carrier::H3, 100).await;
+        passes_strictly("42", "43", Carrier::Best, 5).await;
     }
 }

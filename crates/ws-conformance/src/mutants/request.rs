@@ -81,7 +81,7 @@ fn upgrade(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
     if named { Ok(()) } else { Err(400) }
 }
 
-fn lists(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
+pub(super) fn lists(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
     if let Some(list) = head.combined("Sec-WebSocket-Protocol") {
         let names: Vec<&str> =
             list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();

@@ -5,61 +5,118 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::timeout;
 
-use super::receive;
+use super::lobby::Lobby;
 use crate::arena::{Arena, Memory, Refused};
+use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::judge::Verdict;
 use crate::run::{Report, play, run_all};
 use crate::settings::Settings;
+use crate::wire::identity::Identity;
 
 /// Judges the echo client that `command` starts, `{url}` standing for the address to call.
 ///
 /// The command is split at spaces; it is not handed to a shell.
+///
+/// # Errors
+///
+/// No certificate for the suite could be made, or written.
 pub async fn judge_client(
     command: &str,
     cases: Vec<Case>,
     settings: Settings,
     agent: &str,
-) -> Report {
+) -> io::Result<Report> {
     let words: Arc<Vec<String>> = Arc::new(command.split_whitespace().map(str::to_owned).collect());
+    let identity = identity_for(&settings)?;
     let (shared, memory) = (Arc::new(settings.clone()), Arc::new(Memory::default()));
     let judge = move |case: Arc<Case>| {
         let (words, shared) = (Arc::clone(&words), Arc::clone(&shared));
-        let memory = Arc::clone(&memory);
+        let (memory, identity) = (Arc::clone(&memory), identity.clone());
         async move {
-            match call(&case, &words, shared, memory).await {
+            match call(&case, &words, identity, shared, memory).await {
                 Ok(verdict) => verdict,
                 Err(error) => Refused::from(error).verdict(),
             }
         }
     };
-    run_all(cases, &settings, agent, false, judge).await
+    Ok(run_all(cases, &settings, agent, false, judge).await)
 }
 
 async fn call(
     case: &Case,
     words: &[String],
+    identity: Option<Arc<Identity>>,
     settings: Arc<Settings>,
     memory: Arc<Memory>,
 ) -> io::Result<Verdict> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("ws://{}/case/{}", listener.local_addr()?, case.id);
-    let mut child = start(words, &url)?;
+    let mut lobby = Lobby::bind(([127, 0, 0, 1], 0).into(), settings.carrier, identity).await?;
+    let mut child = start(words, &lobby.url(&format!("/case/{}", case.id)))?;
+    let stderr = child.stderr.take();
+    let said = tokio::spawn(async move {
+        match stderr {
+            Some(stream) => listen_to(stream).await,
+            None => "nothing".into(),
+        }
+    });
     let patience = Duration::from_secs(15);
-    let (stream, _) = timeout(patience, listener.accept())
-        .await
-        .map_err(|_| io::Error::other("the client did not call within 15 s"))??;
-    let visitor = receive(stream).await?;
-    let verdict = play(case, Arena::against_client(visitor, settings, memory)).await;
+    // A case of falling back waits for every call by itself.
+    let caller = match settings.carrier {
+        Carrier::Best => None,
+        _ => Some(
+            timeout(patience, lobby.accept())
+                .await
+                .map_err(|_| io::Error::other("the client did not call within 15 s"))??,
+        ),
+    };
+    let arena = Arena::against_caller(caller, lobby, settings, memory);
+    let log = arena.log.clone();
+    let mut verdict = play(case, arena).await;
     // A client that has nothing left to do ends by itself; one that hangs is ended.
-    if timeout(Duration::from_millis(500), child.wait()).await.is_err() {
-        child.kill().await?;
-    }
+    let ended = timeout(Duration::from_millis(500), child.wait()).await;
+    let how = match ended {
+        Ok(status) => status?.to_string(),
+        Err(_) => {
+            child.kill().await?;
+            "it did not end, and was ended".into()
+        }
+    };
+    // A grandchild may hold the stream open.
+    let said = timeout(Duration::from_millis(100), said).await;
+    let said = said.ok().and_then(Result::ok).unwrap_or_else(|| "something still".into());
+    log.note(format!("the client: {how}; it said {said}"));
+    verdict.log = log.entries();
     Ok(verdict)
+}
+
+/// Reads what the client writes to its standard error stream, so that it never waits for us, and
+/// gives the beginning of it.
+async fn listen_to(mut stream: ChildStderr) -> String {
+    let (mut kept, mut octets) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut octets).await {
+        let room = count.min(2000_usize.saturating_sub(kept.len()));
+        kept.extend(octets.get(..room).unwrap_or_default());
+    }
+    match String::from_utf8_lossy(&kept).trim() {
+        "" => "nothing".into(),
+        text => format!("{text:?}"),
+    }
+}
+
+/// Who the suite is for clients that call by TLS.
+pub(super) fn identity_for(settings: &Settings) -> io::Result<Option<Arc<Identity>>> {
+    if !settings.is_encrypted() {
+        return Ok(None);
+    }
+    let identity = Identity::new()?;
+    if let Some(path) = &settings.ca_out {
+        std::fs::write(path, identity.pem())?;
+    }
+    Ok(Some(Arc::new(identity)))
 }
 
 fn start(words: &[String], url: &str) -> io::Result<Child> {
@@ -70,7 +127,7 @@ fn start(words: &[String], url: &str) -> io::Result<Child> {
         .args(arguments.iter().map(|word| word.replace("{url}", url)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
 }

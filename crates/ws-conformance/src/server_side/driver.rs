@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::receive;
-use crate::arena::{Arena, Memory, Visitor};
+use super::command::identity_for;
+use super::lobby::Lobby;
+use super::visitor::Visitor;
+use crate::arena::{Arena, Memory};
 use crate::case::{Case, CaseId};
 use crate::log::Log;
 use crate::progress::Progress;
@@ -26,7 +27,7 @@ use crate::wire::frame::Frame;
 
 /// Serves drivers at `address` until one of them asks to stop, and reports on every agent.
 ///
-/// `bound` is told the address that was taken, so that port 0 can be used.
+/// `bound` is told the URL that was taken, so that port 0 can be used.
 ///
 /// # Errors
 ///
@@ -35,10 +36,11 @@ pub async fn listen(
     address: SocketAddr,
     cases: Vec<Case>,
     settings: Settings,
-    bound: impl FnOnce(SocketAddr) -> io::Result<()>,
+    bound: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<Vec<Report>> {
-    let listener = TcpListener::bind(address).await?;
-    bound(listener.local_addr()?)?;
+    let identity = identity_for(&settings)?;
+    let mut lobby = Lobby::bind(address, settings.carrier, identity).await?;
+    bound(&lobby.url(""))?;
     let mut cases = cases;
     cases.retain(|case| case.carriers.contains(&settings.carrier));
     let desk = Arc::new(Desk {
@@ -51,12 +53,13 @@ pub async fn listen(
     });
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                let (stream, _) = accepted?;
+            accepted = lobby.accept() => {
+                // A caller who did not get through TLS or QUIC has no case to be judged by.
+                let Ok(caller) = accepted else { continue };
                 let desk = Arc::clone(&desk);
                 tokio::spawn(async move {
-                    // A caller without a request has no case to be judged by.
-                    if let Ok(visitor) = receive(stream).await {
+                    // Nor has one without a request.
+                    if let Ok(visitor) = caller.into_visitor(&Log::new()).await {
                         desk.serve(visitor).await;
                     }
                 });
@@ -117,7 +120,7 @@ impl Desk {
 
     async fn judge(&self, case: &Case, visitor: Visitor, agent: String) {
         let (settings, memory) = (Arc::clone(&self.settings), Arc::clone(&self.memory));
-        let verdict = play(case, Arena::against_client(visitor, settings, memory)).await;
+        let verdict = play(case, Arena::against_visitor(visitor, settings, memory)).await;
         let result = CaseResult {
             id: case.id.clone(),
             description: case.description.clone(),
@@ -132,7 +135,7 @@ impl Desk {
 
     /// Sends `text`, unless it is empty, and closes.
     async fn tell(&self, visitor: Visitor, text: &str) {
-        let arena = Arena::against_client(visitor, Arc::clone(&self.settings), Arc::default());
+        let arena = Arena::against_visitor(visitor, Arc::clone(&self.settings), Arc::default());
         let mut arena = arena;
         arena.log = Log::new();
         let Ok(mut link) = arena.open().await else { return };

@@ -2,6 +2,8 @@
 //!
 //! Writing never compresses; reading understands whatever a peer may send to a table of size zero.
 
+use std::sync::LazyLock;
+
 /// Appends an integer with a prefix of `bits` bits under the `pattern` above them.
 pub(crate) fn put_integer(out: &mut Vec<u8>, bits: u32, pattern: u8, value: usize) {
     let most = (1 << bits) - 1;
@@ -69,15 +71,27 @@ fn unpack(octets: &[u8]) -> Vec<u8> {
     text
 }
 
+/// The code of length n begins at `first` with the symbols in their order.
+struct Row {
+    first: u64,
+    symbols: Vec<u16>,
+}
+
 fn symbol_of(code: u64, length: u8) -> Option<u8> {
-    let mut first = 0u64;
-    for shorter in 1..length {
-        let count = LENGTHS.iter().filter(|other| **other == shorter).count();
-        first = (first + count as u64) << 1;
-    }
-    let at = usize::try_from(code.checked_sub(first)?).ok()?;
-    let mut symbols = (0..).zip(LENGTHS).filter(|(_, other)| *other == length);
-    symbols.nth(at).and_then(|(symbol, _): (u16, u8)| u8::try_from(symbol).ok())
+    static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+        let mut first = 0;
+        let row = |length| {
+            let of_length = |(symbol, other): (u16, u8)| (other == length).then_some(symbol);
+            let symbols: Vec<u16> = (0..).zip(LENGTHS).filter_map(of_length).collect();
+            let row = Row { first, symbols };
+            first = (first + row.symbols.len() as u64) << 1;
+            row
+        };
+        (1..=30).map(row).collect()
+    });
+    let row = ROWS.get(usize::from(length).checked_sub(1)?)?;
+    let at = usize::try_from(code.checked_sub(row.first)?).ok()?;
+    row.symbols.get(at).and_then(|symbol| u8::try_from(*symbol).ok())
 }
 
 /// The length of each symbol's code in bits (RFC 7541 Appendix B); the last is the end of string.

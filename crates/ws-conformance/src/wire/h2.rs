@@ -65,8 +65,7 @@ where
         let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
         head.fields.push((name.to_string(), value));
     }
-    let stream = H2Stream { send: stream, receive, unread: Bytes::new(), has_ended: false };
-    Ok(Answer::Head(head, Wire::new(stream)))
+    Ok(Answer::Head(head, Wire::new(H2Stream::new(stream, receive))))
 }
 
 fn to_http(connect: &Connect) -> io::Result<Request<()>> {
@@ -82,12 +81,20 @@ fn to_http(connect: &Connect) -> io::Result<Request<()>> {
 }
 
 /// Both directions of a stream.
-struct H2Stream {
+pub(crate) struct H2Stream {
     send: SendStream<Bytes>,
     receive: RecvStream,
     unread: Bytes,
+    /// Whether the peer gets no credit for what was read, as it must.
+    pub(crate) is_stingy: bool,
     /// Nothing more is sent: END_STREAM or RST_STREAM is on its way.
     has_ended: bool,
+}
+
+impl H2Stream {
+    pub(crate) fn new(send: SendStream<Bytes>, receive: RecvStream) -> Self {
+        Self { send, receive, unread: Bytes::new(), is_stingy: false, has_ended: false }
+    }
 }
 
 impl AsyncRead for H2Stream {
@@ -107,7 +114,9 @@ impl AsyncRead for H2Stream {
         let count = this.unread.len().min(space.remaining());
         space.put_slice(&this.unread.split_to(count));
         // It fails on a stream that was reset, which needs no credit.
-        let _ = this.receive.flow_control().release_capacity(count);
+        if !this.is_stingy {
+            let _ = this.receive.flow_control().release_capacity(count);
+        }
         Poll::Ready(Ok(()))
     }
 }

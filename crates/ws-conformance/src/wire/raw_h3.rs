@@ -1,26 +1,22 @@
-//! HTTP/3 as octets on a QUIC connection (RFC 9114): frames, field sections and one stream.
+//! HTTP/3 as octets on a QUIC connection (RFC 9114): settings, frames, and requests.
 //!
 //! QUIC and its TLS are quinn's; everything above is the suite's. Field lines go out as literals
 //! and no table is ever offered to the peer.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{Connection, Endpoint, RecvStream, SendStream, TransportConfig, VarInt};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use super::connect::{Answer, Connect};
-use super::field_lines::{put_integer, take_integer, take_string};
-use super::http::Head;
-use super::stream::{Duplex, Wire};
+use super::h3_stream::H3Stream;
+use super::qpack::section;
+use super::stream::Wire;
 use super::tls;
 
 /// Frame and setting numbers (RFC 9114 §7.2, RFC 9220 §5), and error codes (§8.1).
@@ -28,8 +24,16 @@ pub(crate) mod number {
     pub(crate) const DATA: u64 = 0x0;
     pub(crate) const HEADERS: u64 = 0x1;
     pub(crate) const SETTINGS: u64 = 0x4;
+    pub(crate) const PUSH_PROMISE: u64 = 0x5;
+    pub(crate) const GOAWAY: u64 = 0x7;
     pub(crate) const ENABLE_CONNECT_PROTOCOL: u64 = 0x8;
+    pub(crate) const STREAM_CREATION_ERROR: u32 = 0x103;
+    pub(crate) const CLOSED_CRITICAL_STREAM: u32 = 0x104;
+    pub(crate) const FRAME_UNEXPECTED: u32 = 0x105;
+    pub(crate) const SETTINGS_ERROR: u32 = 0x109;
+    pub(crate) const MISSING_SETTINGS: u32 = 0x10a;
     pub(crate) const REQUEST_CANCELLED: u32 = 0x10c;
+    pub(crate) const MESSAGE_ERROR: u32 = 0x10e;
 }
 
 /// How long the server may take for its SETTINGS, and again for its answer.
@@ -39,10 +43,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct RawH3 {
     pub(crate) connection: Connection,
-    /// The server's SETTINGS.
+    /// The peer's SETTINGS.
     pub(crate) settings: Vec<(u64, u64)>,
-    /// Our control stream and the server's, which must not end.
-    control: (SendStream, RecvStream),
+    /// Our control stream and the peer's, which must not end.
+    pub(crate) control: (SendStream, RecvStream),
     endpoint: Endpoint,
 }
 
@@ -53,6 +57,12 @@ impl RawH3 {
     ///
     /// There is no QUIC, or the server sends no SETTINGS.
     pub(crate) async fn begin(host: &str, port: u16) -> io::Result<Self> {
+        let (connection, endpoint) = Self::dial(host, port).await?;
+        Self::introduce(connection, endpoint).await
+    }
+
+    /// As a client: connects by QUIC.
+    pub(crate) async fn dial(host: &str, port: u16) -> io::Result<(Connection, Endpoint)> {
         let bare = host.trim_matches(['[', ']']);
         let mut found = lookup_host((bare, port)).await?;
         let address = found.next().ok_or_else(|| io::Error::other("the host has no address"))?;
@@ -62,13 +72,18 @@ impl RawH3 {
         let mut transport = TransportConfig::default();
         transport.stream_receive_window(VarInt::from_u32(1 << 20));
         let tls =
-            QuicClientConfig::try_from(tls::client_config("h3")?).map_err(io::Error::other)?;
+            QuicClientConfig::try_from(tls::client_config(&["h3"])?).map_err(io::Error::other)?;
         let mut config = quinn::ClientConfig::new(Arc::new(tls));
         config.transport_config(Arc::new(transport));
         let connecting = endpoint.connect_with(config, address, bare).map_err(io::Error::other)?;
         let connection = timeout(Duration::from_secs(10), connecting)
             .await
             .map_err(|_| io::Error::other("no QUIC connection within 10 s"))??;
+        Ok((connection, endpoint))
+    }
+
+    /// As a client: opens the control stream and reads the server's SETTINGS.
+    pub(crate) async fn introduce(connection: Connection, endpoint: Endpoint) -> io::Result<Self> {
         let mut control = connection.open_uni().await?;
         // A control stream with empty SETTINGS.
         control.write_all(&[0x00, 0x04, 0x00]).await?;
@@ -78,20 +93,67 @@ impl RawH3 {
         Ok(Self { connection, settings, control: (control, theirs), endpoint })
     }
 
-    /// The value of a setting of the server.
+    /// As a server: reads the client's SETTINGS, and sends none.
+    ///
+    /// # Errors
+    ///
+    /// The client sends no SETTINGS.
+    pub(crate) async fn accept(connection: Connection, endpoint: Endpoint) -> io::Result<Self> {
+        let control = connection.open_uni().await?;
+        let (settings, theirs) = timeout(PATIENCE, read_settings(&connection))
+            .await
+            .map_err(|_| io::Error::other("the client sent no SETTINGS of HTTP/3"))??;
+        Ok(Self { connection, settings, control: (control, theirs), endpoint })
+    }
+
+    /// As a server: begins the control stream with these SETTINGS.
+    pub(crate) async fn send_settings(&mut self, settings: &[(u64, u64)]) -> io::Result<()> {
+        let mut payload = Vec::new();
+        for (id, value) in settings {
+            for number in [id, value] {
+                put_varint(&mut payload, usize::try_from(*number).unwrap_or_default());
+            }
+        }
+        let octets = [&[0], frame(number::SETTINGS, &payload).as_slice()].concat();
+        self.control.0.write_all(&octets).await.map_err(io::Error::other)
+    }
+
+    /// As a server: waits for the next stream of a request.
+    pub(crate) async fn next_stream(&self) -> io::Result<H3Stream> {
+        let (send, receive) = self.connection.accept_bi().await?;
+        Ok(H3Stream::new(send, receive, self.endpoint.clone()))
+    }
+
+    /// As a server: waits for the next request, and for its field lines.
+    pub(crate) async fn next_request(&self) -> io::Result<(H3Stream, Vec<(String, String)>)> {
+        let mut stream = self.next_stream().await?;
+        let lines = stream.lines().await?;
+        Ok((stream, lines))
+    }
+
+    /// The value of a setting of the peer.
     pub(crate) fn setting(&self, id: u64) -> Option<u64> {
         self.settings.iter().find(|(found, _)| *found == id).map(|(_, value)| *value)
     }
 
     /// Sends a request on a new stream.
     pub(crate) async fn request(&self, fields: &[(String, String)]) -> io::Result<H3Stream> {
-        let (send, receive) = self.connection.open_bi().await?;
-        let mut stream = H3Stream::new(send, receive, self.endpoint.clone());
-        match stream.send.write_all(&frame(number::HEADERS, &section(fields))).await {
-            // A server may answer before it has seen all.
-            Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(stream),
-            Err(error) => Err(error.into()),
-        }
+        request(&self.connection, &self.endpoint, fields).await
+    }
+}
+
+/// Sends a request on a new stream, whatever is known of the peer.
+pub(crate) async fn request(
+    connection: &Connection,
+    endpoint: &Endpoint,
+    fields: &[(String, String)],
+) -> io::Result<H3Stream> {
+    let (send, receive) = connection.open_bi().await?;
+    let mut stream = H3Stream::new(send, receive, endpoint.clone());
+    match stream.send.write_all(&frame(number::HEADERS, &section(fields))).await {
+        // A server may answer before it has seen all.
+        Ok(()) | Err(quinn::WriteError::Stopped(_)) => Ok(stream),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -149,6 +211,7 @@ async fn read_settings(connection: &Connection) -> io::Result<(Vec<(u64, u64)>, 
         }
         let kind = read_varint(&mut stream).await?;
         if kind != number::SETTINGS {
+            connection.close(VarInt::from_u32(number::MISSING_SETTINGS), b"");
             return Err(io::Error::other(format!("the first control frame is of type {kind:#x}")));
         }
         let size = usize::try_from(read_varint(&mut stream).await?).unwrap_or(usize::MAX);
@@ -156,13 +219,17 @@ async fn read_settings(connection: &Connection) -> io::Result<(Vec<(u64, u64)>, 
         stream.read_exact(&mut payload).await.map_err(io::Error::other)?;
         let (mut rest, mut settings) = (payload.as_slice(), Vec::new());
         while let (Some(id), Some(value)) = (take_varint(&mut rest), take_varint(&mut rest)) {
+            if settings.iter().any(|(other, _)| *other == id) {
+                connection.close(VarInt::from_u32(number::SETTINGS_ERROR), b"");
+                return Err(io::Error::other(format!("the setting {id:#x} is there twice")));
+            }
             settings.push((id, value));
         }
         return Ok((settings, stream));
     }
 }
 
-async fn read_varint(stream: &mut RecvStream) -> io::Result<u64> {
+pub(crate) async fn read_varint(stream: &mut RecvStream) -> io::Result<u64> {
     let mut octets = [0; 8];
     let (first, others) = octets.split_at_mut(1);
     stream.read_exact(first).await.map_err(io::Error::other)?;
@@ -174,7 +241,7 @@ async fn read_varint(stream: &mut RecvStream) -> io::Result<u64> {
 }
 
 /// Takes a variable-length integer of QUIC off `input` (RFC 9000 §16), if it is there whole.
-fn take_varint(input: &mut &[u8]) -> Option<u64> {
+pub(super) fn take_varint(input: &mut &[u8]) -> Option<u64> {
     let size = 1usize << (input.first()? >> 6);
     let (octets, rest) = input.split_at_checked(size)?;
     *input = rest;
@@ -206,240 +273,6 @@ pub(crate) fn frame(kind: u64, payload: &[u8]) -> Vec<u8> {
     octets
 }
 
-/// A field section of literal lines (RFC 9204 §4.5.6).
-pub(crate) fn section(fields: &[(String, String)]) -> Vec<u8> {
-    let mut section = vec![0, 0];
-    for (name, value) in fields {
-        put_integer(&mut section, 3, 0x20, name.len());
-        section.extend(name.as_bytes());
-        put_integer(&mut section, 7, 0, value.len());
-        section.extend(value.as_bytes());
-    }
-    section
-}
-
-/// Reads a field section that refers to no dynamic table; what is not understood ends it.
-fn read_section(section: &[u8]) -> Vec<(String, String)> {
-    let mut input = section.get(2..).unwrap_or_default();
-    let mut fields = Vec::new();
-    while let Some(field) = read_line(&mut input) {
-        fields.push(field);
-    }
-    fields
-}
-
-fn read_line(input: &mut &[u8]) -> Option<(String, String)> {
-    let first = *input.first()?;
-    if first & 0x80 != 0 {
-        let index = take_integer(input, 6)?;
-        return Some(static_line(index));
-    }
-    if first & 0x40 != 0 {
-        let (name, _) = static_line(take_integer(input, 4)?);
-        return Some((name, take_string(input, 7)?));
-    }
-    let name = take_string(input, 3)?;
-    Some((name, take_string(input, 7)?))
-}
-
-/// The static lines that an answer to a CONNECT may be made of; others get their number for a name
-/// (RFC 9204 Appendix A).
-fn static_line(index: usize) -> (String, String) {
-    let statuses = ["103", "200", "304", "404", "503"];
-    let more = ["100", "204", "206", "302", "400", "403", "421", "425", "500"];
-    let status = index.checked_sub(24).and_then(|at| statuses.get(at));
-    let status = status.or_else(|| index.checked_sub(63).and_then(|at| more.get(at)));
-    if let Some(status) = status {
-        return (":status".into(), (*status).to_owned());
-    }
-    match index {
-        4 => ("content-length".into(), "0".into()),
-        6 => ("date".into(), String::new()),
-        44..=54 => ("content-type".into(), String::new()),
-        92 => ("server".into(), String::new()),
-        other => (format!("x-static-{other}"), String::new()),
-    }
-}
-
-/// Both directions of a request stream.
-pub(crate) struct H3Stream {
-    pub(crate) send: SendStream,
-    receive: RecvStream,
-    /// Octets of frames that were not understood yet.
-    raw: Vec<u8>,
-    /// Octets of the current DATA frame that are still to come.
-    left: usize,
-    /// Octets of a frame that are written, and how many of them QUIC has taken.
-    outgoing: (Vec<u8>, usize),
-    has_ended: bool,
-    pub(crate) control: Option<(SendStream, RecvStream)>,
-    _endpoint: Endpoint,
-}
-
-impl H3Stream {
-    fn new(send: SendStream, receive: RecvStream, endpoint: Endpoint) -> Self {
-        let (raw, outgoing) = (Vec::new(), (Vec::new(), 0));
-        Self {
-            send,
-            receive,
-            raw,
-            left: 0,
-            outgoing,
-            has_ended: false,
-            control: None,
-            _endpoint: endpoint,
-        }
-    }
-
-    /// Waits for the head of the final answer.
-    pub(crate) async fn answer(&mut self) -> io::Result<Head> {
-        loop {
-            let mut rest = self.raw.as_slice();
-            if let (Some(kind), Some(size)) = (take_varint(&mut rest), take_varint(&mut rest)) {
-                let size = usize::try_from(size).unwrap_or(usize::MAX);
-                if let Some(payload) = rest.get(..size) {
-                    let head = (kind == number::HEADERS).then(|| to_head(payload));
-                    let taken = self.raw.len() - rest.len() + size;
-                    self.raw.drain(..taken);
-                    match head {
-                        Some(head) if !matches!(head.status(), Some(100..=199)) => return Ok(head),
-                        _ => continue,
-                    }
-                }
-            }
-            match self.receive.read_chunk(65_536, true).await.map_err(io::Error::other)? {
-                Some(chunk) => self.raw.extend(&chunk.bytes),
-                None => return Err(io::Error::other("the stream ended without an answer")),
-            }
-        }
-    }
-
-    /// Puts octets of DATA into `space`; true if there were any.
-    fn take_data(&mut self, space: &mut ReadBuf<'_>) -> io::Result<bool> {
-        loop {
-            if self.left > 0 {
-                let count = self.left.min(self.raw.len()).min(space.remaining());
-                space.put_slice(self.raw.get(..count).unwrap_or_default());
-                self.raw.drain(..count);
-                self.left -= count;
-                return Ok(count > 0);
-            }
-            let mut rest = self.raw.as_slice();
-            let (Some(kind), Some(size)) = (take_varint(&mut rest), take_varint(&mut rest)) else {
-                return Ok(false);
-            };
-            let head = self.raw.len() - rest.len();
-            let size = usize::try_from(size).unwrap_or(usize::MAX);
-            if kind == number::DATA {
-                self.raw.drain(..head);
-                self.left = size;
-            } else if kind < 0x21 {
-                let why = format!("a frame of type {kind:#x} after the CONNECT (RFC 9114 §4.4)");
-                return Err(io::Error::other(why));
-            } else if rest.len() >= size {
-                self.raw.drain(..head + size);
-            } else {
-                return Ok(false);
-            }
-        }
-    }
-
-    fn poll_outgoing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let (octets, taken) = &mut self.outgoing;
-        while let Some(rest) = octets.get(*taken..).filter(|rest| !rest.is_empty()) {
-            *taken +=
-                ready!(Pin::new(&mut self.send).poll_write(cx, rest)).map_err(io::Error::other)?;
-        }
-        octets.clear();
-        *taken = 0;
-        Poll::Ready(Ok(()))
-    }
-}
-
-fn to_head(section: &[u8]) -> Head {
-    let mut fields = read_section(section);
-    let at = fields.iter().position(|(name, _)| name == ":status");
-    let status = at.map(|at| fields.remove(at).1).unwrap_or_default();
-    Head { start: format!("HTTP/3 {status}"), fields, ..Head::default() }
-}
-
-impl AsyncRead for H3Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        space: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        loop {
-            if this.take_data(space)? {
-                return Poll::Ready(Ok(()));
-            }
-            let mut octets = [0; 16 * 1024];
-            let mut arrived = ReadBuf::new(&mut octets);
-            ready!(Pin::new(&mut this.receive).poll_read(cx, &mut arrived))?;
-            if arrived.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            this.raw.extend(arrived.filled());
-        }
-    }
-}
-
-impl AsyncWrite for H3Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        ready!(this.poll_outgoing(cx))?;
-        let piece = octets.get(..64 * 1024).unwrap_or(octets);
-        this.outgoing = (frame(number::DATA, piece), 0);
-        // What QUIC does not take now is taken by the next write or flush.
-        match this.poll_outgoing(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(piece.len())),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().poll_outgoing(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        ready!(this.poll_outgoing(cx))?;
-        this.has_ended = true;
-        Poll::Ready(this.send.finish().map_err(io::Error::other))
-    }
-}
-
-impl Duplex for H3Stream {
-    fn reset(&mut self) {
-        self.has_ended = true;
-        let code = VarInt::from_u32(number::REQUEST_CANCELLED);
-        // A stream that the peer has ended already has nothing left to cancel.
-        let _ = self.send.reset(code);
-        let _ = self.receive.stop(code);
-    }
-}
-
-impl Drop for H3Stream {
-    /// As a TCP connection that is dropped: an end in order.
-    fn drop(&mut self) {
-        if !self.has_ended {
-            // The peer may have stopped the stream; then there is nothing to end.
-            let _ = self.send.finish();
-        }
-    }
-}
-
-impl fmt::Debug for H3Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("H3Stream").field("id", &self.send.id()).finish_non_exhaustive()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,17 +286,5 @@ mod tests {
         }
         // RFC 9000 Appendix A.1.
         assert_eq!(take_varint(&mut &[0x9d, 0x7f, 0x3e, 0x7d][..]), Some(494_878_333));
-    }
-
-    #[test]
-    fn sections_are_read() {
-        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let fields = [field("sec-websocket-version", "13"), field("x", "")];
-        assert_eq!(read_section(&section(&fields)), fields);
-        assert_eq!(read_section(&[0, 0, 0xD9]), [field(":status", "200")]);
-        assert_eq!(
-            read_section(&[0, 0, 0x5F, 0x09, 3, b'5', b'0', b'1']),
-            [field(":status", "501")]
-        );
     }
 }

@@ -18,6 +18,17 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {
     /// Arranges that dropping the stream tells the peer it was torn down, not ended
     /// (TCP: RST; HTTP/2: RST_STREAM with CANCEL; HTTP/3: H3_REQUEST_CANCELLED).
     fn reset(&mut self);
+
+    /// Tears the sending direction down and leaves the other one open, where the carrier can.
+    fn abort(&mut self) {
+        self.reset();
+    }
+
+    /// Puts octets on the stream beneath the carrier's framing, to go out with the next write.
+    fn put_below(&mut self, octets: &[u8]) {
+        // A carrier without framing of its own has nothing beneath it.
+        let _ = octets;
+    }
 }
 
 impl Duplex for TcpStream {
@@ -96,12 +107,23 @@ impl Wire {
             let Ok(written) = poll_fn(|cx| self.poll_write(cx, rest)).await else { return false };
             rest = rest.get(written..).unwrap_or_default();
         }
-        poll_fn(|cx| Pin::new(&mut self.stream).poll_flush(cx)).await.is_ok()
+        poll_fn(|cx| self.poll_flush(cx)).await.is_ok()
     }
 
     /// Writes without reading meanwhile, as a peer does that never reads.
     pub(crate) async fn write_blindly(&mut self, bytes: &[u8]) -> io::Result<usize> {
         poll_fn(|cx| Pin::new(&mut self.stream).poll_write(cx, bytes)).await
+    }
+
+    /// Tears this side's direction down, and reads on.
+    pub(crate) fn abort(&mut self) {
+        self.stream.abort();
+    }
+
+    /// Writes octets beneath the carrier's framing.
+    pub(crate) async fn write_below(&mut self, octets: &[u8]) -> bool {
+        self.stream.put_below(octets);
+        poll_fn(|cx| self.poll_flush(cx)).await.is_ok()
     }
 
     /// Ends this side's direction in order.
@@ -110,12 +132,26 @@ impl Wire {
         let _ = poll_fn(|cx| Pin::new(&mut self.stream).poll_shutdown(cx)).await;
     }
 
+    /// The stream without what has arrived on it.
+    #[cfg(feature = "h2")]
+    pub(crate) fn into_stream(self) -> Box<dyn Duplex> {
+        self.stream
+    }
+
     /// Tears the stream down as rudely as the carrier can.
     pub(crate) fn reset(mut self) {
         self.stream.reset();
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, rest: &[u8]) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        rest: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(cx, rest) {
             return Poll::Ready(match written {
                 Ok(0) => Err(io::ErrorKind::WriteZero.into()),
@@ -130,7 +166,7 @@ impl Wire {
         Poll::Pending
     }
 
-    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+    pub(super) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         if self.end.is_some() {
             return Poll::Ready(false);
         }

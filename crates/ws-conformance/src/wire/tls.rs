@@ -32,14 +32,23 @@ pub(crate) async fn connect(
     stream: TcpStream,
     alpn: &str,
 ) -> io::Result<client::TlsStream<TcpStream>> {
+    connect_with(host, stream, &[alpn]).await
+}
+
+/// Speaks TLS to `host` over `stream`, for one of the protocols `alpn`, best first.
+pub(crate) async fn connect_with(
+    host: &str,
+    stream: TcpStream,
+    alpn: &[&str],
+) -> io::Result<client::TlsStream<TcpStream>> {
     let config = client_config(alpn)?;
     let name =
         ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
     TlsConnector::from(Arc::new(config)).connect(name, stream).await
 }
 
-/// A client's TLS for the one protocol `alpn`, which believes every certificate.
-pub(crate) fn client_config(alpn: &str) -> io::Result<ClientConfig> {
+/// A client's TLS for the protocols `alpn`, which believes every certificate.
+pub(crate) fn client_config(alpn: &[&str]) -> io::Result<ClientConfig> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -47,7 +56,7 @@ pub(crate) fn client_config(alpn: &str) -> io::Result<ClientConfig> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
         .with_no_client_auth();
-    config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     Ok(config)
 }
 
@@ -92,27 +101,11 @@ impl ServerCertVerifier for AnyCertificate {
 
 #[cfg(test)]
 mod tests {
-    use rustls::ServerConfig;
-    use rustls::pki_types::PrivatePkcs8KeyDer;
     use tokio::net::TcpListener;
-    use tokio_rustls::TlsAcceptor;
 
     use super::*;
+    use crate::wire::identity::Identity;
     use crate::wire::stream::{End, Wire};
-
-    /// An acceptor with a fresh self-signed certificate for `localhost` and `127.0.0.1`.
-    fn acceptor() -> io::Result<TlsAcceptor> {
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
-        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key.into())
-            .map_err(io::Error::other)?;
-        Ok(TlsAcceptor::from(Arc::new(config)))
-    }
 
     // RFC: WS-10.6-01, M1-9.8-01
     #[tokio::test]
@@ -121,7 +114,8 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let server = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.expect("a caller");
-            let acceptor = acceptor().expect("a certificate");
+            let identity = Identity::new().expect("a certificate");
+            let acceptor = identity.acceptor(&["http/1.1"]).expect("a configuration");
             let mut wire = Wire::new(acceptor.accept(stream).await.expect("a handshake"));
             assert!(wire.fill().await);
             let got = wire.buffered().to_vec();

@@ -6,8 +6,8 @@ use crate::arena::{Arena, Refused};
 use crate::case::{Case, Judges, Play, Playing};
 use crate::groups::g09_limits::{expect_message, finish};
 use crate::judge::{Behavior, Verdict};
-use crate::link::{Kind, WriteMode};
-use crate::script::{Script, binary, text};
+use crate::link::Kind;
+use crate::script::{Script, Step, binary, text};
 use crate::wire::frame::{Frame, Masking};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -78,9 +78,9 @@ fn keys() -> Vec<Case> {
     for (number, length) in (5..).zip([1_u8, 2, 3, 4, 5, 7, 8, 9, 31, 33]) {
         let payload: Vec<u8> = (0..length).collect();
         let script = Script::closing()
-            .send([Frame::binary(payload.clone())], WriteMode::Chopped(1))
+            .step(Step::Drip(Frame::binary(payload.clone()), 15))
             .expect([binary(payload)]);
-        let does = format!("Sends {length} masked octets, one octet a write.");
+        let does = format!("Sends {length} masked octets, one octet a time.");
         cases.push(Case::new(&[20, 3, number], script).does(does));
     }
     let same = |case: Case| {

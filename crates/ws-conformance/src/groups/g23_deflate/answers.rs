@@ -69,7 +69,7 @@ impl Play for Kept {
 
 impl Kept {
     async fn run(&self, arena: &mut Arena) -> Result<crate::judge::Verdict, Refused> {
-        let visitor = arena.visitor()?;
+        let visitor = arena.visitor().await?;
         let offered = visitor.request.combined("Sec-WebSocket-Extensions").unwrap_or_default();
         let offers = extension::parse(&offered).unwrap_or_default();
         let answer = extension::parse(&self.answer).unwrap_or_default();

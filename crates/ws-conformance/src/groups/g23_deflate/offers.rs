@@ -2,9 +2,10 @@
 
 use tokio::time::Instant;
 
-use crate::arena::{Arena, Refused, flaw_of_response};
+use crate::arena::{Arena, Refused};
 use crate::case::{Case, Judges, Play, Playing};
 use crate::groups::g09_limits::{expect_message, finish};
+use crate::handshake::flaw_of_response;
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Dissection, Link};
 use crate::material::Material;

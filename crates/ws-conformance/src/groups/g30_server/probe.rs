@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::arena::{Arena, Refused, flaw_of_response};
+use crate::arena::{Arena, Refused};
 use crate::carrier::Carrier;
 use crate::case::{Case, Judges, Play, Playing};
+use crate::handshake::flaw_of_response;
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::log::Who;

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::arena::{Arena, Refused, flaws_of_request};
+use crate::arena::{Arena, Refused};
+use crate::carrier::Carrier;
 use crate::case::{Case, Judges, Play, Playing};
+use crate::handshake::flaws_of_request;
 use crate::judge::{Behavior, CloseBehavior, Ending, Verdict, close_behavior};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::log::Who;
@@ -86,7 +88,7 @@ impl Reply {
     }
 
     async fn run(&self, arena: &mut Arena) -> Result<Verdict, Refused> {
-        let visitor = arena.visitor()?;
+        let visitor = arena.visitor().await?;
         if let Some(flaw) = flaws_of_request(&visitor.request).first() {
             return Ok(Verdict::plain(Behavior::Failed, flaw.clone()));
         }
@@ -98,15 +100,20 @@ impl Reply {
         let key = visitor.request.values("Sec-WebSocket-Key").next().unwrap_or_default();
         let accept = http::accept_for(key);
         let text = self.text.replace("{accept}", &accept).replace("{key}", key);
-        let mut wire = visitor.wire;
-        let mut octets = text.into_bytes();
-        let probe = Frame::text("from the server").encode(false);
-        if self.with_frame {
-            octets.extend(&probe);
-        }
-        arena.log.octets(Who::Suite, || "the answer".into(), &octets);
-        crate::groups::g30_server::probe::send(&mut wire, &octets, self.chop).await;
-        let mut link = Link::new(wire, arena.log.clone(), false, visitor.request);
+        let request = visitor.request.clone();
+        let wire = if visitor.carrier() == Carrier::H1 {
+            let mut wire = visitor.into_wire();
+            let mut octets = text.into_bytes();
+            if self.with_frame {
+                octets.extend(Frame::text("from the server").encode(false));
+            }
+            arena.log.octets(Who::Suite, || "the answer".into(), &octets);
+            crate::groups::g30_server::probe::send(&mut wire, &octets, self.chop).await;
+            wire
+        } else {
+            visitor.answer(&text, &arena.log).await
+        };
+        let mut link = Link::new(wire, arena.log.clone(), false, request);
         if !self.with_frame {
             // A client that fails takes a moment; what it would echo is sent after that.
             sleep(Duration::from_millis(50)).await;

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Judges, Play, Playing};
 use crate::judge::{Behavior, Verdict};
@@ -55,7 +53,7 @@ struct Request {
 impl Play for Request {
     fn play<'a>(&'a self, arena: &'a mut Arena) -> Playing<'a> {
         Box::pin(async move {
-            let visitor = arena.visitor()?;
+            let visitor = arena.visitor().await?;
             let flaw = (self.look)(&visitor.request);
             let mut link = arena.welcome(visitor, None).await?;
             link.close(1000, arena.settings.wait).await;
@@ -74,10 +72,9 @@ struct Early;
 impl Play for Early {
     fn play<'a>(&'a self, arena: &'a mut Arena) -> Playing<'a> {
         Box::pin(async move {
-            let mut visitor = arena.visitor()?;
+            let mut visitor = arena.visitor().await?;
             let pause = Duration::from_millis(400);
-            let spoke = !visitor.wire.buffered().is_empty()
-                || timeout(pause, visitor.wire.fill()).await == Ok(true);
+            let spoke = visitor.speaks_within(pause).await;
             let mut link = arena.welcome(visitor, None).await?;
             link.close(1000, arena.settings.wait).await;
             Ok::<_, Refused>(if spoke {
@@ -127,14 +124,14 @@ fn version(head: &Head) -> Option<String> {
     (versions != ["13"]).then(|| format!("the versions are {versions:?}"))
 }
 
-fn origin(head: &Head) -> Option<String> {
+pub(in crate::groups) fn origin(head: &Head) -> Option<String> {
     let origins: Vec<&str> = head.values("Origin").collect();
     let lower =
         origins.iter().all(|origin| !origin.bytes().any(|octet| octet.is_ascii_uppercase()));
     (origins.len() > 1 || !lower).then(|| format!("the origins are {origins:?}"))
 }
 
-fn protocols(head: &Head) -> Option<String> {
+pub(in crate::groups) fn protocols(head: &Head) -> Option<String> {
     let list = head.combined("Sec-WebSocket-Protocol")?;
     let names: Vec<&str> = list.split(',').map(str::trim).collect();
     let mut unique = names.clone();
@@ -144,7 +141,7 @@ fn protocols(head: &Head) -> Option<String> {
     (!right).then(|| format!("the subprotocols are {names:?}"))
 }
 
-fn extensions(head: &Head) -> Option<String> {
+pub(in crate::groups) fn extensions(head: &Head) -> Option<String> {
     use crate::wire::{deflate, extension};
     let list = head.combined("Sec-WebSocket-Extensions")?;
     let elements = match extension::parse(&list) {

@@ -6,7 +6,8 @@ use super::site::{Fields, Site, Stream};
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing};
 use crate::judge::{Behavior, Verdict};
-use crate::wire::raw_h2::{block, flag, kind};
+use crate::wire::hpack::block;
+use crate::wire::raw_h2::{flag, kind};
 
 pub(super) fn cases() -> Vec<Case> {
     let table = opening().into_iter().chain(refused()).chain(malformed());
@@ -243,6 +244,10 @@ impl Ask {
         };
         let silent = stream.status.is_none() && stream.reset.is_none() && site.goaway.is_none();
         let (behavior, why) = match self.answer {
+            Answer::Open if works && has_accept(stream) => {
+                let why = "the WebSocket works; sec-websocket-accept has no place in the answer";
+                (Behavior::NonStrict, why.into())
+            }
             Answer::Open if works => (Behavior::Ok, "the WebSocket works".into()),
             Answer::Open => (Behavior::Failed, format!("a valid request was refused: {saw}")),
             _ if silent => (Behavior::Failed, "the request was left unanswered".into()),
@@ -279,6 +284,11 @@ impl Ask {
     fn is_about_version(&self) -> bool {
         matches!(self.edit, Edit::Set("sec-websocket-version", _))
     }
+}
+
+/// RFC 8441 §5 gives the key and the answer to it no part.
+fn has_accept(stream: &Stream) -> bool {
+    stream.fields.iter().any(|(name, _)| name == "sec-websocket-accept")
 }
 
 fn names_version(stream: &Stream) -> bool {

@@ -1,12 +1,16 @@
-//! A connection of HTTP/2 to the server under test, and the WebSockets on it.
+//! A connection of HTTP/2 with the peer under test, and the WebSockets on it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::arena::{Arena, Refused};
+use crate::server_side::lobby::Caller;
 use crate::wire::frame::{Frame, Header};
-use crate::wire::raw_h2::{H2Frame, RawH2, flag, kind, read_block, setting};
+use crate::wire::hpack::read_block;
+use crate::wire::mask;
+use crate::wire::raw_h2::{H2Frame, RawH2, kind, setting, without_padding};
 use crate::wire::stream::Wire;
 use crate::wire::tls;
 
@@ -24,6 +28,8 @@ pub(super) struct Stream {
     pub(super) sizes: Vec<usize>,
     pub(super) has_ended: bool,
     pub(super) reset: Option<u32>,
+    /// The sum of the peer's window updates.
+    pub(super) credit: i64,
 }
 
 impl Stream {
@@ -43,7 +49,11 @@ impl Stream {
         while let Some(header) = Header::read(rest) {
             let size = header.size + usize::try_from(header.length).unwrap_or(usize::MAX / 2);
             let Some((whole, later)) = rest.split_at_checked(size) else { break };
-            frames.push((header.opcode, whole.get(header.size..).unwrap_or_default().to_vec()));
+            let mut payload = whole.get(header.size..).unwrap_or_default().to_vec();
+            if let Some(key) = header.key {
+                mask::apply(key, &mut payload);
+            }
+            frames.push((header.opcode, payload));
             rest = later;
         }
         frames
@@ -59,13 +69,14 @@ impl Stream {
     }
 }
 
-/// A connection to the server, and everything that was seen on it.
+/// A connection to the peer, and everything that was seen on it.
 #[derive(Debug)]
 pub(super) struct Site {
     pub(super) raw: RawH2,
     pub(super) streams: HashMap<u32, Stream>,
-    /// The code of the server's GOAWAY.
+    /// The code of the peer's GOAWAY.
     pub(super) goaway: Option<u32>,
+    suite_is_client: bool,
     fields: Fields,
     next: u32,
 }
@@ -95,7 +106,60 @@ impl Site {
             ("sec-websocket-version", "13"),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Ok(Self { raw, streams: HashMap::new(), goaway: None, fields, next: 1 })
+        let streams = HashMap::new();
+        Ok(Self { raw, streams, goaway: None, suite_is_client: true, fields, next: 1 })
+    }
+
+    /// The client under test with its preface; nothing was sent to it yet.
+    pub(super) async fn receive(arena: &mut Arena) -> Result<Self, Refused> {
+        let Caller::H2(wire) = arena.caller()? else {
+            return Err(Refused::NoConnection("the client did not come by HTTP/2".into()));
+        };
+        let deadline = Instant::now() + arena.settings.wait * 4;
+        let raw = RawH2::accept(wire, arena.log.clone(), deadline).await;
+        let (raw, streams) = (raw.map_err(Refused::NoConnection)?, HashMap::new());
+        Ok(Self {
+            raw,
+            streams,
+            goaway: None,
+            suite_is_client: false,
+            fields: Fields::new(),
+            next: 2,
+        })
+    }
+
+    /// Sends the SETTINGS of a server, with `window` for each stream.
+    pub(super) async fn allow(&mut self, window: u32) {
+        let settings = [
+            (setting::HEADER_TABLE_SIZE, 0),
+            (setting::INITIAL_WINDOW_SIZE, window),
+            (setting::ENABLE_CONNECT_PROTOCOL, 1),
+        ];
+        self.raw.send_settings(&settings).await;
+    }
+
+    /// Waits for a request of the client.
+    pub(super) async fn asked(&mut self, deadline: Instant) -> Option<u32> {
+        let first = |site: &Self| {
+            let asked = |(id, stream): (&u32, &Stream)| (!stream.fields.is_empty()).then_some(*id);
+            site.streams.iter().find_map(asked)
+        };
+        self.read_until(deadline, |site| first(site).is_some() || site.raw.has_ended()).await;
+        first(self)
+    }
+
+    /// The same where there has to be one.
+    pub(super) async fn request_of_client(&mut self, deadline: Instant) -> Result<u32, Refused> {
+        let missing = || Refused::NoConnection("the client sent no request on a stream".into());
+        self.asked(deadline).await.ok_or_else(missing)
+    }
+
+    /// Opens the WebSocket that the client asks for.
+    pub(super) async fn welcome(&mut self, window: u32, deadline: Instant) -> Result<u32, Refused> {
+        self.allow(window).await;
+        let id = self.request_of_client(deadline).await?;
+        self.raw.headers(id, &[(":status".into(), "200".into())]).await;
+        Ok(id)
     }
 
     /// The fields of an ordinary request.
@@ -131,7 +195,39 @@ impl Site {
 
     /// Sends a frame of the WebSocket in one DATA frame.
     pub(super) async fn say(&mut self, id: u32, frame: &Frame) {
-        self.raw.data(id, &frame.encode(true)).await;
+        self.raw.data(id, &frame.encode(self.suite_is_client)).await;
+    }
+
+    /// What the peer's windows leave for our DATA on the stream, where `sent` octets went out.
+    fn room(&self, id: u32, sent: i64) -> usize {
+        let credit = |id| self.streams.get(&id).map_or(0, |stream| stream.credit);
+        let stream = self.raw.initial_window + credit(id) - sent;
+        let connection = 65_535 + credit(0) - sent;
+        usize::try_from(stream.min(connection)).unwrap_or(0).min(self.raw.longest)
+    }
+
+    /// Sends octets as the peer's credit allows, on the only stream of the connection; false when
+    /// it gives none in time.
+    pub(super) async fn pour(
+        &mut self,
+        id: u32,
+        octets: &[u8],
+        sent: &mut i64,
+        patience: Duration,
+    ) -> bool {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            let so_far = *sent;
+            let open = |site: &Self| site.room(id, so_far) > 0 || site.is_over(id);
+            if !self.read_until(Instant::now() + patience, open).await || self.is_over(id) {
+                return false;
+            }
+            let (piece, later) = rest.split_at(self.room(id, so_far).min(rest.len()));
+            self.raw.data(id, piece).await;
+            *sent += i64::try_from(piece.len()).unwrap_or_default();
+            rest = later;
+        }
+        true
     }
 
     /// Whether a text sent on the stream comes back.
@@ -146,6 +242,11 @@ impl Site {
             && self.stream(id).frames().contains(&wanted)
     }
 
+    /// How many octets of DATA came on a stream.
+    pub(super) fn received(&self, id: u32) -> usize {
+        self.streams.get(&id).map_or(0, |stream| stream.data.len())
+    }
+
     /// What was seen of a stream.
     pub(super) fn stream(&self, id: u32) -> Stream {
         self.streams.get(&id).cloned().unwrap_or_default()
@@ -154,7 +255,9 @@ impl Site {
     /// Whether nothing more can come on the stream.
     pub(super) fn is_over(&self, id: u32) -> bool {
         let ended = |stream: &Stream| stream.has_ended || stream.reset.is_some();
-        self.raw.has_ended() || self.goaway.is_some() || self.streams.get(&id).is_some_and(ended)
+        // A client may say early that it opens no further streams.
+        let leaves = self.goaway.is_some_and(|code| code != 0 || self.suite_is_client);
+        self.raw.has_ended() || leaves || self.streams.get(&id).is_some_and(ended)
     }
 
     /// Reads until `done`; false when it did not come to that in time.
@@ -178,17 +281,18 @@ impl Site {
         let stream = self.streams.entry(frame.stream).or_default();
         match frame.kind {
             kind::HEADERS => {
-                let fields = read_block(unpadded(&frame));
+                let fields = read_block(&frame.payload);
                 let status = fields.iter().find(|(name, _)| name == ":status");
                 let status = status.and_then(|(_, value)| value.parse().ok());
                 stream.status = stream.status.or(status);
                 stream.fields.extend(fields);
             }
             kind::DATA => {
-                stream.data.extend(unpadded(&frame));
+                stream.data.extend(without_padding(&frame));
                 stream.sizes.push(frame.payload.len());
             }
             kind::RST_STREAM => stream.reset = Some(frame.number(0)),
+            kind::WINDOW_UPDATE => stream.credit += i64::from(frame.number(0)),
             _ => {}
         }
         stream.has_ended |= frame.ends_stream();
@@ -197,15 +301,5 @@ impl Site {
     /// How many streams the server allows at a time.
     pub(super) fn most_streams(&self) -> u32 {
         self.raw.setting(setting::MAX_CONCURRENT_STREAMS).unwrap_or(u32::MAX)
-    }
-}
-
-/// The payload without padding (the suite's peers send no priority).
-fn unpadded(frame: &H2Frame) -> &[u8] {
-    match frame.payload.split_first() {
-        Some((padding, rest)) if frame.flags & flag::PADDED != 0 => {
-            rest.get(..rest.len().saturating_sub(usize::from(*padding))).unwrap_or_default()
-        }
-        _ => &frame.payload,
     }
 }

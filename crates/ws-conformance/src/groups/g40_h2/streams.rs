@@ -13,10 +13,10 @@ use crate::wire::raw_h2::{flag, kind, setting};
 
 pub(super) fn cases() -> Vec<Case> {
     use Course::{
-        Closed, Dripped, Ended, Goaway, Many, Padded, Reset, Resets, ShrunkWindow, SmallWindow,
-        TooMany, Trailers, Unmasked, WindowOfZero,
+        Closed, Credit, Dripped, Ended, Goaway, Many, Padded, Reset, Resets, ShrunkWindow,
+        SmallWindow, TooMany, Trailers, Unmasked, WindowOfZero,
     };
-    let table: [(Course, &str, &str, &'static [&'static str]); 14] = [
+    let table: [(Course, &str, &str, &'static [&'static str]); 15] = [
         (
             Dripped,
             "Sends two frames in DATA frames of one octet, then both in one.",
@@ -101,12 +101,22 @@ pub(super) fn cases() -> Vec<Case> {
             "The server ends the connection, or goes on; it serves others.",
             &["H2-10.5-01"],
         ),
+        (
+            Credit,
+            "Sends 4 MiB, as fast as the server gives credit.",
+            "The server gives credit for what it has read; all of it comes back.",
+            &["H2-WIN-01", "H2-5.2-01"],
+        ),
     ];
     (1..)
         .zip(table)
         .map(|(number, (course, does, expects, rows))| {
             let case = Case::new(&[40, 3, number], course).does(does).expects(expects).cites(rows);
-            if matches!(course, TooMany | Resets) { case.weighs(Weight::Heavy) } else { case }
+            if matches!(course, TooMany | Resets | Credit) {
+                case.weighs(Weight::Heavy)
+            } else {
+                case
+            }
         })
         .collect()
 }
@@ -127,6 +137,7 @@ enum Course {
     TooMany,
     Goaway,
     Resets,
+    Credit,
 }
 
 const PROTOCOL_ERROR: u32 = 1;
@@ -139,6 +150,7 @@ impl Play for Course {
             let window = match self {
                 Self::SmallWindow => 10,
                 Self::Many => 4096,
+                Self::Credit => (1 << 31) - 1,
                 _ => 1 << 20,
             };
             let mut site = Site::begin_with_window(arena, window).await?;
@@ -167,6 +179,7 @@ impl Course {
             Self::Many => return many(site, deadline).await,
             Self::TooMany => return too_many(site, deadline).await,
             Self::Resets => return resets(site, deadline).await,
+            Self::Credit => return credit(site, arena).await,
             _ => {}
         }
         let neighbour = site.open(deadline).await?;
@@ -294,7 +307,7 @@ async fn shrunk(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     site.say(id, &Frame::ping("")).await;
     let soon = Instant::now() + Duration::from_millis(300);
     site.read_until(soon, acknowledged).await;
-    let before = site.stream(id).data.len();
+    let before = site.received(id);
     site.say(id, &Frame::text("wait for it")).await;
     site.read_until(Instant::now() + Duration::from_millis(300), |_| false).await;
     if texts(site, id) > 0 && before < 2 {
@@ -313,11 +326,11 @@ async fn small_window(site: &mut Site, deadline: Instant) -> Result<Flaw, Refuse
     site.say(id, &Frame::text("x".repeat(100))).await;
     let mut granted = 10;
     while texts(site, id) == 0 {
-        if !site.read_until(deadline, |site| site.stream(id).data.len() >= granted).await {
-            let got = site.stream(id).data.len();
+        if !site.read_until(deadline, |site| site.received(id) >= granted).await {
+            let got = site.received(id);
             return Ok(failed(false, format!("{got} of {granted} octets came")));
         }
-        if site.stream(id).data.len() > granted {
+        if site.received(id) > granted {
             return Ok(failed(false, "the server sent more than its window"));
         }
         let more = (102 - granted).clamp(1, 10);
@@ -361,6 +374,25 @@ async fn too_many(site: &mut Site, deadline: Instant) -> Result<Flaw, Refused> {
     let refused = matches!(stream.reset, Some(REFUSED_STREAM | PROTOCOL_ERROR));
     let why = format!("stream {} of {most} was answered by {}", most + 1, stream.describe());
     Ok(failed(refused || site.goaway.is_some(), why))
+}
+
+async fn credit(site: &mut Site, arena: &Arena) -> Result<Flaw, Refused> {
+    const COUNT: usize = 16;
+    let patience = arena.settings.wait * 2;
+    let id = site.open(Instant::now() + patience).await?;
+    site.raw.send(kind::WINDOW_UPDATE, 0, 0, &(1u32 << 30).to_be_bytes()).await;
+    let (octets, mut sent) = (Frame::binary(vec![7; 256 * 1024]).encode(true), 0);
+    for number in 0..COUNT {
+        if !site.pour(id, &octets, &mut sent, patience).await {
+            let why = format!("after {sent} octets, in message {number}, no credit came");
+            return Ok(failed(false, why));
+        }
+    }
+    let whole = (256 * 1024 + 10) * COUNT;
+    let enough = |site: &Site| site.received(id) >= whole;
+    let came = site.read_until(Instant::now() + patience * 4, enough).await;
+    let got = site.received(id);
+    Ok(failed(came, format!("{got} of {whole} octets came back")))
 }
 
 async fn resets(site: &mut Site, deadline: Instant) -> Result<Flaw, Refused> {

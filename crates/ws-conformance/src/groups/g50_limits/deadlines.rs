@@ -38,7 +38,9 @@ pub(super) fn cases() -> Vec<Case> {
                 "The peer ends the connection within the patience of the run."
             };
             let carriers: &[Carrier] = match silence {
-                Unread | Idle | MessageOpen => &[Carrier::H1, Carrier::H2, Carrier::H3],
+                AnswerMissing | Unread | Idle | MessageOpen => {
+                    &[Carrier::H1, Carrier::H2, Carrier::H3]
+                }
                 _ => &[Carrier::H1],
             };
             Case::new(&[50, 2, number], silence)
@@ -83,7 +85,7 @@ impl Play for Silence {
                     Ok(self.linger(wire, sent, arena, deadline).await)
                 }
                 Self::AnswerMissing | Self::AnswerPartial | Self::AnswerDripped => {
-                    let wire = arena.visitor()?.wire;
+                    let wire = arena.visitor().await?.into_wire();
                     let answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
                                   X-Long: and so on, and so on, and so on, and so on\r\n";
                     let sent = if *self == Self::AnswerMissing { "" } else { answer };
