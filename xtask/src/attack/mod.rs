@@ -42,7 +42,7 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     Ok(steps.report())
 }
 
-/// The short form: every attack at a fifth of its size.
+/// The short form: most attacks at a fifth of their size.
 pub(crate) fn step() -> Result<Outcome, String> {
     let arguments = ["--scale", "5", "--jobs", "8"].map(String::from).to_vec();
     run(&Options::parse(arguments, &["scale", "jobs"], &[])?)

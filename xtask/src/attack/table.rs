@@ -78,7 +78,7 @@ pub(super) const SERVER: &[Attack] = &[
         .ends(&["close 1008"]),
     row("one-octet fragments", "fragment-flood", ALL, "500,000 fragments of one octet")
         .ends(&["close 1008"]),
-    row("unread pings", "unread-pongs", ALL, "400,000 pings of 125 octets, no pong read")
+    row("unread pings", "unread-pongs", ALL, "pings of 125 octets without end, no pong read")
         .ends(&["cut", "close"]),
     row("inflate bomb", "inflate-bomb", ALL, "260 kB that inflate to 256 MiB")
         .ends(&["close 1009"])
@@ -236,7 +236,7 @@ pub(super) const CLIENT: &[Attack] = &[
         .ends(&["close 1008"]),
     alone("one-octet fragments", "fragment-flood", H1, "500,000 fragments of one octet")
         .ends(&["close 1008"]),
-    alone("unread pings", "unread-pongs", H1, "400,000 pings of 125 octets, no pong read")
+    alone("unread pings", "unread-pongs", H1, "pings of 125 octets without end, no pong read")
         .ends(&["cut", "close"]),
     alone("inflate bomb", "inflate-bomb", H1, "260 kB that inflate to 256 MiB")
         .ends(&["close 1009"])

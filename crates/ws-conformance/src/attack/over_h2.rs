@@ -15,7 +15,8 @@ use crate::wire::raw_h2::{H2Frame, RawH2, flag, frame, kind};
 use crate::wire::stream::Wire;
 use crate::wire::tls;
 
-/// Runs the attack of this name, if there is one.
+/// Runs the attack of this name, if there is one. What has to fill the buffers of two sockets has its
+/// whole size at every scale.
 pub(super) async fn attack(
     name: &str,
     arena: &Arena,
@@ -30,8 +31,8 @@ async fn run(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Refused>
     Ok(match name {
         "resets" => site.resets(100_000 / scale).await,
         "header continuations" => site.continuations(100_000 / scale).await,
-        "settings" => site.unread(&frame(kind::SETTINGS, 0, 0, &[]), 1_000_000 / scale).await,
-        "pings" => site.unread(&frame(kind::PING, 0, 0, &[7; 8]), 1_000_000 / scale).await,
+        "settings" => site.unread(&frame(kind::SETTINGS, 0, 0, &[]), 1_000_000).await,
+        "pings" => site.unread(&frame(kind::PING, 0, 0, &[7; 8]), 1_000_000).await,
         "empty data" => {
             let id = site.open().await?;
             site.flood(&frame(kind::DATA, 0, id, &[]), 500_000 / scale).await
@@ -44,7 +45,7 @@ async fn run(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Refused>
             site.send(&frame(kind::DATA, 0, id, head)).await;
             site.flood(&frame(kind::DATA, 0, id, &[7]), MIB / scale).await
         }
-        "window of one octet" => site.dribble(2000 / scale).await?,
+        "window of one octet" => site.dribble(2000).await?,
         "window never opened" => site.stall().await?,
         "streams that say nothing" => site.half_requests(100_000 / scale).await,
         "connection that says nothing" => site.wait(PATIENCE).await,
