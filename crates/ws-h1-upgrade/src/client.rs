@@ -153,7 +153,7 @@ impl ClientHandshake {
 
     /// Judges one complete head; `None` when it was interim or has a body to be read first.
     fn judge(&mut self, head: &[u8]) -> Result<Option<Response>, Error> {
-        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.max_headers];
+        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.slots(head)];
         let mut parsed = httparse::Response::new(&mut fields);
         let mut config = httparse::ParserConfig::default();
         // RFC 9112 §5.2: a client reads a folded line as one.

@@ -37,6 +37,16 @@ pub(crate) struct HeadSearch {
     empty_lines: usize,
 }
 
+impl HandshakeLimits {
+    /// Room for the fields of this head: as many as are allowed, but no more than it can have.
+    pub(crate) fn slots(&self, head: &[u8]) -> usize {
+        self.max_headers.min(head.len() / SHORTEST_FIELD + 1)
+    }
+}
+
+/// A name of one byte, a colon and the end of the line.
+const SHORTEST_FIELD: usize = 3;
+
 /// Why the search ended without a head.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeadError {

@@ -75,7 +75,7 @@ fn parse(
     limits: &HandshakeLimits,
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
-    let mut fields = vec![httparse::EMPTY_HEADER; limits.max_headers];
+    let mut fields = vec![httparse::EMPTY_HEADER; limits.slots(head)];
     let mut request = httparse::Request::new(&mut fields);
     match request.parse(head) {
         Ok(httparse::Status::Complete(size)) if size == head.len() => {}

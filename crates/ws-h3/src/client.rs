@@ -301,7 +301,8 @@ async fn drive(
         h3.poll_close(cx)
     });
     let reason = ended.await;
-    tracing::debug!(%reason, "the connection has ended");
+    // Debug escapes what the peer gives as its reason.
+    tracing::debug!(?reason, "the connection has ended");
     link.peer.send_modify(|peer| peer.closed = true);
 }
 

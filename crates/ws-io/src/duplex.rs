@@ -18,7 +18,8 @@ pub struct Duplex {
     outgoing: Arc<Direction>,
 }
 
-/// Makes a connection in memory whose two directions hold up to `capacity` bytes each.
+/// Makes a connection in memory whose two directions hold up to `capacity` bytes each, but at least
+/// one.
 ///
 /// ```
 /// # use ws_io::{Transport, duplex};
@@ -27,6 +28,7 @@ pub struct Duplex {
 /// ```
 #[must_use]
 pub fn duplex(capacity: usize) -> (Duplex, Duplex) {
+    let capacity = capacity.max(1);
     let direction = || Arc::new(Direction { capacity, state: Mutex::default() });
     let (there, back) = (direction(), direction());
     let left = Duplex { incoming: Arc::clone(&back), outgoing: Arc::clone(&there) };

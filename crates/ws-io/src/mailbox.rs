@@ -8,11 +8,13 @@ use std::task::{Context, Poll};
 use futures_channel::mpsc;
 use futures_core::Stream;
 
+use crate::sender::MAX_CAPACITY;
+
 /// Makes the mailbox of a handler with room for `capacity` messages, and the end that
 /// [`run`](crate::run) reads.
 #[must_use]
 pub fn mailbox<I>(capacity: usize) -> (Mailbox<I>, Inbox<I>) {
-    let (queue, receiver) = mpsc::channel(capacity);
+    let (queue, receiver) = mpsc::channel(capacity.min(MAX_CAPACITY));
     let mailbox = Mailbox { queue };
     (mailbox.clone(), Inbox { mailbox, receiver })
 }

@@ -148,6 +148,9 @@ impl fmt::Display for TrySendError {
 
 impl std::error::Error for TrySendError {}
 
+/// The channel panics at a quarter of all there can be; nobody needs as much.
+pub(crate) const MAX_CAPACITY: usize = usize::MAX >> 4;
+
 type Acknowledge = oneshot::Sender<Result<(), SendError>>;
 
 enum Outgoing {
@@ -166,7 +169,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(capacity: usize) -> Self {
-        let (sender, queue) = mpsc::channel(capacity);
+        let (sender, queue) = mpsc::channel(capacity.min(MAX_CAPACITY));
         Self { sender, queue, unacknowledged: VecDeque::new() }
     }
 
