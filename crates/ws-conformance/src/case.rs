@@ -157,6 +157,25 @@ impl Case {
     }
 }
 
+impl Case {
+    /// Why the case is not played over `carrier`, if it is not.
+    #[must_use]
+    pub fn why_not_over(&self, carrier: Carrier) -> Option<&'static str> {
+        if self.carriers.contains(&carrier) {
+            return None;
+        }
+        Some(match (self.id.group(), carrier) {
+            (42, _) => "versions are fallen back from with --over best",
+            (_, Carrier::Best) => "only falling back is looked at",
+            (30 | 31, _) => "the handshake of HTTP/1.1; 40 and 41 have that of HTTP/2 and HTTP/3",
+            (40, _) => "frames of HTTP/2",
+            (41, _) => "frames of HTTP/3",
+            (50, _) => "stalls inside a head of HTTP/1.1; 40.11 and 41.11 stall before a request",
+            _ => "made for another version of HTTP",
+        })
+    }
+}
+
 impl PartialEq for Case {
     fn eq(&self, other: &Self) -> bool {
         self.id == other.id

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use options::{Action, Options, Peer};
 use ws_conformance::{
-    CaseResult, Report, all_cases, attack_client, attack_server, coverage, html, json,
+    Case, CaseResult, Report, all_cases, attack_client, attack_server, coverage, html, json,
     judge_client, judge_server, junit, listen, self_test, table,
 };
 
@@ -38,7 +38,13 @@ async fn run(options: Options) -> io::Result<bool> {
         Action::List => {
             let lines: Vec<String> = all_cases()
                 .iter()
-                .map(|case| format!("{:<10}{} {}\n", case.id, case.description, case.expectation))
+                .map(|case| {
+                    let Case { id, description, expectation, .. } = case;
+                    let over = options.settings.carrier;
+                    let not =
+                        case.why_not_over(over).map(|why| format!(" [not over {over}: {why}]"));
+                    format!("{id:<10}{description} {expectation}{}\n", not.unwrap_or_default())
+                })
                 .collect();
             print(&lines.concat()).map(|()| true)
         }

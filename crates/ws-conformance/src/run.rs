@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::arena::Arena;
+use crate::carrier::Carrier;
 use crate::case::{Case, CaseId, Weight};
 use crate::judge::{Behavior, Verdict};
 use crate::progress::Progress;
@@ -30,6 +31,18 @@ pub struct CaseResult {
     pub verdict: Verdict,
 }
 
+/// Cases that were chosen and have no meaning over the carrier of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Why.
+    pub reason: &'static str,
+    /// Their group.
+    pub group: u16,
+    /// How many they are.
+    pub count: usize,
+}
+
 /// What became of all cases that one peer was judged by.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -40,6 +53,8 @@ pub struct Report {
     pub peer_is_server: bool,
     /// The results in the order of the numbers.
     pub results: Vec<CaseResult>,
+    /// What was not played.
+    pub left_out: Vec<LeftOut>,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -89,6 +104,7 @@ where
     V: Future<Output = Verdict> + Send,
 {
     let started = Instant::now();
+    let left_out = left_out(&cases, settings.carrier);
     let fitting = cases.into_iter().filter(|case| case.carriers.contains(&settings.carrier));
     let mut cases: Vec<Arc<Case>> = fitting.map(Arc::new).collect();
     // Those that only wait go first, those that measure come last and alone.
@@ -127,7 +143,22 @@ where
     }
     progress.end();
     results.sort_by(|left, right| left.id.cmp(&right.id));
-    Report { agent: agent.to_owned(), peer_is_server, results, elapsed: started.elapsed() }
+    let (agent, elapsed) = (agent.to_owned(), started.elapsed());
+    Report { agent, peer_is_server, results, left_out, elapsed }
+}
+
+/// What of `cases` has no meaning over `carrier`, by group and reason.
+pub(crate) fn left_out(cases: &[Case], carrier: Carrier) -> Vec<LeftOut> {
+    let mut found: Vec<LeftOut> = Vec::new();
+    for case in cases {
+        let Some(reason) = case.why_not_over(carrier) else { continue };
+        let group = case.id.group();
+        match found.iter_mut().find(|one| one.group == group && one.reason == reason) {
+            Some(one) => one.count += 1,
+            None => found.push(LeftOut { reason, group, count: 1 }),
+        }
+    }
+    found
 }
 
 fn collect(

@@ -8,7 +8,7 @@ use crate::case::CaseId;
 use crate::groups::title;
 use crate::judge::Behavior;
 use crate::log::{Entry, Who};
-use crate::run::{CaseResult, Report};
+use crate::run::{CaseResult, LeftOut, Report};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem}
@@ -32,6 +32,13 @@ pub fn page(reports: &[Report]) -> String {
     matrix(&mut html, reports);
     for (agent, report) in reports.iter().enumerate() {
         let _ = writeln!(html, "<h2>{}</h2>", escape(&report.agent));
+        for LeftOut { reason, group, count } in &report.left_out {
+            let title = title(*group);
+            let _ = writeln!(
+                html,
+                "<p class=\"note\">{group} {title}: {count} cases are not played: {reason}</p>"
+            );
+        }
         let mut group = None;
         for result in &report.results {
             if group != Some(result.id.group()) {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::groups::title;
 use crate::judge::Behavior;
-use crate::run::Report;
+use crate::run::{LeftOut, Report};
 
 const COLUMNS: [(Behavior, &str); 5] = [
     (Behavior::Ok, "ok"),
@@ -39,6 +39,9 @@ pub fn summary(report: &Report) -> String {
         line(&mut text, &format!("{group:>3}  {}", title(*group)), counts);
     }
     line(&mut text, "     all", &total);
+    for LeftOut { reason, group, count } in &report.left_out {
+        let _ = writeln!(text, "{group:>3}  not played, {count} cases: {reason}");
+    }
     let kind = if report.peer_is_server { "server" } else { "client" };
     let seconds = report.elapsed.as_secs_f64();
     let _ = writeln!(text, "{} cases against a {kind} in {seconds:.1} s", report.results.len());

@@ -21,7 +21,7 @@ use crate::arena::{Arena, Memory};
 use crate::case::{Case, CaseId};
 use crate::log::Log;
 use crate::progress::Progress;
-use crate::run::{CaseResult, Report, play};
+use crate::run::{CaseResult, LeftOut, Report, left_out, play};
 use crate::settings::Settings;
 use crate::wire::frame::Frame;
 
@@ -41,10 +41,12 @@ pub async fn listen(
     let identity = identity_for(&settings)?;
     let mut lobby = Lobby::bind(address, settings.carrier, identity).await?;
     bound(&lobby.url(""))?;
+    let left_out = left_out(&cases, settings.carrier);
     let mut cases = cases;
     cases.retain(|case| case.carriers.contains(&settings.carrier));
     let desk = Arc::new(Desk {
         cases,
+        left_out,
         settings: Arc::new(settings),
         memory: Arc::default(),
         results: Mutex::default(),
@@ -72,6 +74,7 @@ pub async fn listen(
 /// What a driver is served from.
 struct Desk {
     cases: Vec<Case>,
+    left_out: Vec<LeftOut>,
     settings: Arc<Settings>,
     memory: Arc<Memory>,
     results: Mutex<BTreeMap<String, BTreeMap<CaseId, CaseResult>>>,
@@ -158,6 +161,7 @@ impl Desk {
             agent: agent.clone(),
             peer_is_server: false,
             results: cases.values().cloned().collect(),
+            left_out: self.left_out.clone(),
             elapsed: self.started.elapsed(),
         };
         results.iter().map(report).collect()
