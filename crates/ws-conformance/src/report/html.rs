@@ -18,7 +18,7 @@ table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border
 details{margin:.4rem 0;border-left:4px solid #8886;padding-left:.8rem}summary{cursor:pointer}
 details.FAILED,details.NON-STRICT,details.OK,details.INFORMATIONAL,details.UNIMPLEMENTED{background:none}
 details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-STRICT{border-color:#d4a72c}details.INFORMATIONAL{border-color:#0969da}
-.log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log code{opacity:.75;word-break:break-all}
+.log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log td:nth-child(2){white-space:nowrap}.log code{opacity:.75;word-break:break-all}
 .suite{color:#0969da}.peer{color:#8250df}.note{font-style:italic;opacity:.8}.tag{padding:0 .4rem;border-radius:.4rem}";
 
 /// All `reports` on one page.
