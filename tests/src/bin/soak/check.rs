@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rand::Rng as _;
-use ws_stack::tokio::{CloseCode, Message, WebSocket};
+use ws_stack::tokio::{CloseCode, Error, Message, WebSocket};
 
 use crate::Failure;
 use crate::tally::Tally;
@@ -38,9 +38,22 @@ impl<'a> Conversation<'a> {
             if self.number % 2 == 0 { Message::binary(text) } else { Message::text(text) };
         self.number += 1;
         self.in_flight += message.payload().len();
-        self.websocket.feed(message.clone()).await?;
+        if let Err(error) = self.websocket.feed(message.clone()).await {
+            return Err(self.end_of(error).await);
+        }
         self.awaited.push_back(message);
         Ok(())
+    }
+
+    /// Why nothing can be sent any more.
+    async fn end_of(&mut self, error: Error) -> Failure {
+        let mut last = None;
+        while let Some(message) = self.websocket.next().await {
+            last = Some(message);
+        }
+        let outcome = self.websocket.outcome();
+        let left = self.awaited.len();
+        format!("{error}, {left} messages awaited, {last:?}, {outcome:?}").into()
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
