@@ -82,6 +82,7 @@ fn exceeded(session: &mut Session) -> (BudgetExceeded, u16) {
     (exceeded, sent.code.get())
 }
 
+// THREAT: memory-amplification
 #[test]
 fn a_message_in_fragments_that_crosses_the_budget_is_closed_with_1009() {
     for (mut session, mask) in both(&config(MIB)) {
@@ -209,6 +210,7 @@ fn what_the_owner_keeps_beside_the_session_counts() {
     }
 }
 
+// THREAT: no-limits
 #[test]
 fn zero_does_not_switch_the_budget_off() {
     for (mut session, mask) in both(&config(0)) {
@@ -219,6 +221,7 @@ fn zero_does_not_switch_the_budget_off() {
     }
 }
 
+// THREAT: unread-pongs
 #[test]
 fn pings_that_nobody_reads_the_pongs_of_stay_within_the_budget_whatever_high_water_says() {
     let mut config = config(MIB);
@@ -276,6 +279,7 @@ mod deflate {
         assert_eq!((exceeded.max, code), (2 * MIB, 1009));
     }
 
+    // THREAT: inflate-bomb
     #[test]
     fn a_bomb_that_comes_at_once_stops_at_the_budget() {
         let (mut attacker, mut victim) = pair(config(2 * MIB));
@@ -313,6 +317,7 @@ fn sharing(budget: &SharedBudget, iana: bool) -> Config {
     config
 }
 
+// THREAT: memory-amplification
 #[test]
 fn many_sessions_together_hold_no_more_than_the_shared_budget() {
     let budget = SharedBudget::new(MIB);
@@ -337,6 +342,7 @@ fn many_sessions_together_hold_no_more_than_the_shared_budget() {
     assert_eq!(budget.used(), 0);
 }
 
+// THREAT: memory-amplification
 #[test]
 fn the_largest_grower_is_closed_and_small_peers_are_not() {
     for (iana, code) in [(true, 1013), (false, 1008)] {

@@ -65,6 +65,7 @@ fn start() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+// THREAT: no-limits
 #[test]
 fn a_session_works_or_ends_with_any_setting() {
     for (name, config) in configs() {

@@ -45,6 +45,7 @@ fn uri() -> WsUri {
     WsUri::parse("ws://a.example/room").expect("a uri")
 }
 
+// THREAT: header-injection
 #[test]
 fn a_request_is_refused_or_clean_whatever_stands_in_its_options() {
     let plain = || ClientOptions::default();
@@ -78,6 +79,7 @@ fn a_request_is_refused_or_clean_whatever_stands_in_its_options() {
     }
 }
 
+// THREAT: header-injection
 #[test]
 fn a_url_is_refused_whatever_line_it_would_begin() {
     for text in HOSTILE {
@@ -110,6 +112,7 @@ fn upgrade() -> Upgrade {
     received.expect("complete")
 }
 
+// THREAT: header-injection
 #[test]
 fn an_answer_is_refused_or_clean_whatever_stands_in_it() {
     type Put = fn(&mut Upgrade, &mut Vec<(String, String)>, &str);
@@ -136,6 +139,7 @@ fn an_answer_is_refused_or_clean_whatever_stands_in_it() {
     assert!(head.starts_with(b"HTTP/1.1 101 ") && head.ends_with(b"\r\nX: fine\r\n\r\n"));
 }
 
+// THREAT: header-injection
 #[test]
 fn a_refusal_and_a_page_take_no_field_that_smuggles() {
     for text in HOSTILE {

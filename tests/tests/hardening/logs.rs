@@ -58,6 +58,7 @@ impl tracing::Subscriber for Log {
 /// Ends the line, clears the screen, and goes on as if it were ours.
 const FORGED: &str = "\x1b[2J\u{9b}31m\u{7}INFO all is well";
 
+// THREAT: log-injection
 #[tokio::test]
 async fn a_peer_writes_nothing_into_the_log_but_what_is_escaped() {
     let lines = Arc::new(Mutex::new(Vec::new()));

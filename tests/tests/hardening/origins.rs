@@ -106,6 +106,7 @@ const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 // RFC: WS-10.2-01, WS-4.2.2-05, H2WS-8-01
+// THREAT: cross-site
 #[tokio::test]
 async fn by_default_only_a_page_of_the_same_scheme_host_and_port_connects() {
     let policy = OriginPolicy::default();

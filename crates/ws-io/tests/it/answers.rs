@@ -72,6 +72,7 @@ fn a_secure_request_on_an_insecure_connection_is_refused() {
 }
 
 // RFC: SEM-15.4-01, SEM-15.5.2-01
+// THREAT: credentials-on-redirect
 #[test]
 fn a_redirect_or_a_challenge_goes_to_the_caller_and_nothing_is_sent_again() {
     for (answer, name, value) in [

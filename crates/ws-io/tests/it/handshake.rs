@@ -246,6 +246,7 @@ fn a_client_gives_up_on_a_silent_server_and_notices_one_that_leaves() {
     assert!(matches!(&error, Error::Transport(ws_io::TransportError::Closed)), "{error:?}");
 }
 
+// THREAT: slow-handshake
 #[test]
 fn a_server_that_begins_to_answer_and_pauses_or_drips_is_given_up_on() {
     // Bytes one at a time, at this distance; when the client gives up.

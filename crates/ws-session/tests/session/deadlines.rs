@@ -165,6 +165,7 @@ fn bytes_that_the_transport_holds_back_count_as_unwritten() {
 }
 
 // THREAT: open-after-close
+// THREAT: write-stall
 #[test]
 fn a_keep_alive_ping_that_a_stuck_transport_takes_is_no_progress() {
     for mut driven in [client(), Driven::server(Config::default())] {

@@ -63,6 +63,7 @@ async fn the_largest_grower_is_closed_and_its_neighbours_are_served(over: Over) 
     until("what the hoarder held is free", || budget.used() < 64 * 1024).await;
 }
 
+// THREAT: memory-amplification
 async fn many_hoarders_together_stay_within_the_budget(over: Over) {
     let (house, budget) = house(over, MIB);
     let mut hoarders = Vec::new();
