@@ -23,6 +23,7 @@ mod options;
 mod peers;
 mod process;
 mod product;
+mod sizes;
 mod soak;
 mod source;
 mod steps;
@@ -53,6 +54,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "deny", about: deny::ABOUT, run: deny::command },
     Command { name: "peers", about: peers::ABOUT, run: peers::command },
     Command { name: "fuzz", about: fuzz::ABOUT, run: fuzz::command },
+    Command { name: "sizes", about: sizes::ABOUT, run: sizes::command },
     Command { name: "bench", about: bench::ABOUT, run: bench::command },
     Command { name: "attack", about: attack::ABOUT, run: attack::command },
     Command { name: "soak", about: soak::ABOUT, run: soak::command },
