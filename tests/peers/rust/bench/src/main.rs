@@ -3,6 +3,7 @@
 //! `serve NAME` and `load …` are the two sides of a measurement, started as processes of their own
 //! so that each has a core. Everything else is options.
 
+mod bars;
 mod clock;
 mod codec;
 mod load;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{base, losses, plot};
+use crate::bars;
 use crate::result::{Bench, Run};
 use crate::table::figure;
 
@@ -41,6 +42,11 @@ fn section(page: &mut String, bench: &Bench) {
     }
     for cell in &bench.cells {
         let _ = write!(page, "<h3>{}</h3>", escape(&cell.name));
+        if let Some(judged) = bars::judge(name, cell) {
+            let verdict = if judged.is_met { "met" } else { "missed" };
+            let (bar, ours) = (&judged.bar, &judged.ours);
+            let _ = write!(page, "<p>Bar: {bar}; ours {ours}: {verdict}.</p>");
+        }
         if let Some(base) = base(bench) {
             let _ = write!(
                 page,

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{base, losses};
+use crate::bars;
 use crate::result::{Bench, Run, is_peer};
 use crate::table::figure;
 
@@ -30,10 +31,29 @@ pub fn markdown(run: &Run) -> String {
     if !any {
         page.push_str("Nowhere in this run, by more than the spread.\n");
     }
+    missed_bars(&mut page, run);
     for bench in &run.benches {
         section(&mut page, bench);
     }
     page
+}
+
+/// The cells in which ours does not reach what it is to reach.
+fn missed_bars(page: &mut String, run: &Run) {
+    page.push_str("\n## Where a bar is missed\n\n");
+    let (mut all, mut missed) = (0, 0);
+    for bench in &run.benches {
+        for cell in &bench.cells {
+            let Some(judged) = bars::judge(&bench.name, cell) else { continue };
+            all += 1;
+            if !judged.is_met {
+                missed += 1;
+                let (bar, ours) = (&judged.bar, &judged.ours);
+                let _ = writeln!(page, "- {}, {}: bar {bar}, ours {ours}", bench.name, cell.name);
+            }
+        }
+    }
+    let _ = writeln!(page, "\n{} of {all} bars are met.", all - missed);
 }
 
 fn section(page: &mut String, bench: &Bench) {
@@ -48,14 +68,23 @@ fn section(page: &mut String, bench: &Bench) {
     let candidates = candidates(bench);
     let shown: Vec<&str> = candidates.iter().copied().filter(|name| !is_peer(name)).collect();
     let has_peers = shown.len() < candidates.len();
+    let has_bars = bench.cells.iter().any(|cell| bars::judge(name, cell).is_some());
     let _ = write!(page, "| | {} |", shown.join(" | "));
+    page.push_str(if has_bars { " bar |" } else { "" });
     page.push_str(if has_peers { " best peer | second |\n" } else { "\n" });
-    let columns = shown.len() + if has_peers { 3 } else { 1 };
+    let columns = shown.len() + 1 + usize::from(has_bars) + if has_peers { 2 } else { 0 };
     let _ = writeln!(page, "|{}", "---|".repeat(columns));
     for cell in &bench.cells {
         let _ = write!(page, "| {} |", cell.name);
         for candidate in &shown {
             let _ = write!(page, " {} |", entry(bench, cell, candidate));
+        }
+        if has_bars {
+            let text = bars::judge(name, cell).map_or_else(String::new, |judged| {
+                let verdict = if judged.is_met { "met" } else { "**missed**" };
+                format!("{}: {verdict}", judged.bar)
+            });
+            let _ = write!(page, " {text} |");
         }
         if has_peers {
             let mut peers: Vec<_> =
@@ -164,11 +193,12 @@ mod tests {
             extra: Vec::new(),
         };
         let rows = vec![row("raw", 1.0), row("ours", 2.0), row("peer", 1.5)];
-        let cell = Cell { name: "1 × 16 B".to_owned(), x: None, rows };
+        let cell = Cell { name: "1 × 16 B × 1".to_owned(), x: None, rows };
         let bench = Bench { name: "echo".to_owned(), cells: vec![cell], ..Bench::default() };
         let run = Run { facts: vec![("run".into(), "short".into())], benches: vec![bench] };
         let page = markdown(&run);
-        assert!(page.contains("- echo, 1 × 16 B: peer; ours takes 1.33 ×"));
+        assert!(page.contains("- echo, 1 × 16 B × 1: peer; ours takes 1.33 ×"));
+        assert!(page.contains("- echo, 1 × 16 B × 1: bar 1.1 × raw, ours 2.00\n\n0 of 1 bars"));
         assert!(page.contains("**These figures are from a short run"));
         let table: Vec<&str> = page
             .lines()
@@ -176,6 +206,6 @@ mod tests {
             .take_while(|line| line.starts_with('|'))
             .collect();
         let columns: Vec<usize> = table.iter().map(|line| line.matches('|').count()).collect();
-        assert_eq!(columns, [6, 6, 6]);
+        assert_eq!(columns, [7, 7, 7]);
     }
 }
