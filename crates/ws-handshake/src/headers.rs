@@ -68,7 +68,8 @@ impl<V: AsRef<[u8]>> Headers for http::HeaderMap<V> {
 pub struct HeaderFields {
     text: Vec<u8>,
     /// Where each name and each value ends in `text`; a field begins where the previous one ended.
-    ends: Vec<(usize, usize)>,
+    /// 32 bits, because an open connection keeps this list.
+    ends: Vec<(u32, u32)>,
 }
 
 impl HeaderFields {
@@ -81,7 +82,7 @@ impl HeaderFields {
     /// How many bytes of memory the list takes.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<(usize, usize)>()
+        self.text.capacity() + self.ends.capacity() * size_of::<(u32, u32)>()
     }
 
     /// Copies `headers`, in order.
@@ -102,9 +103,14 @@ impl HeaderFields {
     /// Appends a field. The list is only read, never written to the wire, so nothing is checked.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
         self.text.extend_from_slice(name.as_ref());
-        let name_end = self.text.len();
+        let name_end = self.end();
         self.text.extend_from_slice(value.as_ref());
-        self.ends.push((name_end, self.text.len()));
+        self.ends.push((name_end, self.end()));
+    }
+
+    /// Where the text ends. Nobody holds 4 GiB of fields; what lies beyond would read as empty.
+    fn end(&self) -> u32 {
+        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
     }
 
     /// The first value called `name`, if it is text (UTF-8).
@@ -130,6 +136,7 @@ impl Headers for HeaderFields {
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut start = 0;
         self.ends.iter().map(move |&(name_end, value_end)| {
+            let (name_end, value_end) = (name_end as usize, value_end as usize);
             let name = self.text.get(start..name_end).unwrap_or_default();
             let value = self.text.get(name_end..value_end).unwrap_or_default();
             start = value_end;

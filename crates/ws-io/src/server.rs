@@ -23,7 +23,9 @@ pub async fn accept<T: Transport, R: Runtime>(
     runtime: R,
     options: impl Into<Arc<AcceptOptions>>,
 ) -> Result<WebSocket<T, R>, Error> {
-    receive(transport, runtime, options).await?.accept().await
+    // Boxed, so that whoever awaits this in the task of a connection does not keep the memory of
+    // its handshake.
+    Box::pin(async move { receive(transport, runtime, options).await?.accept().await }).await
 }
 
 /// Reads and validates a client's request, and leaves the answer to the caller.

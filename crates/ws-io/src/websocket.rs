@@ -95,9 +95,13 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// # Errors
     ///
     /// [`Error::Send`] when the message is refused, otherwise why the connection ended.
-    pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_ready(cx)).await?;
-        self.start_send(message)
+    pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<(), Error>> {
+        // Not an async function, which would keep the message twice.
+        let mut message = Some(message);
+        poll_fn(move |cx| {
+            ready!(self.poll_ready(cx))?;
+            Poll::Ready(message.take().map_or(Ok(()), |message| self.start_send(message)))
+        })
     }
 
     /// As [`feed`](Self::feed), and says whether to compress the message, where compression was

@@ -1,9 +1,9 @@
 //! The life of one connection of a server: encrypt, read the request, route, answer, hand over.
 
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "h2")]
 use bytes::BytesMut;
@@ -48,6 +48,38 @@ pub(super) enum Opened<N: Net> {
     H3(ws_h3::Server, Carrier),
 }
 
+/// A connection, until it is over or the server cuts it. Written out, because an idle connection
+/// is hardly more than this: a box for the handshake, then one for the application.
+pub(crate) struct Attendance {
+    place: Place,
+    stage: Stage,
+}
+
+enum Stage {
+    Opening(Pin<Box<dyn Future<Output = Option<Task>> + Send>>),
+    Open(Task),
+}
+
+impl Future for Attendance {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.place.poll_phase(cx) == Phase::Cut {
+            return Poll::Ready(());
+        }
+        if let Stage::Opening(opening) = &mut self.stage {
+            match ready!(opening.as_mut().poll(cx)) {
+                Some(task) => self.stage = Stage::Open(task),
+                None => return Poll::Ready(()),
+            }
+        }
+        match &mut self.stage {
+            Stage::Opening(_) => Poll::Pending,
+            Stage::Open(task) => task.as_mut().poll(cx),
+        }
+    }
+}
+
 /// The value of `Alt-Svc` (RFC 7838) on a connection, if there is one.
 pub(super) type Alternative = Option<Arc<str>>;
 
@@ -68,20 +100,18 @@ impl<N: Net> Rules<N> {
     }
 
     /// Sees a connection from its arrival to its end.
-    pub(crate) async fn attend<F, Fut>(
+    pub(crate) fn attend<F, Fut>(
         self: Arc<Self>,
         arriving: Arriving<N>,
-        mut place: Place,
+        place: Place,
         serve: Arc<F>,
-    ) where
+    ) -> Attendance
+    where
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        // Boxed, so that an open connection does not carry the memory of its handshake.
         let opening = Box::pin(self.open(arriving, serve, place.registry().clone()));
-        if let Some(Some(task)) = unless_cut(&mut place, opening).await {
-            unless_cut(&mut place, task).await;
-        }
+        Attendance { place, stage: Stage::Opening(opening) }
     }
 
     /// The life of the open connection: the future of the application, boxed so that whatever its
@@ -212,9 +242,10 @@ pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
 }
 
 /// Runs `future` unless the server cuts its connections first.
+#[cfg(any(feature = "h2", feature = "h3"))]
 pub(super) async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match place.poll_phase(cx) {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match place.poll_phase(cx) {
         Phase::Cut => Poll::Ready(None),
         _ => future.as_mut().poll(cx).map(Some),
     })
