@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-/// How many random bytes are fetched at a time: sixteen keys, so that a generator behind a lock or
+/// How many keys are fetched at a time: 64 random bytes, so that a generator behind a lock or
 /// a thread-local is not asked for every frame.
-const BATCH: usize = 64;
+const BATCH: usize = 16;
 
 /// A source of masking keys for the frames of a client.
 ///
@@ -13,7 +13,7 @@ const BATCH: usize = 64;
 /// cryptographically secure random number generator. Anything else lets a malicious script choose
 /// the bytes that intermediaries see.
 pub struct MaskKeys {
-    batch: [u8; BATCH],
+    batch: [[u8; 4]; BATCH],
     used: usize,
     #[expect(clippy::type_complexity, reason = "a closure that can cross threads, used once")]
     fill: Box<dyn FnMut(&mut [u8]) + Send + Sync>,
@@ -31,20 +31,20 @@ impl MaskKeys {
 
     /// Takes random bytes from `fill`, 64 at a time; the fastest way to use a generator.
     pub fn from_fill(fill: impl FnMut(&mut [u8]) + Send + Sync + 'static) -> Self {
-        Self { batch: [0; BATCH], used: BATCH, fill: Box::new(fill) }
+        Self { batch: [[0; 4]; BATCH], used: BATCH, fill: Box::new(fill) }
     }
 
     /// The key for the next frame.
     #[inline]
     pub(crate) fn next_key(&mut self) -> [u8; 4] {
         if self.used == BATCH {
-            (self.fill)(&mut self.batch[..]);
+            (self.fill)(self.batch.as_flattened_mut());
             self.used = 0;
         }
-        let key = self.batch.get(self.used..).and_then(|keys| keys.first_chunk());
-        self.used += 4;
-        // `used` is a multiple of four below the length of the batch.
-        key.copied().unwrap_or_default()
+        let key = self.batch.get(self.used).copied();
+        self.used += 1;
+        // `used` is below the length of the batch.
+        key.unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What we receive: the read buffer, and how much the next read should ask for.
 
 use bytes::BytesMut;
-use ws_frame::{Decoded, FrameError, Inflate, Limits, MessageDecoder, Role};
+use ws_frame::{Decoded, FrameError, Inflate, Limits, Message, MessageDecoder, Role};
 
 use crate::compression::Compression;
 
@@ -80,11 +80,26 @@ impl Inbound {
         true
     }
 
+    /// The next message, if it is a short one among what was looked at before.
+    #[inline]
+    pub(crate) fn next_short(&mut self) -> Option<Message> {
+        if self.buffer.len() != self.seen {
+            return None;
+        }
+        let message = self.decoder.decode_short(&mut self.buffer)?;
+        self.seen = self.buffer.len();
+        Some(message)
+    }
+
     pub(crate) fn decode(
         &mut self,
         compression: Option<&mut Compression>,
         in_chunks: bool,
     ) -> Result<Option<Decoded>, FrameError> {
+        if self.buffer.is_empty() && !in_chunks {
+            self.seen = 0;
+            return Ok(None);
+        }
         let inflate = compression.map(|c| c as &mut dyn Inflate);
         let decoded = if in_chunks {
             self.decoder.decode_chunk(&mut self.buffer, inflate)

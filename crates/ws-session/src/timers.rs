@@ -132,6 +132,11 @@ impl Timers {
             }
             None => after(quiet, config.idle_timeout, Due::Idle),
         };
+        let silence = silence.filter(|_| quiet.is_some());
+        if self.message_since.is_none() && self.stalled_since.is_none() && self.farewell.is_none() {
+            // An open session that waits for the next message.
+            return silence;
+        }
         let received = activity.message_bytes.unwrap_or_default();
         let message = config.message_timeout.saturating_add(Duration::from_secs(received / 1024));
         let linger = config.close_timeout.min(LINGER);
@@ -139,7 +144,7 @@ impl Timers {
         let closing_since = farewell.map(|farewell| farewell.since);
         let lingering_since = farewell.and_then(|farewell| farewell.lingering_since);
         [
-            silence.filter(|_| quiet.is_some()),
+            silence,
             after(self.message_since.filter(|_| activity.open), message, Due::MessageStalled),
             after(self.stalled_since, config.write_timeout, Due::WriteStalled),
             after(closing_since, config.close_timeout, Due::CloseTimeout),

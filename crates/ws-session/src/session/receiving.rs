@@ -47,7 +47,15 @@ impl Session {
 
     /// The next event. Data messages come whole. `None`: nothing to report until bytes arrive, the
     /// peer's direction or a deadline ends, or bytes are written.
+    #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
+        // One of the short messages that came with others: nothing else can have changed.
+        if matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
+            if let Some(message) = self.inbound.next_short() {
+                self.message_ended();
+                return Some(Event::Message(message));
+            }
+        }
         self.poll(false)
     }
 
@@ -122,6 +130,7 @@ impl Session {
         Event::Message(message)
     }
 
+    #[inline]
     fn message_ended(&mut self) {
         self.inbound.message_bytes = 0;
         self.timers.message_ended();

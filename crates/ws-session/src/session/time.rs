@@ -80,8 +80,8 @@ impl Session {
             written: self.outbound.queue.taken(),
         };
         let due = self.timers.update(now, &activity, &self.config);
-        let release = self.compression.as_mut().and_then(|c| c.next_release(now));
-        let release = release.map(|at| (at, Due::Release));
+        let Some(compression) = &mut self.compression else { return due };
+        let release = compression.next_release(now).map(|at| (at, Due::Release));
         due.into_iter().chain(release).min_by_key(|(at, _)| *at)
     }
 }
