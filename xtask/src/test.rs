@@ -30,6 +30,7 @@ const STEPS: &[(&str, Step)] = &[
     ("features", Step::One(features)),
     ("counts", Step::One(bench::step)),
     ("fuzz", Step::One(fuzz::smoke)),
+    ("scaling", Step::One(fuzz::scaling)),
     ("deny", Step::Many(deny::check)),
     ("peers", Step::Many(peers::check)),
     ("conformance", Step::Many(conformance::quick)),

@@ -3,6 +3,7 @@
 
 pub mod mutate;
 pub mod reference;
+pub mod scale;
 pub mod source;
 
 mod connection;

@@ -1,5 +1,6 @@
 //! The targets without libFuzzer, on any compiler: `smoke` tries the committed corpora and mutations of
-//! them, the same on every run, for a few seconds each; `run` tries files; `list` lists.
+//! them, the same on every run, for a few seconds each; `run` tries files; `list` lists; `scale` does
+//! what a parser does with an input of a size, for whoever counts its instructions.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -8,6 +9,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use ws_fuzz::mutate::Mutator;
+use ws_fuzz::scale::CASES;
 use ws_fuzz::{TARGETS, Target, target};
 
 fn main() -> ExitCode {
@@ -22,6 +24,18 @@ fn main() -> ExitCode {
             Ok(seconds) => smoke(Duration::from_secs(seconds)),
             Err(_) => usage(),
         },
+        ["scale"] => {
+            CASES.iter().for_each(|(name, _)| println!("{name}"));
+            ExitCode::SUCCESS
+        }
+        ["scale", case, size] => match (CASES.iter().find(|(name, _)| *name == case), size.parse())
+        {
+            (Some((_, run)), Ok(size)) => {
+                run(size);
+                ExitCode::SUCCESS
+            }
+            _ => usage(),
+        },
         ["run", name, ref files @ ..] => match target(name) {
             Some(target) => run(target, files),
             None => usage(),
@@ -31,7 +45,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: ws-fuzz list | smoke SECONDS | run TARGET FILE…");
+    eprintln!("usage: ws-fuzz list | smoke SECONDS | run TARGET FILE… | scale [CASE SIZE]");
     ExitCode::from(2)
 }
 

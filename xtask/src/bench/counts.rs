@@ -63,8 +63,8 @@ fn take() -> Result<Found, String> {
             counts.extend(baseline::parse(&format!("{case} {line}"))?);
         }
         if let (Some(valgrind), false) = (&valgrind, case.starts_with("idle")) {
-            let few = instructions(valgrind, &program, case, FEW)?;
-            let many = instructions(valgrind, &program, case, MANY)?;
+            let few = instructions(valgrind, &program, &[case, &FEW.to_string()])?;
+            let many = instructions(valgrind, &program, &[case, &MANY.to_string()])?;
             let value = many.saturating_sub(few) as f64 / (MANY - FEW) as f64;
             counts.push(Count { case: case.to_owned(), what: "instructions".into(), value });
         }
@@ -116,10 +116,15 @@ fn judge(found: &Found) -> Result<Outcome, String> {
     Ok(Outcome::Passed(format!("{} counts{note}", found.counts.len())))
 }
 
-fn instructions(valgrind: &Path, program: &Path, case: &str, count: u64) -> Result<u64, String> {
+/// The instructions of a program with these arguments.
+pub(crate) fn instructions(
+    valgrind: &Path,
+    program: &Path,
+    arguments: &[&str],
+) -> Result<u64, String> {
     let mut command = Command::new(valgrind);
     command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
-    command.arg(program).args([case, &count.to_string()]);
+    command.arg(program).args(arguments);
     let output = command.output().map_err(|error| format!("valgrind: {error}"))?;
     let report = String::from_utf8_lossy(&output.stderr);
     parse_instructions(&report).ok_or_else(|| format!("valgrind counted nothing: {report}"))

@@ -12,7 +12,7 @@ use std::process::Command;
 use crate::options::Options;
 use crate::{Verdict, process, workspace};
 
-pub(crate) use counts::step;
+pub(crate) use counts::{instructions, step};
 
 pub(crate) const ABOUT: &str = "times codec, echo, deflate, handshake, broadcast, memory, scaling next to peers\n\
 --only BENCH[,BENCH]  --cell TEXT  --candidates A[,B]  --vs A B  --quick  --rounds N\n\

@@ -3,6 +3,7 @@
 
 mod campaign;
 mod process_time;
+mod scaling;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,6 +12,8 @@ use std::time::Duration;
 use crate::options::Options;
 use crate::steps::Outcome;
 use crate::{Verdict, process, workspace};
+
+pub(crate) use scaling::step as scaling;
 
 pub(crate) const ABOUT: &str = "runs the fuzz targets under libFuzzer (needs a C++ compiler), new inputs on top of the corpora\n\
 --minutes N  processor minutes for each target (default 1)  --only TARGET[,TARGET]\n\
