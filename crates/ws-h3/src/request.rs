@@ -296,3 +296,44 @@ pub(crate) fn has_connection_field(headers: &HeaderMap) -> bool {
     NAMES.iter().any(|name| headers.contains_key(name))
         || headers.get_all(header::TE).iter().any(|te| te != "trailers")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quic::fields::lift_protocol;
+
+    const LINES: [&[u8]; 5] = [
+        b"\x27\x00:method\x07CONNECT",
+        b"\x27\x00:scheme\x05https",
+        b"\x27\x03:authority\x09localhost",
+        b"\x25:path\x01/",
+        b"\x27\x02:protocol\x09websocket",
+    ];
+
+    /// An extended CONNECT for `websocket` as `h3` brings it.
+    fn request() -> (http::Request<()>, PseudoHeaders) {
+        let block = [&[0, 0][..], &LINES.concat()].concat();
+        let mut lifted = BytesMut::new();
+        let pseudo = lift_protocol(&block, private_name(), 10, &mut lifted).expect("well-formed");
+        let head = http::Request::connect("https://localhost/").header(private_name(), "websocket");
+        (head.body(()).expect("a request"), pseudo)
+    }
+
+    // RFC: H3-10.9-01
+    #[test]
+    fn a_connect_in_early_data_is_answered_425() {
+        let (mut head, pseudo) = request();
+        assert_eq!(judge(&mut head, pseudo, true, false), Ok(true));
+        assert!(head.headers().is_empty(), "the carrier's own field is gone");
+        let (mut head, pseudo) = request();
+        let early = judge(&mut head, pseudo, true, true);
+        assert_eq!(early, Err(Refusal::Status(StatusCode::TOO_EARLY)));
+    }
+
+    #[test]
+    fn where_settings_did_not_allow_it_a_connect_for_a_websocket_is_malformed() {
+        let (mut head, pseudo) = request();
+        let refused = judge(&mut head, pseudo, false, false);
+        assert!(matches!(refused, Err(Refusal::Malformed(_))), "{refused:?}");
+    }
+}

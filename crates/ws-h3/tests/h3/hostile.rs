@@ -110,6 +110,19 @@ fn reset() -> Answer {
     Answer::Reset(MESSAGE_ERROR)
 }
 
+// RFC: H2WS-3-02
+#[tokio::test]
+async fn where_settings_are_off_a_websocket_is_malformed_and_pages_are_served() {
+    let mut setup = Setup::default();
+    setup.server.websockets = false;
+    let host = Host::new(setup);
+    let peer = raw(&host).await;
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, reset());
+    let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+}
+
 // RFC: H3-4.2.2-01, H3-10.5-01
 // THREAT: header-count, header-size, h2-header-bomb
 #[tokio::test]
