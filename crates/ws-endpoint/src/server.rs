@@ -9,6 +9,8 @@ mod extended;
 mod h2;
 #[cfg(feature = "h3")]
 mod h3;
+#[cfg(any(feature = "h2", feature = "h3"))]
+mod multiplexed;
 #[cfg(feature = "h3")]
 mod quic;
 mod registry;

@@ -18,6 +18,8 @@ use crate::remote::Remote;
 use crate::server::door::Arriving;
 #[cfg(any(feature = "h2", feature = "h3"))]
 use crate::server::extended::Carrier;
+#[cfg(any(feature = "h2", feature = "h3"))]
+use crate::server::multiplexed::Multiplexed;
 use crate::server::registry::{Phase, Place, Registry};
 use crate::stream::Stream;
 #[cfg(feature = "rustls")]
@@ -42,10 +44,9 @@ pub(crate) struct Rules<N: Net> {
 /// What a connection has turned out to be.
 pub(super) enum Opened<N: Net> {
     WebSocket(WebSocket<N>),
-    #[cfg(feature = "h2")]
-    H2(ws_h2::Server, Carrier),
-    #[cfg(feature = "h3")]
-    H3(ws_h3::Server, Carrier),
+    /// A connection that carries many of them.
+    #[cfg(any(feature = "h2", feature = "h3"))]
+    Many(Multiplexed, Carrier),
 }
 
 /// A connection, until it is over or the server cuts it. Written out, because an idle connection
@@ -131,13 +132,9 @@ impl<N: Net> Rules<N> {
                 websocket.leave_when(registry.leaving());
                 Some(Box::pin(serve(websocket)))
             }
-            #[cfg(feature = "h2")]
-            Opened::H2(server, carrier) => {
-                Some(Box::pin(self.serve_h2(server, carrier, registry, serve)))
-            }
-            #[cfg(feature = "h3")]
-            Opened::H3(server, carrier) => {
-                Some(Box::pin(self.serve_h3(server, carrier, registry, serve)))
+            #[cfg(any(feature = "h2", feature = "h3"))]
+            Opened::Many(connection, carrier) => {
+                Some(Box::pin(self.serve_all(connection, carrier, registry, serve)))
             }
         }
     }
