@@ -1,4 +1,4 @@
-//! An echo through an [`H2Stream`] against the same echo through a bare stream of the `h2` crate,
+//! An echo through an `H2Stream` against the same echo through a bare stream of the `h2` crate,
 //! taken in turn; then many small messages at once, and what it costs to open a WebSocket's stream.
 //!
 //! Both ends run on one thread of one process, over loopback.
@@ -10,23 +10,22 @@
     reason = "a bench measures time, prints it, and may panic"
 )]
 
+mod paired;
 #[expect(dead_code, reason = "shared with the tests")]
 #[path = "../tests/h2/support.rs"]
 mod support;
 
 use std::future::poll_fn;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
 use h2::{RecvStream, SendStream};
 use http::Response;
+use paired::compare;
 use support::{Tokio, TransportExt, h2_request, request, serve_echo};
 use tokio::net::{TcpListener, TcpStream};
-use ws_h2::{Client, ClientConfig, H2Stream, Server, ServerConfig};
-use ws_io::Transport;
+use ws_h2::{Client, ClientConfig, Server, ServerConfig};
 
-const ROUNDS: usize = 7;
 const CASES: [(usize, u32); 4] = [(32, 3000), (1024, 3000), (64 * 1024, 300), (1 << 20, 20)];
 const OPENS: u32 = 2000;
 
@@ -37,22 +36,8 @@ async fn main() {
     let (_, mut stream) = client.connect(request()).await.unwrap();
     for (len, count) in CASES {
         let message = Bytes::from(vec![1; len]);
-        let mut times = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            for _ in 0..count {
-                bare_exchange(&mut send, &mut recv, &message).await;
-            }
-            times.0.push(start.elapsed() / count);
-            let start = Instant::now();
-            for _ in 0..count {
-                exchange(&mut stream, &message).await;
-            }
-            times.1.push(start.elapsed() / count);
-        }
-        let (bare, ours) = (median(times.0), median(times.1));
-        let ratio = ours.as_secs_f64() / bare.as_secs_f64();
-        println!("echo {len:>8} B   bare {bare:>10.1?}   ours {ours:>10.1?}   {ratio:.2}");
+        let bare = async |message: &Bytes| bare_exchange(&mut send, &mut recv, message).await;
+        compare("bare", &message, count, bare, &mut stream).await;
     }
     println!("open and end    {:>10.1?}", opening(&client).await);
 }
@@ -137,27 +122,6 @@ async fn bare_exchange(send: &mut SendStream<Bytes>, recv: &mut RecvStream, mess
     tokio::join!(bare_write(send, message.clone()), read);
 }
 
-async fn exchange(stream: &mut H2Stream, message: &Bytes) {
-    let (mut out, mut back) = (message.clone(), BytesMut::with_capacity(64 * 1024));
-    let mut left = message.len();
-    poll_fn(|cx| {
-        while out.has_remaining() {
-            if stream.poll_write(cx, &mut out).map(Result::unwrap).is_pending() {
-                break;
-            }
-        }
-        while left > 0 {
-            match stream.poll_read(cx, &mut back, 64 * 1024).map(Result::unwrap) {
-                Poll::Ready(count) => left -= count,
-                Poll::Pending => return Poll::Pending,
-            }
-            back.clear();
-        }
-        Poll::Ready(())
-    })
-    .await;
-}
-
 async fn opening(client: &Client) -> Duration {
     let start = Instant::now();
     for _ in 0..OPENS {
@@ -166,9 +130,4 @@ async fn opening(client: &Client) -> Duration {
         assert_eq!(stream.read_len(1).await.unwrap(), "x");
     }
     start.elapsed() / OPENS
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

@@ -1,4 +1,4 @@
-//! An echo through an [`H3Stream`] against the same echo through a bare QUIC stream, which knows no
+//! An echo through an `H3Stream` against the same echo through a bare QUIC stream, which knows no
 //! HTTP/3 frames, taken in turn; then what it costs to open a WebSocket's stream.
 //!
 //! Both ends run on one thread of one process, over loopback.
@@ -10,20 +10,19 @@
     reason = "a bench measures time, prints it, and may panic"
 )]
 
+#[path = "../../ws-h2/benches/paired/mod.rs"]
+mod paired;
 #[expect(dead_code, reason = "shared with the tests")]
 #[path = "../tests/h3/support/mod.rs"]
 mod support;
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
+use paired::{ROUNDS, compare, median};
 use support::{Host, Setup, open, shutdown};
-use ws_h3::{Client, H3Stream};
-use ws_io::Transport;
+use ws_h3::Client;
 
-const ROUNDS: usize = 5;
 const CASES: [(usize, u32); 4] = [(32, 3000), (1024, 3000), (64 * 1024, 300), (1 << 20, 15)];
 const OPENS: u32 = 1000;
 
@@ -41,22 +40,8 @@ async fn main() {
         let message = Bytes::from(vec![1; len]);
         let (mut send, mut recv) = bare.open_bi().await.unwrap();
         let mut stream = open(&client, "/echo").await.unwrap();
-        let mut times = (Vec::new(), Vec::new());
-        for _ in 0..ROUNDS {
-            let start = Instant::now();
-            for _ in 0..count {
-                bare_exchange(&mut send, &mut recv, &message).await;
-            }
-            times.0.push(start.elapsed() / count);
-            let start = Instant::now();
-            for _ in 0..count {
-                exchange(&mut stream, &message).await;
-            }
-            times.1.push(start.elapsed() / count);
-        }
-        let (bare, ours) = (median(times.0), median(times.1));
-        let ratio = ours.as_secs_f64() / bare.as_secs_f64();
-        println!("echo {len:>8} B   quic {bare:>10.1?}   h3 {ours:>10.1?}   {ratio:.2}");
+        let bare = async |message: &Bytes| bare_exchange(&mut send, &mut recv, message).await;
+        compare("quic", &message, count, bare, &mut stream).await;
     }
     println!("open and end    {:>10.1?}", opening(&client).await);
 }
@@ -84,30 +69,6 @@ async fn bare_exchange(
     written.unwrap();
 }
 
-/// Writes and reads by turns, so that no message is too large for the windows.
-async fn exchange(stream: &mut H3Stream, message: &Bytes) {
-    let (mut left, mut back) = (message.clone(), BytesMut::new());
-    poll_fn(|cx| {
-        loop {
-            let mut moved = false;
-            if left.has_remaining() {
-                moved |= stream.poll_write(cx, &mut left)?.is_ready();
-            } else {
-                let _ = stream.poll_flush(cx)?;
-            }
-            moved |= stream.poll_read(cx, &mut back, 64 * 1024)?.is_ready();
-            if back.len() == message.len() {
-                return Poll::Ready(std::io::Result::Ok(()));
-            }
-            if !moved {
-                return Poll::Pending;
-            }
-        }
-    })
-    .await
-    .unwrap();
-}
-
 async fn opening(client: &Client) -> Duration {
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
@@ -118,9 +79,4 @@ async fn opening(client: &Client) -> Duration {
         times.push(start.elapsed() / OPENS);
     }
     median(times)
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times.get(times.len() / 2).copied().unwrap_or_default()
 }
