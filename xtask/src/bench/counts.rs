@@ -53,7 +53,7 @@ struct Found {
 }
 
 fn take() -> Result<Found, String> {
-    let program = super::build("ws-counts")?;
+    let program = super::build("ws-counts", &[])?;
     let names = output(&mut Command::new(&program))?;
     let valgrind = process::find(&["valgrind"]);
     let mut counts = Vec::new();

@@ -14,7 +14,7 @@ use crate::{Verdict, process, workspace};
 
 pub(crate) use counts::{instructions, step};
 
-pub(crate) const ABOUT: &str = "times codec, echo, deflate, handshake, broadcast, memory, scaling next to peers\n\
+pub(crate) const ABOUT: &str = "times codec, echo, deflate, handshake, broadcast, memory, scaling, h2, h3 next to peers\n\
 --only BENCH[,BENCH]  --cell TEXT  --candidates A[,B]  --vs A B  --quick  --rounds N\n\
 --json FILE  --html FILE  --report  --from FILE  --list\n\
 --counts: instructions, allocations, transport calls, idle bytes against the baseline\n\
@@ -31,16 +31,26 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
         "--report" => vec![argument, "docs/performance.md".to_owned()],
         _ => vec![argument],
     });
-    let mut command = Command::new(build("ws-bench")?);
+    let arguments: Vec<String> = arguments.collect();
+    let mut command = Command::new(build("ws-bench", features(&arguments))?);
     process::run(command.args(arguments).current_dir(workspace::root()))
 }
 
+/// The features of the benches that are wanted. HTTP/2 and HTTP/3 take long to build.
+fn features(arguments: &[String]) -> &'static [&'static str] {
+    const STREAMS: [&str; 3] = ["h2", "h3", "stream-memory"];
+    let only = arguments.iter().position(|argument| argument == "--only");
+    let wanted = only.and_then(|at| arguments.get(at + 1));
+    let is_wanted = wanted.is_none_or(|list| list.split(',').any(|name| STREAMS.contains(&name)));
+    if is_wanted { &["--features", "streams"] } else { &[] }
+}
+
 /// Builds one package of the workspace of peers, optimised; returns its program.
-fn build(package: &str) -> Result<PathBuf, String> {
+fn build(package: &str, features: &[&str]) -> Result<PathBuf, String> {
     let target = workspace::target_directory();
     let mut command = process::cargo(&["build", "--release", "--quiet"]);
     command.args(["--manifest-path", MANIFEST, "--package", package]);
-    command.arg("--target-dir").arg(&target);
+    command.args(features).arg("--target-dir").arg(&target);
     if process::run(&mut command)? {
         Ok(target.join("release").join(package))
     } else {

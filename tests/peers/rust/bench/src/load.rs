@@ -39,6 +39,25 @@ pub enum End {
     Rounds(u64),
 }
 
+impl End {
+    /// As one word.
+    pub fn to_text(self) -> String {
+        match self {
+            Self::After(time) => format!("ms:{}", time.as_millis()),
+            Self::Rounds(rounds) => format!("rounds:{rounds}"),
+        }
+    }
+
+    /// From [`End::to_text`].
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("ms", time) => Some(Self::After(Duration::from_millis(time.parse().ok()?))),
+            ("rounds", rounds) => Some(Self::Rounds(rounds.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
 /// What came of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Measured {
@@ -50,16 +69,25 @@ pub struct Measured {
 /// Connects, verifies, warms up, measures.
 pub fn run(plan: &Plan) -> Result<Measured, String> {
     let mut generator = Generator::new(plan).map_err(|error| format!("connecting: {error}"))?;
-    generator.phase(End::Rounds(1), true)?;
-    if let End::After(time) = plan.end {
-        generator.phase(End::After(time / 5), false)?;
+    measure(plan.pid, plan.end, |end, verify| generator.phase(end, verify))
+}
+
+/// Verifies, warms up, measures, by phases that end as told and return how many messages came back.
+pub fn measure(
+    pid: u32,
+    end: End,
+    mut phase: impl FnMut(End, bool) -> Result<u64, String>,
+) -> Result<Measured, String> {
+    phase(End::Rounds(1), true)?;
+    if let End::After(time) = end {
+        phase(End::After(time / 5), false)?;
     }
-    let cpu = process::cpu_time(plan.pid)?;
+    let cpu = process::cpu_time(pid)?;
     let start = Instant::now();
-    let messages = generator.phase(plan.end, false)?;
+    let messages = phase(end, false)?;
     let seconds = start.elapsed().as_secs_f64();
     // The server sleeps now: every reply is here, so its account is complete.
-    let server_cpu_ns = process::cpu_time(plan.pid)? - cpu;
+    let server_cpu_ns = process::cpu_time(pid)? - cpu;
     Ok(Measured { messages, seconds, server_cpu_ns })
 }
 
@@ -271,10 +299,6 @@ impl Generator {
 impl Plan {
     /// As arguments for a process of its own.
     pub fn to_arguments(&self) -> [String; 7] {
-        let end = match self.end {
-            End::After(time) => format!("ms:{}", time.as_millis()),
-            End::Rounds(rounds) => format!("rounds:{rounds}"),
-        };
         let reply = match self.reply {
             Reply::Raw => "raw",
             Reply::Whole => "whole",
@@ -283,17 +307,13 @@ impl Plan {
         let numbers =
             [self.port.into(), self.pid as usize, self.connections, self.size, self.depth];
         let [a, b, c, d, e] = numbers.map(|number| number.to_string());
-        [a, b, c, d, e, reply.to_owned(), end]
+        [a, b, c, d, e, reply.to_owned(), self.end.to_text()]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [port, pid, connections, size, depth, reply, end] = arguments else { return None };
-        let end = match end.split_once(':')? {
-            ("ms", time) => End::After(Duration::from_millis(time.parse().ok()?)),
-            ("rounds", rounds) => End::Rounds(rounds.parse().ok()?),
-            _ => return None,
-        };
+        let end = End::from_text(end)?;
         let reply = match reply.as_str() {
             "raw" => Reply::Raw,
             "whole" => Reply::Whole,

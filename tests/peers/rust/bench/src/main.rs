@@ -1,6 +1,6 @@
 //! Times this project next to other WebSocket crates; `cargo xtask bench` builds and runs it.
 //!
-//! `serve NAME` and `load …` are the two sides of a measurement, started as processes of their own
+//! `serve NAME` and `load …` (`load-streams …`) are the two sides of a measurement, started as processes of their own
 //! so that each has a core. Everything else is options.
 
 mod bars;
@@ -16,6 +16,8 @@ mod report;
 mod result;
 mod server;
 mod stats;
+#[cfg(feature = "streams")]
+mod streams;
 mod table;
 mod wire;
 
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
     let done = match arguments.split_first() {
         Some((mode, rest)) if mode == "serve" => serve(rest),
         Some((mode, rest)) if mode == "load" => generate(rest),
+        #[cfg(feature = "streams")]
+        Some((mode, rest)) if mode == "load-streams" => generate_streams(rest),
         Some((mode, _)) if mode == "--help" => {
             println!("{}", options::USAGE);
             Ok(())
@@ -53,6 +57,13 @@ fn serve(arguments: &[String]) -> Result<(), String> {
 fn generate(arguments: &[String]) -> Result<(), String> {
     let plan = load::Plan::from_arguments(arguments).ok_or("not a plan")?;
     println!("{}", load::run(&plan)?.to_line());
+    Ok(())
+}
+
+#[cfg(feature = "streams")]
+fn generate_streams(arguments: &[String]) -> Result<(), String> {
+    let plan = streams::Plan::from_arguments(arguments).ok_or("not a plan")?;
+    println!("{}", streams::run(&plan)?.to_line());
     Ok(())
 }
 

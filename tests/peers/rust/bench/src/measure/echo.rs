@@ -96,26 +96,35 @@ pub fn cell(
             reply: server::reply(candidate),
             end: End::After(options.sample()),
         };
-        let measured = generate(&plan)?;
-        if measured.messages == 0 {
-            return Err("no message came back".to_owned());
-        }
-        let messages = measured.messages as f64;
-        Ok(Sample {
-            value: measured.server_cpu_ns as f64 / 1000.0 / messages,
-            extra: vec![
-                ("messages_per_second".to_owned(), messages / measured.seconds),
-                ("server_busy".to_owned(), measured.server_cpu_ns as f64 / 1e9 / measured.seconds),
-            ],
-        })
+        sample(generate(&plan)?)
     });
     Ok(Cell { name: name.to_owned(), x: None, rows })
 }
 
+/// The server's time for each message, and how busy that made it.
+pub fn sample(measured: Measured) -> Result<Sample, String> {
+    if measured.messages == 0 {
+        return Err("no message came back".to_owned());
+    }
+    let messages = measured.messages as f64;
+    Ok(Sample {
+        value: measured.server_cpu_ns as f64 / 1000.0 / messages,
+        extra: vec![
+            ("messages_per_second".to_owned(), messages / measured.seconds),
+            ("server_busy".to_owned(), measured.server_cpu_ns as f64 / 1e9 / measured.seconds),
+        ],
+    })
+}
+
 /// Runs the generator in a process and on a core of its own.
 pub fn generate(plan: &Plan) -> Result<Measured, String> {
+    run_generator("load", &plan.to_arguments())
+}
+
+/// The same in whichever of its modes.
+pub fn run_generator(mode: &str, arguments: &[String]) -> Result<Measured, String> {
     let mut command = process::itself(Core::Generator)?;
-    command.arg("load").args(plan.to_arguments()).stdin(Stdio::null());
+    command.arg(mode).args(arguments).stdin(Stdio::null());
     let output = command.output().map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     if !output.status.success() {

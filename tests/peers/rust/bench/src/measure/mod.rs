@@ -7,6 +7,8 @@ mod echo;
 mod handshake;
 mod memory;
 mod scaling;
+#[cfg(feature = "streams")]
+mod streams;
 mod syscalls;
 
 use std::io::{self, IsTerminal, Write};
@@ -33,6 +35,12 @@ pub const BENCHES: &[Kind] = &[
     Kind { name: "broadcast", run: broadcast::run, cells: broadcast::cells },
     Kind { name: "memory", run: memory::run, cells: memory::cells },
     Kind { name: "scaling", run: scaling::run, cells: scaling::cells },
+    #[cfg(feature = "streams")]
+    Kind { name: "h2", run: streams::run_h2, cells: streams::cells },
+    #[cfg(feature = "streams")]
+    Kind { name: "h3", run: streams::run_h3, cells: streams::cells },
+    #[cfg(feature = "streams")]
+    Kind { name: "stream-memory", run: streams::run_memory, cells: streams::memory_cells },
 ];
 
 /// One sample: the figure, and further ones.

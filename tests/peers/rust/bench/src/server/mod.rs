@@ -4,10 +4,16 @@
 //! by hand: answer everything that has arrived, then flush once. All have `TCP_NODELAY` and a
 //! message limit of 64 MiB.
 
+#[cfg(feature = "streams")]
+pub mod certificate;
 mod fastwebsockets;
 mod floor;
 mod ours;
+#[cfg(feature = "streams")]
+mod ours_h3;
 mod raw;
+#[cfg(feature = "streams")]
+mod raw_streams;
 mod scratch;
 mod sockudo;
 mod soketto;
@@ -24,6 +30,9 @@ use std::task::Poll;
 
 use futures::{Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
+
+#[cfg(feature = "streams")]
+use raw_streams::Echo;
 
 /// Serves until the process is killed.
 type Serve = fn() -> Pin<Box<dyn Future<Output = io::Result<()>>>>;
@@ -74,9 +83,39 @@ pub const SERVERS: &[Server] = &[
     per_connection!("soketto", soketto::echo),
 ];
 
+/// Servers over streams of HTTP/2 and HTTP/3.
+#[cfg(feature = "streams")]
+const STREAM_SERVERS: &[Server] = &[
+    Server {
+        name: "raw-h2",
+        serve: || Box::pin(raw_streams::serve_h2(Echo::Raw)),
+        reply: Reply::Raw,
+    },
+    Server {
+        name: "floor-h2",
+        serve: || Box::pin(raw_streams::serve_h2(Echo::Floor)),
+        reply: Reply::Whole,
+    },
+    Server { name: "ours-h2", serve: || Box::pin(ours::serve()), reply: Reply::Whole },
+    Server {
+        name: "raw-h3",
+        serve: || Box::pin(raw_streams::serve_h3(Echo::Raw)),
+        reply: Reply::Raw,
+    },
+    Server {
+        name: "floor-h3",
+        serve: || Box::pin(raw_streams::serve_h3(Echo::Floor)),
+        reply: Reply::Whole,
+    },
+    Server { name: "ours-h3", serve: || Box::pin(ours_h3::serve()), reply: Reply::Whole },
+];
+
+#[cfg(not(feature = "streams"))]
+const STREAM_SERVERS: &[Server] = &[];
+
 /// The server called `name`.
 pub fn find(name: &str) -> Option<&'static Server> {
-    SERVERS.iter().find(|server| server.name == name)
+    SERVERS.iter().chain(STREAM_SERVERS).find(|server| server.name == name)
 }
 
 /// How the server called `name` sends a message back.

@@ -7,7 +7,7 @@ use ws_io::Chunk;
 use ws_tokio::{Error, WebSocket};
 
 /// The plain documented loop.
-async fn echo(mut websocket: WebSocket) {
+pub async fn echo(mut websocket: WebSocket) {
     while let Some(Ok(message)) = websocket.next().await {
         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
             break;

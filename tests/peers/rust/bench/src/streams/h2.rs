@@ -1,0 +1,76 @@
+//! Streams of the `h2` crate, used as its documentation shows.
+
+use std::future::poll_fn;
+
+use bytes::Bytes;
+use h2::{Ping, RecvStream, SendStream};
+use http::Request;
+use tokio::net::TcpStream;
+
+use super::{In, Out, PER_CONNECTION, Plan};
+
+pub type Lane = (SendStream<Bytes>, RecvStream);
+
+/// Opens the streams of a plan.
+pub async fn open(plan: &Plan) -> Result<Vec<Lane>, String> {
+    let mut lanes = Vec::new();
+    while lanes.len() < plan.streams {
+        let tcp = TcpStream::connect(("127.0.0.1", plan.port)).await.map_err(text)?;
+        tcp.set_nodelay(true).map_err(text)?;
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
+        let (mut requests, mut connection) = builder.handshake(tcp).await.map_err(text)?;
+        let mut ping = connection.ping_pong().ok_or("no ping")?;
+        tokio::spawn(async move {
+            let _ended = connection.await;
+        });
+        // The server's SETTINGS have come when this is answered.
+        ping.ping(Ping::opaque()).await.map_err(text)?;
+        for _ in 0..PER_CONNECTION.min(plan.streams - lanes.len()) {
+            let request = Request::builder().uri("http://localhost/").method("CONNECT");
+            let request = request.header("sec-websocket-version", "13");
+            let request = request.extension(h2::ext::Protocol::from_static("websocket"));
+            requests = requests.ready().await.map_err(text)?;
+            let sent = requests.send_request(request.body(()).map_err(text)?, false);
+            let (response, out) = sent.map_err(text)?;
+            let response = response.await.map_err(text)?;
+            if response.status() != 200 {
+                return Err(format!("the server answered {}", response.status()));
+            }
+            lanes.push((out, response.into_body()));
+        }
+    }
+    Ok(lanes)
+}
+
+impl Out for SendStream<Bytes> {
+    async fn send(&mut self, mut bytes: Bytes) -> Result<(), String> {
+        while !bytes.is_empty() {
+            self.reserve_capacity(bytes.len());
+            let mut capacity = self.capacity();
+            if capacity == 0 {
+                let polled = poll_fn(|cx| self.poll_capacity(cx)).await;
+                capacity = polled.ok_or("the stream is closed")?.map_err(text)?;
+            }
+            let now = bytes.split_to(capacity.min(bytes.len()));
+            self.send_data(now, false).map_err(text)?;
+        }
+        Ok(())
+    }
+}
+
+impl In for RecvStream {
+    async fn receive(&mut self) -> Result<Bytes, String> {
+        let bytes = self.data().await.ok_or("the server has ended the stream")?.map_err(text)?;
+        self.flow_control().release_capacity(bytes.len()).map_err(text)?;
+        Ok(bytes)
+    }
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}
+
+/// As in our own servers.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const WINDOW: u32 = 64 * 1024 * 1024;

@@ -1,0 +1,252 @@
+//! The load generator over HTTP/2 and HTTP/3: WebSockets, or bare streams, of one connection.
+//!
+//! Each stream sends a batch of messages, waits until all of it has come back, and sends the next.
+//! The first round of every stream is compared byte by byte with what a correct server must send.
+
+mod h2;
+mod h3;
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::future::{join_all, try_join};
+use tokio::runtime::Runtime;
+
+use crate::load::{self, End, Measured};
+use crate::wire::{self, Content};
+
+/// What carries the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    H2,
+    H3,
+}
+
+/// What is at the other end of the streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An echo of bytes.
+    Raw,
+    /// As much WebSocket as an echo needs, on a stream that was opened without it.
+    Floor,
+    WebSocket,
+}
+
+/// What to send.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub over: Over,
+    pub kind: Kind,
+    pub port: u16,
+    /// The server's process, whose CPU time is read.
+    pub pid: u32,
+    pub streams: usize,
+    pub size: usize,
+    pub depth: usize,
+    pub end: End,
+}
+
+/// The sending half of a stream.
+trait Out {
+    fn send(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), String>>;
+}
+
+/// The receiving half of a stream.
+trait In {
+    fn receive(&mut self) -> impl Future<Output = Result<Bytes, String>>;
+}
+
+/// Streams that are open, and what to send on them.
+pub struct Generator {
+    runtime: Runtime,
+    lanes: Lanes,
+    batch: Bytes,
+    expected: Bytes,
+    depth: u64,
+}
+
+enum Lanes {
+    H2(Vec<h2::Lane>),
+    H3(Vec<h3::Lane>, Vec<h3::Line>),
+}
+
+/// How many streams go on one connection.
+const PER_CONNECTION: usize = 100;
+
+/// Connects, verifies, warms up, measures.
+pub fn run(plan: &Plan) -> Result<Measured, String> {
+    let mut generator = Generator::new(plan)?;
+    load::measure(plan.pid, plan.end, |end, verify| generator.phase(end, verify))
+}
+
+impl Generator {
+    /// Connects and opens the streams.
+    pub fn new(plan: &Plan) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let lanes = runtime.block_on(async {
+            Ok::<_, String>(match plan.over {
+                Over::H2 => Lanes::H2(h2::open(plan).await?),
+                Over::H3 => {
+                    let (lanes, lines) = h3::open(plan).await?;
+                    Lanes::H3(lanes, lines)
+                }
+            })
+        })?;
+        let (mut batch, mut expected) = (Vec::new(), Vec::new());
+        for number in 0..plan.depth as u64 {
+            let payload = wire::payload(Content::Binary, plan.size, number + 1);
+            let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
+            wire::client_frame(wire::BINARY, key, &payload, &mut batch);
+            wire::server_frame(wire::BINARY, &payload, &mut expected);
+        }
+        if plan.kind == Kind::Raw {
+            expected.clone_from(&batch);
+        }
+        let (batch, expected) = (batch.into(), expected.into());
+        Ok(Self { runtime, lanes, batch, expected, depth: plan.depth as u64 })
+    }
+
+    /// Runs batches until the end, then lets every stream finish its batch. Returns how many
+    /// messages came back.
+    pub fn phase(&mut self, end: End, verify: bool) -> Result<u64, String> {
+        let (batch, expected) = (&self.batch, &self.expected);
+        let start = Instant::now();
+        let rounds: Vec<Result<u64, String>> = self.runtime.block_on(async {
+            let everything = async {
+                match &mut self.lanes {
+                    Lanes::H2(lanes) => {
+                        let rounds = lanes
+                            .iter_mut()
+                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
+                        join_all(rounds).await
+                    }
+                    Lanes::H3(lanes, _lines) => {
+                        let rounds = lanes
+                            .iter_mut()
+                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
+                        join_all(rounds).await
+                    }
+                }
+            };
+            let patience = match end {
+                End::After(time) => time + PATIENCE,
+                End::Rounds(_) => 10 * PATIENCE,
+            };
+            let stopped = || vec![Err("the server has stopped answering".to_owned())];
+            tokio::time::timeout(patience, everything).await.unwrap_or_else(|_| stopped())
+        });
+        let rounds: u64 = rounds.into_iter().sum::<Result<u64, String>>()?;
+        Ok(rounds * self.depth)
+    }
+}
+
+/// The rounds of one stream.
+async fn lane(
+    out: &mut impl Out,
+    inn: &mut impl In,
+    batch: &Bytes,
+    expected: &Bytes,
+    end: End,
+    start: Instant,
+    verify: bool,
+) -> Result<u64, String> {
+    let mut rounds = 0;
+    loop {
+        let receiving = async {
+            let mut received = 0;
+            while received < expected.len() {
+                let bytes = inn.receive().await?;
+                let from = received;
+                received += bytes.len();
+                let Some(expected) = expected.get(from..received) else {
+                    return Err("the server sent more than it was sent".to_owned());
+                };
+                if verify && expected != bytes {
+                    return Err(format!("a wrong reply near byte {from} of the batch"));
+                }
+            }
+            Ok(())
+        };
+        try_join(out.send(batch.clone()), receiving).await?;
+        rounds += 1;
+        let done = match end {
+            End::After(time) => start.elapsed() >= time,
+            End::Rounds(wanted) => rounds >= wanted,
+        };
+        if done {
+            return Ok(rounds);
+        }
+    }
+}
+
+impl Plan {
+    /// As arguments for a process of its own.
+    pub fn to_arguments(&self) -> [String; 8] {
+        let over = match self.over {
+            Over::H2 => "h2",
+            Over::H3 => "h3",
+        };
+        let numbers = [self.port.into(), self.pid as usize, self.streams, self.size, self.depth];
+        let [a, b, c, d, e] = numbers.map(|number| number.to_string());
+        let kind = match self.kind {
+            Kind::Raw => "raw",
+            Kind::Floor => "floor",
+            Kind::WebSocket => "websocket",
+        };
+        [over.to_owned(), kind.to_owned(), a, b, c, d, e, self.end.to_text()]
+    }
+
+    /// From [`Plan::to_arguments`].
+    pub fn from_arguments(arguments: &[String]) -> Option<Self> {
+        let [over, kind, port, pid, streams, size, depth, end] = arguments else { return None };
+        let end = End::from_text(end)?;
+        let over = match over.as_str() {
+            "h2" => Over::H2,
+            "h3" => Over::H3,
+            _ => return None,
+        };
+        let kind = match kind.as_str() {
+            "raw" => Kind::Raw,
+            "floor" => Kind::Floor,
+            "websocket" => Kind::WebSocket,
+            _ => return None,
+        };
+        Some(Self {
+            over,
+            kind,
+            port: port.parse().ok()?,
+            pid: pid.parse().ok()?,
+            streams: streams.parse().ok()?,
+            size: size.parse().ok()?,
+            depth: depth.parse().ok()?,
+            end,
+        })
+    }
+}
+
+/// How long a server may say nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_survives_its_way_through_arguments() {
+        let plan = Plan {
+            over: Over::H3,
+            kind: Kind::Floor,
+            port: 1,
+            pid: 2,
+            streams: 3,
+            size: 4,
+            depth: 5,
+            end: End::Rounds(6),
+        };
+        let arguments = plan.to_arguments();
+        let back = Plan::from_arguments(&arguments).expect("complete");
+        assert_eq!(back.to_arguments(), arguments);
+    }
+}
