@@ -24,6 +24,10 @@ impl Inbox {
     pub(crate) fn push(&mut self, frame: Bytes) {
         self.len += frame.len();
         if frame.len() < LARGE {
+            if self.tail.capacity() == 0 {
+                // Enough that `recycle` keeps it.
+                self.tail.reserve(frame.len().max(KEPT));
+            }
             self.tail.extend_from_slice(&frame);
             return;
         }

@@ -100,7 +100,7 @@ impl Transport for H2Stream {
             };
         }
         let count = wanted.min(capacity);
-        match send.send_data(buf.copy_to_bytes(count), false) {
+        match send.send_data(take_frame(buf, count), false) {
             Ok(()) => Poll::Ready(Ok(count)),
             Err(_) => Poll::Ready(why_closed(send, cx)),
         }
@@ -232,6 +232,23 @@ fn next_frame(buf: &dyn Buf) -> usize {
         }
     }
     total
+}
+
+/// The payload of a frame. A small one gets memory of its own size: it waits in `h2` until it is
+/// written, and would keep the whole buffer busy in which messages are gathered.
+fn take_frame(buf: &mut dyn Buf, count: usize) -> Bytes {
+    if count >= LARGE {
+        return buf.copy_to_bytes(count);
+    }
+    let mut frame = Vec::with_capacity(count);
+    while frame.len() < count {
+        let chunk = buf.chunk();
+        let part = chunk.get(..count - frame.len()).unwrap_or(chunk);
+        let len = part.len();
+        frame.extend_from_slice(part);
+        buf.advance(len);
+    }
+    frame.into()
 }
 
 /// Pieces of this size are not copied.
