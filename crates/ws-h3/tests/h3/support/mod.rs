@@ -218,7 +218,7 @@ pub(crate) async fn open(client: &Client, path: &str) -> Result<H3Stream, Error>
 
 /// Fails a test that hangs.
 pub(crate) async fn soon<T>(task: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), task).await.expect("this takes too long")
+    tokio::time::timeout(Duration::from_secs(60), task).await.expect("this takes too long")
 }
 
 /// Whether the echo service on `client` works.
