@@ -71,7 +71,8 @@ impl Play for Abrupt {
                 verdict
             } else {
                 link.half_close().await;
-                link.drain(Instant::now() + arena.settings.wait).await;
+                // Large echoes that are under way come first.
+                link.drain(Instant::now() + arena.settings.wait * 3).await;
                 if link.ended_by_peer() {
                     Verdict::on(&link, Behavior::Ok, CloseBehavior::Ok, "the peer ended TCP too")
                 } else {
