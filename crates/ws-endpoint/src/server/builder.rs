@@ -163,8 +163,20 @@ impl<N: Net> Server<N> {
     /// it is.
     #[must_use]
     pub fn with_options(mut self, options: AcceptOptions) -> Self {
+        let trusted = self.rules.plain.secure;
         self.rules.secure = Arc::new(AcceptOptions { secure: true, ..options.clone() });
-        self.rules.plain = Arc::new(AcceptOptions { secure: false, ..options });
+        self.rules.plain = Arc::new(AcceptOptions { secure: trusted, ..options });
+        self
+    }
+
+    /// Says that all cleartext listeners are reached through a gateway alone that speaks TLS with
+    /// the clients (RFC 9110 §7.4): what comes over them counts as secure. Requests for `https` are
+    /// served instead of being refused, and the same origin is that of the `https` page.
+    ///
+    /// Do not say so of a listener that others can reach: they would be believed, too.
+    #[must_use]
+    pub fn with_trusted_gateway(mut self) -> Self {
+        self.rules.plain = Arc::new(AcceptOptions { secure: true, ..(*self.rules.plain).clone() });
         self
     }
 

@@ -58,10 +58,10 @@ impl<N: Net> Rules<N> {
         let mut upgrade = upgrade.map_err(|error| error.refusal())?;
         // RFC 9110 §7.4: what is to be secure did not come over such a connection. And what comes over
         // one is, whatever `:scheme` says: the rule of the origin is the same over all versions.
-        if upgrade.request.secure && !carrier.remote.is_secure() {
+        if upgrade.request.secure && !options.secure {
             return Err(Refusal::fixed(421, &[]));
         }
-        upgrade.request.secure = carrier.remote.is_secure();
+        upgrade.request.secure = options.secure;
         if let Some(route) = &self.route {
             route(&upgrade.request, &carrier.remote)?;
         }

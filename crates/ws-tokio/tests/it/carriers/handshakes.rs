@@ -10,6 +10,7 @@ use crate::support::echo;
 over_every_carrier!(
     the_server_chooses_among_the_subprotocols,
     a_foreign_page_is_refused_with_403,
+    behind_a_trusted_gateway_the_same_origin_is_that_of_https,
     a_path_that_is_not_routed_is_refused_with_the_status_of_the_route,
     a_request_with_too_many_fields_is_refused_with_431,
     header_fields_go_both_ways,
@@ -35,6 +36,48 @@ async fn a_foreign_page_is_refused_with_403(over: Over) {
     let from = |origin: &str| ConnectOptions { origin: Some(origin.into()), ..Default::default() };
     assert_eq!(status(house.try_connect("", &from("https://evil.example")).await), 403);
     house.try_connect("", &from("https://chat.example")).await.expect("open");
+}
+
+// RFC: WS-10.2-01
+async fn behind_a_trusted_gateway_the_same_origin_is_that_of_https(over: Over) {
+    let from = |house: &House, scheme: &str| {
+        let (_, authority) = house.url.trim_end_matches('/').split_once("://").expect("a url");
+        let origin = Some(format!("{scheme}://{authority}"));
+        ConnectOptions { origin, ..Default::default() }
+    };
+    let open = over.serve(server(), echo);
+    let is_secure = open.url.starts_with("wss:");
+    let same = open.try_connect("", &from(&open, "https")).await;
+    assert_eq!(same.is_ok(), is_secure);
+    let behind =
+        over.serve(server().with_trusted_gateway().with_options(AcceptOptions::default()), echo);
+    behind.try_connect("", &from(&behind, "https")).await.expect("open");
+    assert_eq!(status(behind.try_connect("", &from(&behind, "http")).await), 403);
+}
+
+#[cfg(feature = "h2")]
+#[tokio::test]
+async fn a_request_for_https_over_cleartext_is_served_to_a_trusted_gateway_alone() {
+    for (trusted, expected) in [(false, 421), (true, 200)] {
+        let server = if trusted { server().with_trusted_gateway() } else { server() };
+        let house = Over::H2.serve(server, echo);
+        let authority = house.url.trim_start_matches("ws://").trim_end_matches('/').to_owned();
+        let tcp = tokio::net::TcpStream::connect(&authority).await.expect("it listens");
+        let config = ws_h2::ClientConfig::default();
+        let client = ws_h2::Client::new(tcp, None, ws_tokio::Tokio, &config).await.expect("open");
+        let request = http::Request::builder()
+            .method("CONNECT")
+            .uri(format!("https://{authority}/"))
+            .header("sec-websocket-version", "13")
+            .body(())
+            .expect("a request");
+        let status = match client.connect(request).await {
+            Ok((response, _)) => response.status().as_u16(),
+            Err(ws_h2::Error::UnexpectedStatus(response)) => response.status().as_u16(),
+            Err(error) => panic!("{error:?}"),
+        };
+        assert_eq!(status, expected, "trusted: {trusted}");
+    }
 }
 
 async fn a_path_that_is_not_routed_is_refused_with_the_status_of_the_route(over: Over) {
