@@ -76,6 +76,8 @@ impl Many {
         let elapsed = start.elapsed();
         let total = self.count * self.messages;
         writeln!(stdout, "{total} messages echoed in {elapsed:?}")?;
+        // The last frames are written by tasks, which end with the program.
+        client.wait_idle().await;
         Ok(())
     }
 
