@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::site::Site;
+use super::streams::{dripped, padded, texts};
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
 use crate::judge::{Behavior, Verdict};
@@ -289,31 +290,6 @@ impl Course {
             _ => failed(false, "the client went on"),
         }
     }
-}
-
-/// Texts that came back.
-fn texts(site: &Site, id: u32) -> usize {
-    site.stream(id).frames().iter().filter(|(code, _)| *code == opcode::TEXT).count()
-}
-
-async fn dripped(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
-    let two = [Frame::text("one"), Frame::text("two")];
-    let octets: Vec<u8> = two.iter().flat_map(|frame| frame.encode(false)).collect();
-    for octet in &octets {
-        site.raw.data(id, &[*octet]).await;
-    }
-    site.raw.data(id, &octets).await;
-    let all = site.read_until(deadline, |site| texts(site, id) == 4).await;
-    failed(all, format!("{} of 4 texts came back", texts(site, id)))
-}
-
-async fn padded(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
-    for piece in Frame::text("in padded pieces").encode(false).chunks(5) {
-        let octets = [&[200], piece, &[0; 200]].concat();
-        site.raw.send(kind::DATA, flag::PADDED, id, &octets).await;
-        site.raw.data(id, &[]).await;
-    }
-    failed(site.read_until(deadline, |site| texts(site, id) == 1).await, "no text came back")
 }
 
 async fn closed(site: &mut Site, id: u32, deadline: Instant) -> Flaw {

@@ -193,9 +193,14 @@ impl Site {
         Err(Refused::NoConnection(why))
     }
 
+    /// A frame as the suite's role sends it: masked by a client.
+    pub(super) fn encode(&self, frame: &Frame) -> Vec<u8> {
+        frame.encode(self.suite_is_client)
+    }
+
     /// Sends a frame of the WebSocket in one DATA frame.
     pub(super) async fn say(&mut self, id: u32, frame: &Frame) {
-        self.raw.data(id, &frame.encode(self.suite_is_client)).await;
+        self.raw.data(id, &self.encode(frame)).await;
     }
 
     /// What the peer's windows leave for our DATA on the stream, where `sent` octets went out.

@@ -255,13 +255,14 @@ impl Course {
 }
 
 /// Texts that came back on a stream.
-fn texts(site: &Site, id: u32) -> usize {
+pub(super) fn texts(site: &Site, id: u32) -> usize {
     site.stream(id).frames().iter().filter(|(code, _)| *code == opcode::TEXT).count()
 }
 
-async fn dripped(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
+/// Two texts in DATA frames of one octet, then both in one.
+pub(super) async fn dripped(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     let two = [Frame::text("one"), Frame::text("two")];
-    let octets: Vec<u8> = two.iter().flat_map(|frame| frame.encode(true)).collect();
+    let octets: Vec<u8> = two.iter().flat_map(|frame| site.encode(frame)).collect();
     for octet in &octets {
         site.raw.data(id, &[*octet]).await;
     }
@@ -270,8 +271,9 @@ async fn dripped(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     failed(all, format!("{} of 4 texts came back", texts(site, id)))
 }
 
-async fn padded(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
-    for piece in Frame::text("in padded pieces").encode(true).chunks(5) {
+/// A text in padded DATA frames with empty ones between.
+pub(super) async fn padded(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
+    for piece in site.encode(&Frame::text("in padded pieces")).chunks(5) {
         let octets = [&[200], piece, &[0; 200]].concat();
         site.raw.send(kind::DATA, flag::PADDED, id, &octets).await;
         site.raw.data(id, &[]).await;
