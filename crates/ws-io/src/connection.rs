@@ -155,6 +155,8 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                     // Of what has ended there is nothing to wait for, and no deadline either.
                     self.check_open()?;
                     std::task::ready!(self.poll_write_alarm(cx));
+                    // The deadline may have ended it just now, and nothing was flushed then.
+                    self.check_open()?;
                 }
             }
         }
