@@ -198,6 +198,10 @@ impl From<h2::Error> for Error {
             return error.into_io().map_or(Self::Closed, |io| match io.kind() {
                 // How h2 says that the peer closed the socket.
                 io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Self::Closed,
+                // How our socket says that the peer does not begin with SETTINGS (RFC 9113 §3.4).
+                io::ErrorKind::Unsupported => {
+                    Self::ProtocolError { code: Reason::PROTOCOL_ERROR.into() }
+                }
                 _ => Self::Io(io),
             });
         }

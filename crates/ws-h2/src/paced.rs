@@ -57,7 +57,7 @@ impl<IO> Paced<IO> {
             return Ok(());
         }
         let message = "the peer's first frame of HTTP/2 is not SETTINGS";
-        Err(io::Error::new(io::ErrorKind::InvalidData, message))
+        Err(io::Error::new(io::ErrorKind::Unsupported, message))
     }
 }
 
