@@ -5,6 +5,12 @@
 //! Bytes wait at their sender until they are delivered, so a peer that does not read is among the
 //! things that happen.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "there are two sessions, 0 and 1, and few of everything else"
+)]
+
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
