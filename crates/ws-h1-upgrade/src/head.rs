@@ -82,6 +82,7 @@ impl HeadSearch {
             self.line_start = self.scanned;
             match self.start {
                 Some(start) if line.is_empty() => return Ok(Some(start..self.scanned)),
+                None if !line.is_empty() => return Err(HeadError::Bad(HeadProblem::LineEnd)),
                 None if self.empty_lines == MAX_EMPTY_LINES => {
                     return Err(HeadError::Bad(HeadProblem::TooManyEmptyLines));
                 }
@@ -146,6 +147,8 @@ mod tests {
             ("A\r\n\r\nrest\r\n\r\n", Ok(Some(0..5))),
             ("\r\n\r\nA\r\n\r\n", Ok(Some(4..9))),
             ("\r", Ok(None)),
+            ("\r\t\r\nA\r\n\r\n", bad(HeadProblem::LineEnd)),
+            ("\r\n\r\r\nA\r\n\r\n", bad(HeadProblem::LineEnd)),
             ("A\r\n\r", Ok(None)),
             ("\r\n\r\n\r\n\r\n\r\n", bad(HeadProblem::TooManyEmptyLines)),
             ("A\n\n", bad(HeadProblem::BareLineFeed)),
