@@ -76,10 +76,10 @@ impl FrameEncoder {
             header.encode(tail);
             let from = tail.len();
             tail.extend_from_slice(payload);
-            if let Some(key) = header.mask {
-                if let Some(copy) = tail.get_mut(from..) {
-                    mask(key, 0, copy);
-                }
+            if let Some(key) = header.mask
+                && let Some(copy) = tail.get_mut(from..)
+            {
+                mask(key, 0, copy);
             }
         });
     }

@@ -10,50 +10,68 @@ pub fn mask(key: [u8; 4], offset: usize, data: &mut [u8]) {
     if data.len() < LONG {
         return mask_blocks(key, data);
     }
+    mask_long(key, data);
+}
+
+#[inline(never)]
+fn mask_long(key: [u8; 4], data: &mut [u8]) {
     // A store across two lines of the cache costs twice: the blocks begin at the start of a line.
     let lead = data.as_ptr().align_offset(CACHE_LINE).min(data.len());
     let (head, body) = data.split_at_mut(lead);
     mask_blocks(key, head);
-    mask_blocks(rotate(key, lead), body);
+    let key = rotate(key, lead);
+    #[cfg(feature = "std")]
+    fearless_simd::dispatch!(fearless_simd::Level::new(), simd => mask_lines(simd, key, body));
+    #[cfg(not(feature = "std"))]
+    mask_blocks(key, body);
 }
 
-/// From here on aligning costs less than it saves.
+/// From here on aligning, and asking for the processor's widest vectors, cost less than they save.
 const LONG: usize = 4096;
 const CACHE_LINE: usize = 64;
 
+/// Compiled once for each set of vector instructions.
+#[cfg(feature = "std")]
+#[inline(always)]
+fn mask_lines<S: fearless_simd::Simd>(_: S, key: [u8; 4], data: &mut [u8]) {
+    let mut line = [0; CACHE_LINE];
+    for (byte, key) in line.iter_mut().zip(key.into_iter().cycle()) {
+        *byte = key;
+    }
+    mask_blocks(key, xor_blocks(line, data));
+}
+
 #[inline]
-fn mask_blocks([a, b, c, d]: [u8; 4], data: &mut [u8]) {
-    let pair = [a, b, c, d, a, b, c, d];
+fn mask_blocks(key: [u8; 4], data: &mut [u8]) {
+    let [a, b, c, d] = key;
     let wide = [
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d, //
         a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d,
     ];
-    xor_short(pair, xor_blocks(wide, data));
+    mask_short(key, xor_blocks(wide, data));
 }
 
 /// As [`mask`] from the beginning of a payload, for one that is too short to gain from wide blocks.
 #[inline]
-pub(crate) fn mask_short([a, b, c, d]: [u8; 4], data: &mut [u8]) {
-    xor_short([a, b, c, d, a, b, c, d], data);
-}
-
-#[inline]
-fn xor_short(pair: [u8; 8], data: &mut [u8]) {
-    let wide = u64::from_ne_bytes(pair);
-    let mut blocks = data.chunks_exact_mut(8);
-    for block in &mut blocks {
-        if let Some(bytes) = block.first_chunk_mut() {
-            *bytes = (u64::from_ne_bytes(*bytes) ^ wide).to_ne_bytes();
-        }
+pub(crate) fn mask_short(key: [u8; 4], data: &mut [u8]) {
+    let half = u32::from_ne_bytes(key);
+    let pair = u64::from(half) << 32 | u64::from(half);
+    let (blocks, rest) = data.as_chunks_mut::<8>();
+    for block in blocks {
+        *block = (u64::from_ne_bytes(*block) ^ pair).to_ne_bytes();
     }
-    for (byte, key) in blocks.into_remainder().iter_mut().zip(pair) {
+    let (words, rest) = rest.as_chunks_mut::<4>();
+    for word in words {
+        *word = (u32::from_ne_bytes(*word) ^ half).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
 }
 
 /// XORs all whole blocks and returns the rest. Blocks of a fixed size are what the compiler turns
 /// into vector instructions.
-#[inline]
+#[inline(always)]
 fn xor_blocks<const N: usize>(key: [u8; N], data: &mut [u8]) -> &mut [u8] {
     let mut blocks = data.chunks_exact_mut(N);
     for block in &mut blocks {

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use ws_close::{CloseCode, CloseFrame};
 
 use crate::assemble::{Assembler, Open};
-use crate::mask::mask_short;
+use crate::mask::{mask, mask_short};
 use crate::utf8::is_utf8;
 use crate::{
     DataKind, FrameDecoder, FrameError, FrameHeader, Limits, Message, OpCode, Role, Utf8Bytes,
@@ -48,6 +48,14 @@ pub enum Decoded {
         /// Whether the message ends here.
         last: bool,
     },
+}
+
+/// Leaves a payload as it came to whoever finds the byte that is wrong.
+#[cold]
+fn restore(key: Option<[u8; 4]>, payload: &mut [u8]) {
+    if let Some(key) = key {
+        mask(key, 0, payload);
+    }
 }
 
 /// Turns received bytes into messages: frames, masks, fragments, limits, UTF-8.
@@ -119,7 +127,7 @@ impl MessageDecoder {
         src: &mut BytesMut,
         inflate: Option<&mut dyn Inflate>,
     ) -> Result<Option<Message>, FrameError> {
-        if let Some(message) = self.decode_short(src) {
+        if let Some(message) = self.decode_whole(src) {
             return Ok(Some(message));
         }
         Ok(match self.decode_any(src, inflate, false)? {
@@ -148,7 +156,8 @@ impl MessageDecoder {
         self.assembler.open().is_some() || self.frames.has_frame()
     }
 
-    /// How many bytes of the current frame's payload have not arrived; 0 between frames.
+    /// How many bytes of the current frame's payload have not arrived; 0 between frames. A buffer
+    /// with room for them, as far as the peer is trusted with memory, need not be moved.
     #[must_use]
     pub fn missing(&self) -> usize {
         self.frames.missing()
@@ -176,39 +185,60 @@ impl MessageDecoder {
         result
     }
 
-    /// The commonest case of all, a data message of at most 125 bytes in one frame that is all here
+    /// The commonest case of all, a data message of less than 64 KiB in one frame that is all here
     /// and all right, in a third of the instructions. `None` says nothing: whatever is not like that
     /// is left to [`decode`](Self::decode), which looks here first.
     #[inline]
-    pub fn decode_short(&mut self, src: &mut BytesMut) -> Option<Message> {
+    pub fn decode_whole(&mut self, src: &mut BytesMut) -> Option<Message> {
         let (&first, &second) = (src.first()?, src.get(1)?);
-        let len = usize::from(second & 0x7f);
         let is_text = match first {
             0x81 => true,
             0x82 => false,
             _ => return None,
         };
-        if len > 125
-            || self.failed.is_some()
+        match second & 0x7f {
+            127 => None,
+            126 => {
+                let len = u16::from_be_bytes(*src.get(2..)?.first_chunk()?);
+                // A length that had a shorter form is left to the decoder, which refuses it.
+                let is_shortest = len > 125;
+                is_shortest.then(|| self.take_whole::<4>(src, is_text, second, len.into()))?
+            }
+            len => self.take_whole::<2>(src, is_text, second, len.into()),
+        }
+    }
+
+    /// A frame whose length ends before its byte `LEN_END`.
+    #[inline(always)]
+    fn take_whole<const LEN_END: usize>(
+        &mut self,
+        src: &mut BytesMut,
+        is_text: bool,
+        second: u8,
+        len: usize,
+    ) -> Option<Message> {
+        if self.failed.is_some()
             || self.is_mid_message()
             || len > self.frames.max_frame().min(self.assembler.max_message)
         {
             return None;
         }
         let header_len = match (self.frames.role(), second & 0x80) {
-            (Role::Server, 0x80) => 6,
-            (Role::Client, 0) => 2,
+            (Role::Server, 0x80) => LEN_END + 4,
+            (Role::Client, 0) => LEN_END,
             _ => return None,
         };
         let frame = src.get_mut(..header_len + len)?;
         let (header, payload) = frame.split_at_mut_checked(header_len)?;
-        if let Some(key) = header.get(2..).and_then(|key| key.first_chunk()) {
-            mask_short(*key, payload);
-            if is_text && !is_utf8(payload) {
-                mask_short(*key, payload);
-                return None;
-            }
-        } else if is_text && !is_utf8(payload) {
+        let key = header.get(LEN_END..).and_then(|key| key.first_chunk()).copied();
+        match key {
+            // The shortest do not gain from wide blocks.
+            Some(key) if LEN_END == 2 => mask_short(key, payload),
+            Some(key) => mask(key, 0, payload),
+            None => {}
+        }
+        if is_text && !is_utf8(payload) {
+            restore(key, payload);
             return None;
         }
         let mut bytes = src.split_to(header_len + len).freeze();

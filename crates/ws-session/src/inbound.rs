@@ -80,13 +80,13 @@ impl Inbound {
         true
     }
 
-    /// The next message, if it is a short one among what was looked at before.
+    /// The next message, if it is one frame and all of it among what was looked at before.
     #[inline]
-    pub(crate) fn next_short(&mut self) -> Option<Message> {
+    pub(crate) fn next_whole(&mut self) -> Option<Message> {
         if self.buffer.len() != self.seen {
             return None;
         }
-        let message = self.decoder.decode_short(&mut self.buffer)?;
+        let message = self.decoder.decode_whole(&mut self.buffer)?;
         self.seen = self.buffer.len();
         Some(message)
     }

@@ -96,7 +96,7 @@ impl Utf8Validator {
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     // Wide registers pay from about here on.
     if bytes.len() < 64 {
-        return core::str::from_utf8(bytes).is_ok();
+        return bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
     }
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
@@ -171,11 +171,10 @@ mod tests {
             cuts in proptest::collection::vec(0_usize..200, 0..8),
         ) {
             let mut bytes: Vec<u8> = text.into_bytes();
-            if let Some((at, byte)) = noise {
-                if let Some(slot) = bytes.get_mut(at) {
+            if let Some((at, byte)) = noise
+                && let Some(slot) = bytes.get_mut(at) {
                     *slot = byte;
                 }
-            }
             let mut cuts: Vec<usize> = cuts.into_iter().map(|c| c.min(bytes.len())).collect();
             cuts.sort_unstable();
             cuts.push(bytes.len());

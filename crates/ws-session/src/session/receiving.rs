@@ -50,11 +50,11 @@ impl Session {
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
         // One of the short messages that came with others: nothing else can have changed.
-        if matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
-            if let Some(message) = self.inbound.next_short() {
-                self.message_ended();
-                return Some(Event::Message(message));
-            }
+        if matches!(self.closing.phase, Phase::Open | Phase::CloseSent)
+            && let Some(message) = self.inbound.next_whole()
+        {
+            self.message_ended();
+            return Some(Event::Message(message));
         }
         self.poll(false)
     }

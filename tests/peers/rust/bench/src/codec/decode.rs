@@ -119,6 +119,11 @@ impl Decode for Floor {
     }
 }
 
+/// How much memory a peer gets for a header alone, and how much is read when nothing is missing:
+/// what is decoded next should still be in the nearest cache.
+const TRUSTED: usize = 1024 * 1024;
+const NEAR: usize = 16 * 1024;
+
 /// `ws_frame::MessageDecoder`, as its documentation shows.
 struct Ours {
     decoder: MessageDecoder,
@@ -133,9 +138,13 @@ impl Ours {
 }
 
 impl Decode for Ours {
-    fn pass(&mut self, wire: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), String> {
-        for read in wire.chunks(READ) {
+    fn pass(&mut self, mut wire: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), String> {
+        while !wire.is_empty() {
+            let missing = self.decoder.missing().min(TRUSTED);
+            self.received.reserve(missing);
+            let (read, rest) = wire.split_at(missing.clamp(NEAR, READ).min(wire.len()));
             self.received.extend_from_slice(read);
+            wire = rest;
             while let Some(message) =
                 self.decoder.decode(&mut self.received).map_err(|error| error.to_string())?
             {
