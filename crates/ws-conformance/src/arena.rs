@@ -258,10 +258,10 @@ impl Arena {
 
     /// The client under test with its request, once.
     pub(crate) async fn visitor(&mut self) -> Result<Visitor, Refused> {
-        if let Side::Server(guests) = &mut self.side {
-            if let Some(visitor) = guests.visitor.take() {
-                return Ok(*visitor);
-            }
+        if let Side::Server(guests) = &mut self.side
+            && let Some(visitor) = guests.visitor.take()
+        {
+            return Ok(*visitor);
         }
         let caller = self.caller()?;
         Ok(caller.into_visitor(&self.log).await?)

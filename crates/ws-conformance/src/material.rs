@@ -148,7 +148,7 @@ fn paragraph(dice: &mut Dice, _number: usize) -> Vec<u8> {
 }
 
 fn table_row(dice: &mut Dice, number: usize) -> Vec<u8> {
-    let class = if number % 2 == 0 { "even" } else { "odd" };
+    let class = if number.is_multiple_of(2) { "even" } else { "odd" };
     format!(
         "<tr class=\"{class}\"><td class=\"id\">{number}</td><td><a href=\"/{}/{}.html\">{}</a>\
          </td><td class=\"text\">{}.</td></tr>\n",

@@ -311,11 +311,11 @@ impl Play for Script {
             };
             let mut verdict = self.run(&mut link, arena).await;
             drop(link);
-            if self.serves_on {
-                if let Err(refused) = arena.still_alive().await {
-                    verdict.behavior = Behavior::Failed;
-                    verdict.why = refused.verdict().why;
-                }
+            if self.serves_on
+                && let Err(refused) = arena.still_alive().await
+            {
+                verdict.behavior = Behavior::Failed;
+                verdict.why = refused.verdict().why;
             }
             Ok::<_, Refused>(verdict)
         })

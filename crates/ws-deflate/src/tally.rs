@@ -38,7 +38,7 @@ impl Tally {
 
     /// Checks density at whole steps of output.
     pub(crate) fn check_step(&self, limits: &InflateLimits) -> Result<(), Error> {
-        if self.produced % STEP == 0 { self.check_ratio(limits) } else { Ok(()) }
+        if self.produced.is_multiple_of(STEP) { self.check_ratio(limits) } else { Ok(()) }
     }
 
     pub(crate) fn check_ratio(&self, limits: &InflateLimits) -> Result<(), Error> {
@@ -52,7 +52,7 @@ impl Tally {
     /// Checks, at whole steps of input, that it yields something.
     pub(crate) fn check_fruit(&self) -> Result<(), Error> {
         let allowed = FRUITLESS + self.produced * FRUITLESS_PER_BYTE;
-        if self.consumed % STEP == 0 && self.consumed > allowed {
+        if self.consumed.is_multiple_of(STEP) && self.consumed > allowed {
             return Err(Error::BadDeflate(Corruption::Fruitless));
         }
         Ok(())

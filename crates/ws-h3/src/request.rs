@@ -201,10 +201,10 @@ impl Open {
             .await?
             .map_err(|error| self.link.stream_error(error))?;
         self.stream.stop_sending(Code::H3_NO_ERROR);
-        if let Some((outbound, _)) = self.exchange.take() {
-            if let Some(send) = outbound.into_parting() {
-                self.link.part(Parting { send, guard: self.alive });
-            }
+        if let Some((outbound, _)) = self.exchange.take()
+            && let Some(send) = outbound.into_parting()
+        {
+            self.link.part(Parting { send, guard: self.alive });
         }
         Ok(())
     }

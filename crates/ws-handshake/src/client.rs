@@ -38,10 +38,10 @@ impl ClientOptions {
         for (name, value) in &self.headers {
             field::validate_request_field(name, value.as_bytes())?;
         }
-        if let Some(origin) = &self.origin {
-            if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
-                return Err(HandshakeError::InvalidHeader { name: "origin".into() });
-            }
+        if let Some(origin) = &self.origin
+            && (origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic()))
+        {
+            return Err(HandshakeError::InvalidHeader { name: "origin".into() });
         }
         subprotocol::validate_offers(&self.subprotocols)?;
         check_well_formed(&self.extensions)

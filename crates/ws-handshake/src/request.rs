@@ -103,10 +103,10 @@ impl Agreement {
     /// [`HandshakeError::UnofferedSubprotocol`], [`HandshakeError::UnofferedExtension`], or
     /// [`HandshakeError::InvalidHeader`] for an extension that is not made of tokens.
     pub fn check_against(&self, offer: &Offer) -> Result<(), HandshakeError> {
-        if let Some(found) = &self.subprotocol {
-            if !offer.subprotocols.contains(found) {
-                return Err(HandshakeError::UnofferedSubprotocol { found: found.clone() });
-            }
+        if let Some(found) = &self.subprotocol
+            && !offer.subprotocols.contains(found)
+        {
+            return Err(HandshakeError::UnofferedSubprotocol { found: found.clone() });
         }
         check_names(&self.extensions, &offer.extensions)?;
         check_well_formed(&self.extensions)

@@ -96,12 +96,11 @@ impl AcceptOptions {
     pub fn agree_on(&self, request: &Request, subprotocol: Option<String>) -> Agreed {
         let agreed = Agreed::new(Agreement { subprotocol, extensions: Vec::new() });
         #[cfg(feature = "deflate")]
-        if let Some(config) = &self.deflate {
-            if let Some((params, answer)) =
+        if let Some(config) = &self.deflate
+            && let Some((params, answer)) =
                 ws_deflate::server::negotiate(config, &request.offer.extensions)
-            {
-                return agreed.with_deflate(params, answer);
-            }
+        {
+            return agreed.with_deflate(params, answer);
         }
         #[cfg(not(feature = "deflate"))]
         let _ = request;

@@ -344,11 +344,11 @@ impl<I> Turns<'_, I> {
         cx: &mut Context<'_>,
         websocket: &mut WebSocket<T, R>,
     ) -> Poll<Happening<I>> {
-        if self.info_first {
-            if let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx) {
-                self.info_first = false;
-                return Poll::Ready(Happening::Info(info));
-            }
+        if self.info_first
+            && let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx)
+        {
+            self.info_first = false;
+            return Poll::Ready(Happening::Info(info));
         }
         if let Poll::Ready(next) = websocket.poll_message(cx) {
             self.info_first = true;
@@ -358,10 +358,10 @@ impl<I> Turns<'_, I> {
                 Some(Err(_)) | None => Happening::End,
             });
         }
-        if !self.info_first {
-            if let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx) {
-                return Poll::Ready(Happening::Info(info));
-            }
+        if !self.info_first
+            && let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx)
+        {
+            return Poll::Ready(Happening::Info(info));
         }
         Poll::Pending
     }

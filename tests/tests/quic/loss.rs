@@ -52,7 +52,7 @@ async fn messages_cross(percent: u64, deflate: bool, count: usize) {
 fn message(number: usize) -> Message {
     let length = number * 7919 % 4000;
     let text: String = format!("{number} ").chars().cycle().take(length).collect();
-    if number % 2 == 0 { Message::text(text) } else { Message::binary(text.into_bytes()) }
+    if number.is_multiple_of(2) { Message::text(text) } else { Message::binary(text.into_bytes()) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -93,10 +93,11 @@ pub(super) fn lists(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
             return Err(400);
         }
     }
-    if let Some(list) = head.combined("Sec-WebSocket-Extensions") {
-        if extension::parse(&list).is_err() && fault != Some(Fault::AcceptsMalformedExtensions) {
-            return Err(400);
-        }
+    if let Some(list) = head.combined("Sec-WebSocket-Extensions")
+        && extension::parse(&list).is_err()
+        && fault != Some(Fault::AcceptsMalformedExtensions)
+    {
+        return Err(400);
     }
     Ok(())
 }

@@ -130,10 +130,10 @@ impl<N: Net> fmt::Display for Door<N> {
 impl<N: Net> Drop for Door<N> {
     /// A Unix socket leaves its file behind, which would be in the way of the next server.
     fn drop(&mut self) {
-        if let Self::Unix { path, .. } = self {
-            if let Err(error) = std::fs::remove_file(&*path) {
-                tracing::debug!(%error, "the file of a unix socket was not removed");
-            }
+        if let Self::Unix { path, .. } = self
+            && let Err(error) = std::fs::remove_file(&*path)
+        {
+            tracing::debug!(%error, "the file of a unix socket was not removed");
         }
     }
 }

@@ -74,11 +74,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     }
 
     fn poll_ping(&mut self, cx: &mut Context<'_>) {
-        if let Some(ping) = &mut self.ping {
-            if ping.poll_pong(cx).is_ready() {
-                self.ping = None;
-                self.hub.announce(|status| status.is_settled = true);
-            }
+        if let Some(ping) = &mut self.ping
+            && ping.poll_pong(cx).is_ready()
+        {
+            self.ping = None;
+            self.hub.announce(|status| status.is_settled = true);
         }
     }
 

@@ -100,10 +100,10 @@ impl Session {
         if size > max {
             return Err(SendError::BudgetExceeded { size, max });
         }
-        if let Some(charge) = self.charge.as_deref_mut() {
-            if !charge.set(size) {
-                return Err(SendError::BudgetExceeded { size, max: charge.limit() });
-            }
+        if let Some(charge) = self.charge.as_deref_mut()
+            && !charge.set(size)
+        {
+            return Err(SendError::BudgetExceeded { size, max: charge.limit() });
         }
         // What was to be inflated into is taken.
         self.make_room();

@@ -49,10 +49,8 @@ async fn next<N: Net>(
 ) -> Happening {
     let mut message = pin!(websocket.next());
     poll_fn(|cx| {
-        if typing {
-            if let Poll::Ready(line) = Pin::new(&mut *lines).poll_next(cx) {
-                return Poll::Ready(Happening::Line(line));
-            }
+        if typing && let Poll::Ready(line) = Pin::new(&mut *lines).poll_next(cx) {
+            return Poll::Ready(Happening::Line(line));
         }
         message.as_mut().poll(cx).map(Happening::Message)
     })

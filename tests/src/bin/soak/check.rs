@@ -35,7 +35,7 @@ impl<'a> Conversation<'a> {
         let mut text = format!("{} ", self.number);
         text.extend(std::iter::repeat_n(filler, size));
         let message =
-            if self.number % 2 == 0 { Message::binary(text) } else { Message::text(text) };
+            if self.number.is_multiple_of(2) { Message::binary(text) } else { Message::text(text) };
         self.number += 1;
         self.in_flight += message.payload().len();
         if let Err(error) = self.websocket.feed(message.clone()).await {

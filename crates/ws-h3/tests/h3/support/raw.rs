@@ -52,10 +52,10 @@ pub(crate) async fn answer(recv: &mut quinn::RecvStream) -> Answer {
             Err(quinn::ReadError::Reset(code)) => return Answer::Reset(code.into_inner()),
             Err(_) => return Answer::Closed,
         }
-        if let [1, len, block @ ..] = &seen[..] {
-            if block.len() >= usize::from(*len) {
-                return Answer::Status(status(&block[..usize::from(*len)]));
-            }
+        if let [1, len, block @ ..] = &seen[..]
+            && block.len() >= usize::from(*len)
+        {
+            return Answer::Status(status(&block[..usize::from(*len)]));
         }
     }
 }

@@ -88,7 +88,7 @@ impl Hostile {
         if self.plan.stuck_at.is_some_and(|at| number >= at) {
             return Poll::Pending;
         }
-        if self.plan.pending_every.is_some_and(|every| scatter(number) % every == 0) {
+        if self.plan.pending_every.is_some_and(|every| scatter(number).is_multiple_of(every)) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }

@@ -188,10 +188,10 @@ impl Drop for SimTimer {
 fn fire(state: &mut State) {
     let now = state.now;
     for (at, waker) in state.timers.values_mut() {
-        if *at <= now {
-            if let Some(waker) = waker.take() {
-                waker.wake();
-            }
+        if *at <= now
+            && let Some(waker) = waker.take()
+        {
+            waker.wake();
         }
     }
 }
@@ -247,15 +247,15 @@ pub(crate) async fn join<A, B>(
     let (mut left, mut right) = (pin!(left), pin!(right));
     let (mut a, mut b) = (None, None);
     std::future::poll_fn(|cx| {
-        if a.is_none() {
-            if let Poll::Ready(output) = left.as_mut().poll(cx) {
-                a = Some(output);
-            }
+        if a.is_none()
+            && let Poll::Ready(output) = left.as_mut().poll(cx)
+        {
+            a = Some(output);
         }
-        if b.is_none() {
-            if let Poll::Ready(output) = right.as_mut().poll(cx) {
-                b = Some(output);
-            }
+        if b.is_none()
+            && let Poll::Ready(output) = right.as_mut().poll(cx)
+        {
+            b = Some(output);
         }
         match (a.take(), b.take()) {
             (Some(a), Some(b)) => Poll::Ready((a, b)),
