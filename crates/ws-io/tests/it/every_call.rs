@@ -14,37 +14,19 @@ use ws_io::{
     Runtime as _, Transport as _, WsUri, accept, connect, duplex, mailbox, receive, receive_any,
     run,
 };
-use ws_session::{Config, Outcome};
+use ws_session::{Cause, Config, Outcome};
 
-use crate::support::{Hostile, Plan, Sim, Socket, client, echo, join, server, server_with};
+use crate::support::{Fault, Hostile, Plan, Sim, Socket, client, echo, join, server, server_with};
 
 /// An operation over this transport, with the peer of its choice at the other end: what became of it.
 type Operation = fn(&Sim, Hostile, Duplex) -> Result<(), Error>;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    Error,
-    End,
-    Pending,
-    OneByte,
-}
-
-fn plan(fault: Fault, n: usize) -> Plan {
-    let plan = Plan::default();
-    match fault {
-        Fault::Error => Plan { fail_at: Some(n), ..plan },
-        Fault::End => Plan { eof_at: Some(n), ..plan },
-        Fault::Pending => Plan { stuck_at: Some(n), ..plan },
-        Fault::OneByte => Plan { one_byte_at: Some(n), ..plan },
-    }
-}
-
 fn survives(operation: Operation) {
-    for fault in [Fault::Error, Fault::End, Fault::Pending, Fault::OneByte] {
+    for fault in Fault::ALL {
         for n in 0.. {
             let sim = Sim::new();
             let (left, right) = duplex(200);
-            let transport = Hostile::new(right, plan(fault, n));
+            let transport = Hostile::new(right, Plan::at(fault, n));
             let counts = transport.counts();
             let result = operation(&sim, transport, left);
             assert!(
@@ -128,6 +110,42 @@ fn next_survives_a_fault_at_any_call() {
             }
             end(socket, 0).await;
             Ok(())
+        })
+    });
+}
+
+// THREAT: endless-loop
+#[test]
+fn a_conversation_survives_a_fault_at_any_call() {
+    survives(|sim, transport, left| {
+        let mut talker = client(sim, left);
+        sim.spawn(async move {
+            for _ in 0..3 {
+                let _sent = talker.send(Message::binary(vec![1; 100])).await;
+            }
+            for _ in 0..3 {
+                let _echoed = talker.next().await;
+            }
+            let _closed = talker.close(CloseCode::NORMAL, "").await;
+        });
+        let mut socket = server(sim, transport);
+        sim.block_on(async {
+            let mut failure = None;
+            while let Some(message) = socket.next().await {
+                match message {
+                    Ok(message) if message.data_kind().is_some() => {
+                        // A failure met here is told by `next` as well.
+                        let _sent = socket.send(message).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => assert!(failure.replace(error).is_none(), "told twice"),
+                }
+            }
+            let outcome = socket.outcome().unwrap();
+            let is_orderly = matches!(outcome.cause, Cause::Normal | Cause::Remote);
+            assert_eq!(failure.is_none(), is_orderly, "{outcome:?}");
+            end(socket, usize::from(failure.is_some())).await;
+            failure.map_or(Ok(()), Err)
         })
     });
 }

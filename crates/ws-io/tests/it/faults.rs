@@ -1,4 +1,4 @@
-//! Transports that fail, end or get stuck, at every single call.
+//! Transports that fail, end or get stuck: what is told of it, in which order, and how soon.
 
 use std::io;
 use std::task::{Context, Poll};
@@ -8,75 +8,9 @@ use bytes::{Buf, BytesMut};
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Error, Runtime as _, Transport, duplex};
-use ws_session::{Cause, Config, TransportError};
+use ws_session::{Config, TransportError};
 
-use crate::support::{Hostile, Plan, Sim, client, echo, frame, pair, server, server_with};
-
-/// A conversation whose server has a transport after `plan`; whether the server's end was clean,
-/// and whether the plan's fault was met at all.
-fn converse(plan: Plan) -> (bool, usize) {
-    let sim = Sim::new();
-    let (left, right) = duplex(200);
-    let mut client = client(&sim, left);
-    let transport = Hostile::new(right, plan);
-    let counts = transport.counts();
-    let mut server = server(&sim, transport);
-    let clean = sim.spawn_collect(async move {
-        let mut errors = 0;
-        while let Some(message) = server.next().await {
-            match message {
-                Ok(message) if message.data_kind().is_some() => {
-                    // A failure met here is told by `next` as well.
-                    let _ = server.send(message).await;
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    assert_eq!(error.reason(), "transport_error");
-                    errors += 1;
-                }
-            }
-        }
-        assert!(server.next().await.is_none(), "the end is the end");
-        assert!(server.send(Message::text("late")).await.is_err());
-        let outcome = server.outcome().unwrap();
-        assert_eq!(errors, usize::from(matches!(outcome.cause, Cause::Transport(_))));
-        outcome.clean
-    });
-    let clean = sim.block_on(async {
-        for n in 0..3_u8 {
-            let _ = client.send(Message::binary(vec![n; 100])).await;
-        }
-        for _ in 0..3 {
-            let _ = client.next().await;
-        }
-        let _ = client.close(CloseCode::NORMAL, "").await;
-        drop(client);
-        clean.output().await
-    });
-    let calls = counts.lock().unwrap().calls;
-    (clean, calls)
-}
-
-// THREAT: endless-loop
-#[test]
-fn a_failure_at_any_call_ends_the_connection_and_is_told_once() {
-    let (clean, calls) = converse(Plan::default());
-    assert!(clean);
-    for fail_at in 0..calls {
-        let (_, met) = converse(Plan { fail_at: Some(fail_at), ..Plan::default() });
-        assert!(met > fail_at, "the fault at call {fail_at} was not met");
-    }
-}
-
-// THREAT: endless-loop
-#[test]
-fn an_end_at_any_call_ends_the_connection() {
-    let (_, calls) = converse(Plan::default());
-    for eof_at in 0..calls {
-        let (_, met) = converse(Plan { eof_at: Some(eof_at), ..Plan::default() });
-        assert!(met > 0);
-    }
-}
+use crate::support::{Hostile, Plan, Sim, echo, frame, pair, server, server_with};
 
 #[test]
 fn messages_that_arrived_before_the_failure_are_delivered_first() {

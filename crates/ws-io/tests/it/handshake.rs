@@ -362,13 +362,11 @@ fn a_transport_that_cannot_be_read_yet_is_refused_by_name() {
     assert_eq!(sim.block_on(read_to_end(&mut right)), "");
 }
 
-/// A handshake and one echo with a hostile transport on one side; how many calls it took, and
-/// whether it worked.
-fn shake(server_plan: Plan, client_plan: Plan) -> (usize, bool) {
+/// Whether a handshake and one echo work between two transports after these plans.
+fn shake(server_plan: Plan, client_plan: Plan) -> bool {
     let sim = Sim::new();
     let (left, right) = duplex(300);
     let (left, right) = (Hostile::new(left, client_plan), Hostile::new(right, server_plan));
-    let (client_counts, server_counts) = (left.counts(), right.counts());
     let (options, uri) = (ConnectOptions::default(), uri());
     let accepting = Arc::new(AcceptOptions::default());
     let (connected, served) = sim.block_on(join(
@@ -385,8 +383,7 @@ fn shake(server_plan: Plan, client_plan: Plan) -> (usize, bool) {
     ));
     // The client leaves without a goodbye, which the server reports; so only the client counts.
     drop(served);
-    let calls = client_counts.lock().unwrap().calls + server_counts.lock().unwrap().calls;
-    (calls, matches!(connected, Ok(true)))
+    matches!(connected, Ok(true))
 }
 
 #[test]
@@ -394,23 +391,8 @@ fn a_handshake_survives_every_transport_that_keeps_its_promises() {
     for (read, write) in [(1, 1), (3, 7), (usize::MAX, 1)] {
         for pending_every in [None, Some(2)] {
             let plan = Plan { read, write, pending_every, ..Plan::default() };
-            assert!(shake(plan.clone(), plan.clone()).1, "{plan:?}");
+            assert!(shake(plan.clone(), plan.clone()), "{plan:?}");
         }
-    }
-}
-
-#[test]
-fn a_handshake_whose_transport_fails_at_any_call_ends() {
-    let (calls, works) = shake(Plan::default(), Plan::default());
-    assert!(works && calls > 6);
-    for fail_at in 0..calls {
-        let plan = Plan { fail_at: Some(fail_at), ..Plan::default() };
-        shake(plan.clone(), Plan::default());
-        shake(Plan::default(), plan);
-        let plan = Plan { eof_at: Some(fail_at), ..Plan::default() };
-        shake(plan.clone(), Plan::default());
-        let (_, works) = shake(Plan::default(), plan);
-        assert!(!works || fail_at > 2, "an end at call {fail_at} cannot work");
     }
 }
 

@@ -46,6 +46,37 @@ impl Default for Plan {
     }
 }
 
+/// What befalls one call, and in three cases all that come after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// They fail.
+    Error,
+    /// Reading finds the end.
+    End,
+    /// They are pending for ever.
+    Pending,
+    /// It moves a single byte.
+    OneByte,
+}
+
+impl Fault {
+    pub(crate) const ALL: [Self; 4] = [Self::Error, Self::End, Self::Pending, Self::OneByte];
+}
+
+impl Plan {
+    /// This fault, at the call with this number.
+    pub(crate) fn at(fault: Fault, number: usize) -> Self {
+        let plan = Self::default();
+        match fault {
+            Fault::Error => Self { fail_at: Some(number), ..plan },
+            Fault::End => Self { eof_at: Some(number), ..plan },
+            Fault::Pending => Self { stuck_at: Some(number), ..plan },
+            Fault::OneByte => Self { one_byte_at: Some(number), ..plan },
+        }
+    }
+}
+
+#[derive(Debug)]
 pub(crate) struct Hostile {
     inner: Duplex,
     plan: Plan,
