@@ -8,16 +8,18 @@ use std::{future::poll_fn, io};
 #[cfg(feature = "rustls")]
 use bytes::BytesMut;
 #[cfg(feature = "rustls")]
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-#[cfg(feature = "rustls")]
-use rustls::crypto::ring::default_provider;
-#[cfg(feature = "rustls")]
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-#[cfg(feature = "rustls")]
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ServerConfig};
 #[cfg(feature = "rustls")]
 use ws_io::Transport;
 use ws_tokio::{Server, Shutdown, WebSocket};
+
+#[cfg(feature = "rustls")]
+#[expect(dead_code, reason = "the tests that cross crates use more of it")]
+#[expect(unreachable_pub, reason = "the tests that cross crates share it between binaries")]
+#[path = "../../../../tests/src/certificates.rs"]
+mod certificates;
+#[cfg(feature = "rustls")]
+pub(crate) use certificates::distrustful;
 
 /// Echoes every data message.
 pub(crate) async fn echo(mut websocket: WebSocket) {
@@ -46,33 +48,8 @@ pub(crate) fn certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
 /// A server for these names and a client that trusts it.
 #[cfg(feature = "rustls")]
 pub(crate) fn certificates_for(names: &[&str]) -> (Arc<ServerConfig>, Arc<ClientConfig>) {
-    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a key");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
-    let server = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has them all")
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key)
-        .expect("the key is the certificate's");
-    let mut roots = RootCertStore::empty();
-    roots.add(cert.der().clone()).expect("the certificate is well-formed");
-    (Arc::new(server), Arc::new(client(roots)))
-}
-
-/// A client that trusts nobody.
-#[cfg(feature = "rustls")]
-pub(crate) fn distrustful() -> Arc<ClientConfig> {
-    Arc::new(client(RootCertStore::empty()))
-}
-
-#[cfg(feature = "rustls")]
-fn client(roots: RootCertStore) -> ClientConfig {
-    ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring has them all")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
+    let made = certificates::certificates_with_names(names);
+    (made.server, made.trust)
 }
 
 /// Reads once.
