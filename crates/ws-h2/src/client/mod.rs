@@ -189,8 +189,9 @@ impl Client {
         request: Request<()>,
         slot: Slot,
     ) -> Result<(Response<()>, H2Stream), Error> {
-        let (response, send) = send.send_request(request, false)?;
-        let (head, mut recv) = response.await?.into_parts();
+        let cause = |error| self.link.cause(error);
+        let (response, send) = send.send_request(request, false).map_err(cause)?;
+        let (head, mut recv) = response.await.map_err(cause)?.into_parts();
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
             let mut body = BytesMut::new();
@@ -259,6 +260,15 @@ impl Link {
         self.hub.shut_down(Shutdown::Graceful);
     }
 
+    /// Why the connection takes no request. When its socket fails in a flush, `h2` tells the streams
+    /// of a broken pipe, and what it was only to the task that drives the connection.
+    fn cause(&self, error: h2::Error) -> Error {
+        match (Error::from(error), self.hub.status().fate) {
+            (Error::Closed, Some(fate)) => fate.into(),
+            (error, _) => error,
+        }
+    }
+
     /// Ready when the server's first SETTINGS have come.
     fn poll_settled(
         &self,
@@ -271,7 +281,7 @@ impl Link {
             _ => Poll::Pending,
         });
         match send.poll_ready(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.cause(error))),
             _ if send.is_extended_connect_protocol_enabled() => Poll::Ready(Ok(())),
             _ => settled,
         }
@@ -285,7 +295,7 @@ impl Link {
         max: usize,
     ) -> Poll<Result<Slot, Error>> {
         if let Poll::Ready(Err(error)) = send.poll_ready(cx) {
-            return Poll::Ready(Err(error.into()));
+            return Poll::Ready(Err(self.cause(error)));
         }
         let slot = self.hub.poll_status(cx, |status| match status {
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
