@@ -15,39 +15,63 @@ use crate::net::Listener;
 /// A listener that pauses after errors and goes on.
 pub(crate) struct PatientListener<L, R: Runtime> {
     listener: L,
-    runtime: R,
-    pause: Option<R::Timer>,
-    next_pause: Duration,
+    pause: Pause<R>,
 }
 
 impl<L: Listener, R: Runtime> PatientListener<L, R> {
     pub(crate) fn new(listener: L, runtime: R) -> Self {
-        Self { listener, runtime, pause: None, next_pause: SHORTEST_PAUSE }
+        Self { listener, pause: Pause::new(runtime) }
     }
 
     /// The next connection. Never fails.
     pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<L::Connection> {
         loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(pause.poll_expired(cx));
-                self.pause = None;
-            }
+            ready!(self.pause.poll_over(cx));
             match ready!(self.listener.poll_accept(cx)) {
                 Ok(connection) => {
-                    self.next_pause = SHORTEST_PAUSE;
+                    self.pause.forget();
                     return Poll::Ready(connection);
                 }
                 Err(error) if died_in_queue(&error) => {
                     tracing::debug!(%error, "a connection ended before it was accepted");
                 }
-                Err(error) => {
-                    let pause = self.next_pause;
-                    tracing::warn!(%error, ?pause, "accepting failed, pausing");
-                    self.pause = Some(self.runtime.timer(self.runtime.now() + pause));
-                    self.next_pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(error) => self.pause.begin(&error),
             }
         }
+    }
+}
+
+/// What is waited for after a failure; the longer, the more of them there are in a row.
+pub(crate) struct Pause<R: Runtime> {
+    runtime: R,
+    timer: Option<R::Timer>,
+    next: Duration,
+}
+
+impl<R: Runtime> Pause<R> {
+    pub(crate) fn new(runtime: R) -> Self {
+        Self { runtime, timer: None, next: SHORTEST_PAUSE }
+    }
+
+    pub(crate) fn begin(&mut self, error: &io::Error) {
+        let pause = self.next;
+        tracing::warn!(%error, ?pause, "accepting failed, pausing");
+        self.timer = Some(self.runtime.timer(self.runtime.now() + pause));
+        self.next = (pause * 2).min(LONGEST_PAUSE);
+    }
+
+    /// Ready when there is nothing to wait for.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Some(timer) = &mut self.timer {
+            ready!(timer.poll_expired(cx));
+            self.timer = None;
+        }
+        Poll::Ready(())
+    }
+
+    /// The next failure is the first again.
+    pub(crate) fn forget(&mut self) {
+        self.next = SHORTEST_PAUSE;
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 
-use quinn::{Endpoint, EndpointConfig};
+use quinn::{ConnectError, Connecting, Endpoint, EndpointConfig};
 use ws_h3::ClientConfig;
 use ws_handshake::HandshakeError;
 use ws_io::{ConnectOptions, Error, WsUri};
@@ -27,18 +27,29 @@ pub(super) struct Sockets {
 }
 
 impl Sockets {
-    fn endpoint<N: Net>(&self, net: &N, to: SocketAddr) -> io::Result<Endpoint> {
+    /// Begins a connection. A socket that failed has ended its endpoint: then there is a new one.
+    fn connect<N: Net>(
+        &self,
+        net: &N,
+        config: &quinn::ClientConfig,
+        to: SocketAddr,
+        host: &str,
+    ) -> io::Result<Connecting> {
         let (socket, from) = match to {
             SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
             SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
         };
         let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(endpoint) = &*socket {
-            return Ok(endpoint.clone());
+            match endpoint.connect_with(config.clone(), to, host) {
+                Err(ConnectError::EndpointStopping) => {}
+                begun => return begun.map_err(io::Error::other),
+            }
         }
         let (udp, runtime) = (socket::bind_udp(from)?, net.quic_runtime()?);
         let endpoint = Endpoint::new(EndpointConfig::default(), None, udp, runtime)?;
-        Ok(socket.insert(endpoint).clone())
+        let begun = socket.insert(endpoint).connect_with(config.clone(), to, host);
+        begun.map_err(io::Error::other)
     }
 }
 
@@ -154,13 +165,8 @@ impl<N: Net> Client<N> {
             .map_err(|error| Failed::Declined(io_error(error.into())))?;
         let addresses = self.resolve(uri).await?;
         let connect = |address| {
-            let config = config.clone();
-            async move {
-                let endpoint = self.sockets.endpoint(&self.net, address)?;
-                let connecting = endpoint.connect_with(config, address, uri.host());
-                let connecting = connecting.map_err(io::Error::other)?;
-                connecting.await.map_err(|error| ws_h3::Error::from(error).into())
-            }
+            let connecting = self.sockets.connect(&self.net, &config, address, uri.host());
+            async move { connecting?.await.map_err(|error| ws_h3::Error::from(error).into()) }
         };
         let dialled = race(&self.net, &addresses, self.queue.as_ref(), connect).await;
         let connection = dialled.map_err(|error| not_reached(uri, error))?.stream;

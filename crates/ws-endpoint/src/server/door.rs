@@ -30,7 +30,7 @@ pub(crate) enum Door<N: Net> {
     },
     #[cfg(feature = "h3")]
     Quic {
-        listener: Box<QuicListener>,
+        listener: Box<QuicListener<N>>,
         address: SocketAddr,
         /// There is a door for TLS with the same address, which speaks for both.
         is_silent: bool,

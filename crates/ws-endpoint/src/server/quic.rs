@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -10,20 +10,25 @@ use std::task::{Context, Poll, ready};
 use quinn::{Endpoint, EndpointConfig, Incoming};
 use ws_h3::{Admission, Handshake, QuicOptions};
 
+use crate::accept::Pause;
 use crate::net::Net;
 use crate::socket;
 
-pub(crate) struct QuicListener {
+pub(crate) struct QuicListener<N: Net> {
+    net: N,
+    /// Kept for the case that the endpoint on it dies: nobody else gets the port meanwhile.
+    socket: UdpSocket,
     endpoint: Endpoint,
     config: quinn::ServerConfig,
     admission: Admission,
     /// The wait for the next connection, which must not be given up in between.
     next: Pin<Box<dyn Future<Output = Option<Incoming>> + Send>>,
+    pause: Pause<N>,
 }
 
-impl QuicListener {
+impl<N: Net> QuicListener<N> {
     /// Binds `address` for HTTP/3 with this certificate.
-    pub(crate) fn bind<N: Net>(
+    pub(crate) fn bind(
         net: &N,
         address: SocketAddr,
         tls: &Arc<rustls::ServerConfig>,
@@ -33,14 +38,16 @@ impl QuicListener {
         let config = ws_h3::server_config(tls, options)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let socket = socket::bind_udp(address)?;
-        let endpoint = Endpoint::new(
-            EndpointConfig::default(),
-            Some(config.clone()),
+        let endpoint = endpoint_on(&socket, &config, net)?;
+        Ok(Self {
+            net: net.clone(),
             socket,
-            net.quic_runtime()?,
-        )?;
-        let admission = Admission::new(options);
-        Ok(Self { next: accept(&endpoint), endpoint, config, admission })
+            next: accept(&endpoint),
+            endpoint,
+            config,
+            admission: Admission::new(options),
+            pause: Pause::new(net.clone()),
+        })
     }
 
     /// From the next connection on these options hold.
@@ -61,11 +68,12 @@ impl QuicListener {
     /// The next connection that may begin its handshake.
     pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<Handshake> {
         for _ in 0..TURNED_AWAY_PER_TURN {
+            ready!(self.pause.poll_over(cx));
             let Some(incoming) = ready!(self.next.as_mut().poll(cx)) else {
-                // The endpoint was closed, which nobody does while we listen.
-                self.next = Box::pin(std::future::pending());
-                return Poll::Pending;
+                self.renew();
+                continue;
             };
+            self.pause.forget();
             self.next = accept(&self.endpoint);
             if let Some(handshake) = self.admission.admit(incoming) {
                 return Poll::Ready(handshake);
@@ -74,6 +82,32 @@ impl QuicListener {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+
+    /// A new endpoint in place of one that an error of its socket has ended, and a pause: the next
+    /// may meet the same error.
+    fn renew(&mut self) {
+        let error = match endpoint_on(&self.socket, &self.config, &self.net) {
+            Ok(endpoint) => {
+                self.endpoint = endpoint;
+                self.next = accept(&self.endpoint);
+                io::Error::other("the socket of http/3 failed")
+            }
+            Err(error) => {
+                self.next = Box::pin(std::future::ready(None));
+                error
+            }
+        };
+        self.pause.begin(&error);
+    }
+}
+
+fn endpoint_on<N: Net>(
+    socket: &UdpSocket,
+    config: &quinn::ServerConfig,
+    net: &N,
+) -> io::Result<Endpoint> {
+    let config = Some(config.clone());
+    Endpoint::new(EndpointConfig::default(), config, socket.try_clone()?, net.quic_runtime()?)
 }
 
 fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> + Send>> {
