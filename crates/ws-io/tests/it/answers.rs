@@ -4,9 +4,10 @@ use std::future::poll_fn;
 
 use bytes::{Buf as _, BytesMut};
 use ws_io::{
-    AcceptOptions, ConnectOptions, Duplex, Error, Message, Runtime as _, Transport as _, WsUri,
-    accept, connect, duplex,
+    AcceptOptions, ConnectOptions, Duplex, Message, Transport as _, WsUri, accept, connect, duplex,
 };
+#[cfg(feature = "deflate")]
+use ws_io::{Error, Runtime as _};
 
 use crate::support::Sim;
 
