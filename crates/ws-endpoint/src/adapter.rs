@@ -96,13 +96,13 @@ macro_rules! adapter {
         /// # Errors
         ///
         /// Why there is no WebSocket; the client has been told.
-        pub async fn accept<S>(
+        pub fn accept<S>(
             stream: S,
-        ) -> Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>
+        ) -> impl Future<Output = Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>>
         where
             S: $read + $write + Send + Unpin + 'static,
         {
-            accept_with(stream, AcceptOptions::default()).await
+            accept_with(stream, AcceptOptions::default())
         }
 
         /// Takes in a connection with subprotocols, an origin policy, limits and deadlines of your
@@ -114,15 +114,17 @@ macro_rules! adapter {
         /// # Errors
         ///
         /// Why there is no WebSocket; the client has been told.
-        pub async fn accept_with<S>(
+        pub fn accept_with<S>(
             stream: S,
             options: impl Into<::std::sync::Arc<AcceptOptions>>,
-        ) -> Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>
+        ) -> impl Future<Output = Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>>
         where
             S: $read + $write + Send + Unpin + 'static,
         {
             let transport = $transport;
-            ::ws_io::accept(transport(stream), $runtime, options).await
+            let options: ::std::sync::Arc<AcceptOptions> = options.into();
+            // In a box, so that the task of an open connection has no room for its handshake.
+            Box::pin(::ws_io::accept(transport(stream), $runtime, options))
         }
     };
 }

@@ -10,7 +10,8 @@ use ws_handshake::{HeaderFields, Headers};
 /// [`WebSocket::take_upgrade_info`](crate::WebSocket::take_upgrade_info) frees its memory.
 #[derive(Clone, Default)]
 pub struct UpgradeInfo {
-    path: Box<str>,
+    /// `None` for the commonest, `/`, which then takes no memory.
+    path: Option<Box<str>>,
     subprotocol: Option<Box<str>>,
     headers: HeaderFields,
 }
@@ -19,7 +20,8 @@ impl UpgradeInfo {
     /// Remembers `path` (with its query), no subprotocol and no header field.
     #[must_use]
     pub fn new(path: impl Into<Box<str>>) -> Self {
-        Self { path: path.into(), ..Self::default() }
+        let path = path.into();
+        Self { path: (&*path != "/").then_some(path), ..Self::default() }
     }
 
     /// Remembers the subprotocol that was agreed on.
@@ -39,13 +41,14 @@ impl UpgradeInfo {
     /// How many bytes of memory this takes.
     pub(crate) fn held(&self) -> usize {
         let subprotocol = self.subprotocol.as_ref().map_or(0, |name| name.len());
-        size_of::<Self>() + self.path.len() + subprotocol + self.headers.held()
+        let path = self.path.as_ref().map_or(0, |path| path.len());
+        size_of::<Self>() + path + subprotocol + self.headers.held()
     }
 
     /// The path and query that was asked for, as it stood on the wire.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.path.as_deref().unwrap_or("/")
     }
 
     /// The subprotocol that was agreed on.
@@ -66,7 +69,7 @@ impl fmt::Debug for UpgradeInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.headers.fields().map(|(name, _)| String::from_utf8_lossy(name));
         f.debug_struct("UpgradeInfo")
-            .field("path", &self.path)
+            .field("path", &self.path())
             .field("subprotocol", &self.subprotocol)
             .field("headers", &names.collect::<Vec<_>>())
             .finish()

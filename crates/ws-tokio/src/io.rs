@@ -21,14 +21,39 @@ use ws_io::Transport;
 /// that.
 pub struct Io<S> {
     stream: S,
-    name: &'static str,
-    peer: Option<SocketAddr>,
+    kind: Kind,
+}
+
+/// What the stream is; as small as its address, because an open connection keeps it.
+enum Kind {
+    Tcp(Option<SocketAddr>),
+    #[cfg(unix)]
+    Unix,
+    Other,
+}
+
+impl Kind {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) => "tcp",
+            #[cfg(unix)]
+            Self::Unix => "unix",
+            Self::Other => "stream",
+        }
+    }
+
+    fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(peer) => *peer,
+            _ => None,
+        }
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
     /// Wraps a stream. For TCP use `From`, which remembers the peer's address.
     pub fn new(stream: S) -> Self {
-        Self { stream, name: "stream", peer: None }
+        Self { stream, kind: Kind::Other }
     }
 
     /// The stream.
@@ -46,20 +71,20 @@ impl From<TcpStream> for Io<TcpStream> {
     /// Leaves the options of the socket as they are; `TCP_NODELAY` is recommended.
     fn from(stream: TcpStream) -> Self {
         let peer = stream.peer_addr().ok();
-        Self { stream, name: "tcp", peer }
+        Self { stream, kind: Kind::Tcp(peer) }
     }
 }
 
 impl Io<TcpStream> {
     pub(crate) fn from_tcp(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self { stream, name: "tcp", peer: Some(peer) }
+        Self { stream, kind: Kind::Tcp(Some(peer)) }
     }
 }
 
 #[cfg(unix)]
 impl From<UnixStream> for Io<UnixStream> {
     fn from(stream: UnixStream) -> Self {
-        Self { stream, name: "unix", peer: None }
+        Self { stream, kind: Kind::Unix }
     }
 }
 
@@ -98,17 +123,18 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Io<S> {
     }
 
     fn name(&self) -> &'static str {
-        self.name
+        self.kind.name()
     }
 
     fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer
+        self.kind.peer()
     }
 }
 
 impl<S> fmt::Debug for Io<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Io").field("name", &self.name).field("peer", &self.peer).finish()
+        let (name, peer) = (self.kind.name(), self.kind.peer());
+        f.debug_struct("Io").field("name", &name).field("peer", &peer).finish()
     }
 }
 
