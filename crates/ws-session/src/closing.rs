@@ -114,9 +114,6 @@ pub(crate) fn goodbye(cause: &Cause, iana_codes: bool) -> CloseFrame {
         Cause::MessageStalled => {
             CloseFrame::new(CloseCode::POLICY_VIOLATION, "message not complete in time")
         }
-        Cause::Transport(_) => {
-            CloseFrame::new(CloseCode::PROTOCOL_ERROR, "ended without a close frame")
-        }
         _ => CloseFrame::from(CloseCode::INTERNAL_ERROR),
     }
 }

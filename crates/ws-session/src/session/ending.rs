@@ -37,7 +37,10 @@ impl Session {
 
     /// Fails the connection (RFC 6455 §7.1.7): says goodbye and processes nothing further.
     pub(super) fn fail_connection(&mut self, cause: Cause) {
-        if self.closing.phase == Phase::Open {
+        // A peer that went away is unlikely to read a close frame (RFC 6455 §7.1.7): it would answer
+        // with a reset.
+        let is_gone = matches!(cause, Cause::Transport(_));
+        if self.closing.phase == Phase::Open && !is_gone {
             self.queue_close(Some(goodbye(&cause, self.config.iana_close_codes)));
         }
         self.outbound.drop_owed_pong();
