@@ -112,6 +112,30 @@ fn upgrade() -> Upgrade {
     received.expect("complete")
 }
 
+/// The answer over HTTP/2 and HTTP/3 to the same request, with what was agreed over HTTP/1.1.
+fn answer_by_streams(
+    upgrade: &Upgrade,
+    headers: &[(String, String)],
+) -> Result<http::Response<()>, ws_h2_upgrade::Error> {
+    let fields = [
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "chat"),
+        ("sec-websocket-extensions", "x; p"),
+    ];
+    let request = ws_h2_upgrade::ConnectRequest {
+        method: "CONNECT",
+        protocol: Some("websocket"),
+        scheme: Some("https"),
+        authority: Some("a"),
+        path: Some("/"),
+        headers: &fields[..],
+    };
+    let judged = ws_h2_upgrade::validate_request(&request, &SubprotocolPolicy::None);
+    let mut asked = judged.expect("a valid request");
+    asked.agreement = upgrade.agreement.clone();
+    ws_h2_upgrade::http_response(&asked, headers)
+}
+
 // THREAT: header-injection
 #[test]
 fn an_answer_is_refused_or_clean_whatever_stands_in_it() {
@@ -132,8 +156,17 @@ fn an_answer_is_refused_or_clean_whatever_stands_in_it() {
             let answered = ws_h1_upgrade::accept(&upgrade, &headers, &mut head);
             assert!(answered.is_err(), "{argument} {text:?}: {head:?}");
             assert!(head.is_empty(), "{argument} {text:?}: part of the answer was written");
+            let answered = answer_by_streams(&upgrade, &headers);
+            assert!(answered.is_err(), "{argument} {text:?}: {answered:?}");
         }
     }
+    for name in ["Connection", "Transfer-Encoding", "Upgrade", "Keep-Alive", ":status", ":path"] {
+        let headers = vec![(name.to_owned(), "v".to_owned())];
+        assert!(answer_by_streams(&upgrade(), &headers).is_err(), "{name}");
+    }
+    let fine = vec![("X".to_owned(), "fine".to_owned())];
+    let answer = answer_by_streams(&upgrade(), &fine).expect("a clean answer");
+    assert_eq!(answer.headers().get("x").map(http::HeaderValue::as_bytes), Some(&b"fine"[..]));
     let mut head = BytesMut::new();
     ws_h1_upgrade::accept(&upgrade(), &[("X", "fine")], &mut head).expect("a clean answer");
     assert!(head.starts_with(b"HTTP/1.1 101 ") && head.ends_with(b"\r\nX: fine\r\n\r\n"));

@@ -9,8 +9,8 @@ use tracing::field::{Field, Visit};
 use tracing::span;
 use ws_stack::tokio as ws;
 
-/// Collects the fields of every event and span, formatted as usual.
-struct Log(Arc<Mutex<Vec<String>>>);
+/// Collects the fields of every event and span of ours, formatted as usual.
+pub(crate) struct Log(pub(crate) Arc<Mutex<Vec<String>>>);
 
 struct Line(String);
 
@@ -27,8 +27,8 @@ impl Log {
 }
 
 impl tracing::Subscriber for Log {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.target().starts_with("ws_")
     }
 
     fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {

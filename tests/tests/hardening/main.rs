@@ -4,4 +4,5 @@
 mod arguments;
 mod injection;
 mod logs;
+mod logs_of_streams;
 mod origins;
