@@ -1,8 +1,10 @@
 //! What the tests that cross crates share; the tests are the files in `tests/`.
 
+mod carrier;
 mod certificates;
 mod write_only;
 
+pub use carrier::Carrier;
 pub use certificates::{Certificates, certificates, certificates_with_names, distrustful};
 pub use write_only::WriteOnly;
 

@@ -7,61 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use ws_stack::endpoint::{
-    AcceptOptions, Client, Config, ConnectOptions, Drained, Error, HttpPolicy, HttpVersion, Server,
-    Shutdown, WebSocket,
+    AcceptOptions, Client, Config, ConnectOptions, Drained, Error, Server, Shutdown, WebSocket,
 };
-use ws_tests::{Certificates, distrustful};
+use ws_tests::{Carrier, Certificates, distrustful};
 
 use crate::platform::{Platform, within};
-
-/// What carries the WebSocket.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Carrier {
-    /// HTTP/1.1 over TCP.
-    H1,
-    /// HTTP/1.1 over TLS over TCP.
-    H1Tls,
-    /// HTTP/2 over TCP, with prior knowledge.
-    H2,
-    /// HTTP/2 over TLS over TCP, negotiated.
-    H2Tls,
-    /// HTTP/3 over QUIC.
-    H3,
-}
-
-impl Carrier {
-    pub(crate) const ALL: [Self; 5] = [Self::H1, Self::H1Tls, Self::H2, Self::H2Tls, Self::H3];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::H1 => "h1",
-            Self::H1Tls => "h1s",
-            Self::H2 => "h2",
-            Self::H2Tls => "h2s",
-            Self::H3 => "h3",
-        }
-    }
-
-    pub(crate) fn is_secure(self) -> bool {
-        matches!(self, Self::H1Tls | Self::H2Tls | Self::H3)
-    }
-
-    pub(crate) fn version(self) -> HttpVersion {
-        match self {
-            Self::H1 | Self::H1Tls => HttpVersion::H1,
-            Self::H2 | Self::H2Tls => HttpVersion::H2,
-            Self::H3 => HttpVersion::H3,
-        }
-    }
-
-    fn policy(self) -> HttpPolicy {
-        match self {
-            Self::H1 | Self::H1Tls => HttpPolicy::H1,
-            Self::H2 | Self::H2Tls => HttpPolicy::H2,
-            Self::H3 => HttpPolicy::H3,
-        }
-    }
-}
 
 #[derive(Clone)]
 pub(crate) struct Cell<N: Platform> {

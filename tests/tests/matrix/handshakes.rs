@@ -7,9 +7,10 @@ use ws_stack::endpoint::{
     AcceptOptions, CloseCode, ConnectOptions, Error, HttpVersion, Message, Server,
     SubprotocolPolicy, TransportError, WebSocket,
 };
+use ws_tests::Carrier;
 
 use crate::Seen;
-use crate::cell::{Carrier, Cell, echo};
+use crate::cell::{Cell, echo};
 use crate::platform::Platform;
 
 async fn talk<N: Platform>(websocket: &mut WebSocket<N>) {

@@ -22,9 +22,9 @@ use std::time::Duration;
 use ws_stack::async_std::AsyncStd;
 use ws_stack::smol::Smol;
 use ws_stack::tokio::Tokio;
-use ws_tests::certificates;
+use ws_tests::{Carrier, certificates};
 
-use crate::cell::{Carrier, Cell};
+use crate::cell::Cell;
 use crate::platform::{Platform, within};
 use crate::table::{Entry, Table};
 

@@ -9,38 +9,13 @@ use bytes::Bytes;
 use rand::Rng as _;
 use rustls::ClientConfig;
 use ws_stack::frame::DataKind;
-use ws_stack::tokio::{
-    Client, CloseCode, Config, ConnectOptions, HttpPolicy, Message, WebSocket, client,
-};
+use ws_stack::tokio::{Client, CloseCode, Config, ConnectOptions, Message, WebSocket, client};
+use ws_tests::Carrier;
 
 use crate::check::Conversation;
 use crate::load::pause;
 use crate::tally::Tally;
 use crate::{Failure, rude};
-
-/// What carries a client's WebSockets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Carrier {
-    H1,
-    H1Tls,
-    H2,
-    H2Tls,
-    H3,
-}
-
-impl Carrier {
-    pub(crate) const ALL: [Self; 5] = [Self::H1, Self::H1Tls, Self::H2, Self::H2Tls, Self::H3];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::H1 => "h1",
-            Self::H1Tls => "h1s",
-            Self::H2 => "h2",
-            Self::H2Tls => "h2s",
-            Self::H3 => "h3",
-        }
-    }
-}
 
 /// What kind of client it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,19 +63,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn client(&self, carrier: Carrier) -> Client {
-        let policy = match carrier {
-            Carrier::H1 | Carrier::H1Tls => HttpPolicy::H1,
-            Carrier::H2 | Carrier::H2Tls => HttpPolicy::H2,
-            Carrier::H3 => HttpPolicy::H3,
-        };
-        client().with_tls(Arc::clone(&self.trust)).with_http(policy)
+        client().with_tls(Arc::clone(&self.trust)).with_http(carrier.policy())
     }
 
     pub(crate) fn url(&self, carrier: Carrier) -> &str {
-        match carrier {
-            Carrier::H1 | Carrier::H2 => &self.plain,
-            Carrier::H1Tls | Carrier::H2Tls | Carrier::H3 => &self.tls,
-        }
+        if carrier.is_secure() { &self.tls } else { &self.plain }
     }
 }
 

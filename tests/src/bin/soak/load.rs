@@ -13,8 +13,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use ws_tests::Carrier;
 
-use crate::clients::{Behaviour, Carrier, Life, Server};
+use crate::clients::{Behaviour, Life, Server};
 use crate::tally::Tally;
 use crate::{Failure, say};
 

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clients::{Behaviour, Carrier};
+use ws_tests::Carrier;
+
+use crate::clients::Behaviour;
 
 /// Counters that every client adds to.
 #[derive(Debug, Default)]
