@@ -10,8 +10,15 @@ mod rude;
 mod serve;
 mod tally;
 
+use std::alloc::System;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+/// What the program holds, whatever the allocator keeps besides.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// What ends a process, or a client, before its time.
 type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -1,4 +1,5 @@
-//! An echo server on every carrier that tells each second how many tasks its runtime has.
+//! An echo server on every carrier that tells each second how many tasks its runtime has, and how
+//! many KiB it has allocated.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use lexopt::ValueExt as _;
 use ws_stack::tokio::{AcceptOptions, WebSocket, server};
 use ws_tests::certificates;
 
-use crate::{Failure, say};
+use crate::{ALLOCATOR, Failure, say};
 
 pub(crate) async fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let mut authority = None;
@@ -43,7 +44,9 @@ pub(crate) async fn run(arguments: Vec<String>) -> Result<(), Failure> {
             }
             _ = seconds.tick() => {
                 let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-                say(&format!("tasks {tasks}"))?;
+                let memory = ALLOCATOR.stats();
+                let held = memory.bytes_allocated.saturating_sub(memory.bytes_deallocated);
+                say(&format!("tasks={tasks} held={}", held / 1024))?;
             }
         }
     }
