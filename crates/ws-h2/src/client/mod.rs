@@ -5,14 +5,15 @@ mod driver;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use h2::client::SendRequest;
+use h2::client::{ResponseFuture, SendRequest};
 use h2::ext::Protocol;
-use h2::{Ping, RecvStream};
+use h2::{Ping, Reason, RecvStream};
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -190,8 +191,13 @@ impl Client {
         slot: Slot,
     ) -> Result<(Response<()>, H2Stream), Error> {
         let cause = |error| self.link.cause(error);
-        let (response, send) = send.send_request(request, false).map_err(cause)?;
-        let (head, mut recv) = response.await.map_err(cause)?.into_parts();
+        let (response, mut send) = send.send_request(request, false).map_err(cause)?;
+        let Some(answer) = final_response(response).await else {
+            let code = Reason::ENHANCE_YOUR_CALM;
+            send.send_reset(code);
+            return Err(Error::MalformedMessage { code: code.into() });
+        };
+        let (head, mut recv) = answer.map_err(cause)?.into_parts();
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
             let mut body = BytesMut::new();
@@ -348,6 +354,23 @@ fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
     builder
 }
 
+/// Waits for the final response; `None` when too many interim ones come instead.
+async fn final_response(
+    mut response: ResponseFuture,
+) -> Option<Result<Response<RecvStream>, h2::Error>> {
+    let mut interim = 0;
+    poll_fn(|cx| {
+        while let Poll::Ready(Some(answer)) = response.poll_informational(cx) {
+            interim += 1;
+            if answer.is_err() || interim == INTERIM_MAX {
+                return Poll::Ready(answer.err().map(Err));
+            }
+        }
+        Pin::new(&mut response).poll(cx).map(Some)
+    })
+    .await
+}
+
 /// Reads the beginning of a refusal's body.
 async fn read_some(recv: &mut RecvStream, body: &mut BytesMut) {
     while let Some(Ok(data)) = recv.data().await {
@@ -358,6 +381,9 @@ async fn read_some(recv: &mut RecvStream, body: &mut BytesMut) {
         }
     }
 }
+
+/// Interim (1xx) responses that are too many.
+const INTERIM_MAX: usize = 8;
 
 /// What is kept of a refusal's body.
 const REFUSAL_MAX: usize = 16 * 1024;

@@ -105,6 +105,28 @@ async fn interim_answers_are_passed_over_and_anything_but_2xx_refuses() {
     }
 }
 
+// THREAT: header-size
+#[tokio::test]
+async fn interim_answers_without_end_are_cut() {
+    const ENHANCE_YOUR_CALM: [u8; 4] = [0, 0, 0, 11];
+    let early = frame(HEADERS, END_HEADERS, 1, &[&[0x08, 3], &b"103"[..]].concat());
+    for (count, is_open) in [(7, true), (8, false)] {
+        let (client, mut wire) = Wire::serve(&allow(1)).await;
+        let answer = async {
+            assert_eq!(wire.next_of(HEADERS).await.unwrap().stream, 1);
+            wire.send(&early.repeat(count)).await;
+            if is_open {
+                wire.send(&frame(HEADERS, END_HEADERS, 1, OK)).await;
+            } else {
+                assert_eq!(wire.next_of(RST_STREAM).await.unwrap().payload[..], ENHANCE_YOUR_CALM);
+            }
+        };
+        let ((), opened) = tokio::join!(answer, client.connect(request()));
+        let reason = opened.map(drop).map_err(|error| error.reason());
+        assert_eq!(reason, if is_open { Ok(()) } else { Err("malformed_message") });
+    }
+}
+
 // RFC: H2-8.1.1-01
 #[tokio::test]
 async fn a_malformed_answer_is_not_an_answer() {
