@@ -54,8 +54,14 @@ impl Material {
     /// `size` octets from `offset` on, wrapping at the end of the file.
     pub(crate) fn slice(self, offset: usize, size: usize) -> Vec<u8> {
         let octets = self.octets();
-        let start = offset % octets.len();
-        octets.iter().cycle().skip(start).take(size).copied().collect()
+        let (mut slice, mut start) = (Vec::with_capacity(size), offset % octets.len());
+        while slice.len() < size {
+            let rest = octets.get(start..).unwrap_or_default();
+            let taken = rest.len().min(size - slice.len());
+            slice.extend_from_slice(rest.get(..taken).unwrap_or_default());
+            start = 0;
+        }
+        slice
     }
 }
 
