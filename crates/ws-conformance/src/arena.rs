@@ -20,13 +20,12 @@ use crate::target::Target;
 use crate::wire::connect::{Answer, Connect};
 use crate::wire::deflate::Agreement;
 use crate::wire::frame::Frame;
-#[cfg(feature = "h2")]
-use crate::wire::h2;
 use crate::wire::http::{self, Head};
 #[cfg(feature = "h3")]
 use crate::wire::raw_h3;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
+use crate::wire::tunnel::Tunnel;
 
 /// Why a case could not be played.
 #[derive(Clone, Debug)]
@@ -142,9 +141,14 @@ impl Arena {
 
     /// A stream of HTTP/1.1 to the server under test, before any handshake.
     pub(crate) async fn dial(&self) -> Result<Wire, Refused> {
+        self.dial_for("http/1.1").await
+    }
+
+    /// A stream to the server under test, in TLS for `alpn` where it is a secure one.
+    async fn dial_for(&self, alpn: &str) -> Result<Wire, Refused> {
         let (target, stream) = (self.target()?, self.dial_tcp().await?);
         if target.secure {
-            return Ok(Wire::new(tls::connect(&target.host, stream, "http/1.1").await?));
+            return Ok(Wire::new(tls::connect(&target.host, stream, alpn).await?));
         }
         Ok(Wire::new(stream))
     }
@@ -199,13 +203,10 @@ impl Arena {
         connect: &Connect,
     ) -> Result<Answer, Refused> {
         match self.settings.carrier {
-            #[cfg(feature = "h2")]
-            Carrier::H2 if target.secure => {
-                let stream = tls::connect(&target.host, self.dial_tcp().await?, "h2").await?;
-                Ok(h2::connect(stream, connect).await?)
+            Carrier::H2 => {
+                let wire = self.dial_for("h2").await?;
+                Ok(Tunnel::connect(wire, connect, self.log.clone()).await?)
             }
-            #[cfg(feature = "h2")]
-            Carrier::H2 => Ok(h2::connect(self.dial_tcp().await?, connect).await?),
             #[cfg(feature = "h3")]
             Carrier::H3 => Ok(raw_h3::connect(&target.host, target.port, connect).await?),
             other => {

@@ -13,10 +13,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::carried::{self, Called, Lines};
 use super::endpoint::{Endpoint, HANDSHAKE};
 use super::fault::Fault;
+use super::h2_stream::H2Stream;
 use crate::log::Log;
 use crate::wire::connect::request_head;
 use crate::wire::frame::Frame;
-use crate::wire::h2::H2Stream;
 use crate::wire::http::Head;
 use crate::wire::raw_h2::{RawH2, kind, setting};
 use crate::wire::stream::Wire;
@@ -140,7 +140,7 @@ pub(super) async fn call(
     if has(Fault::SpeaksEarly) {
         raw.send(kind::DATA, 0, 1, &Frame::ping("early").encode(true)).await;
     }
-    let mut tunnel = Tunnel::for_client(raw, 1);
+    let mut tunnel = Tunnel::for_client(raw);
     tunnel.lapse = lapse_of(fault);
     let answered = timeout(HANDSHAKE, poll_fn(|cx| tunnel.poll_answer(cx))).await;
     let Ok(Some(head)) = answered else { return Called::Declined };

@@ -12,6 +12,8 @@ mod by_h3;
 mod carried;
 mod endpoint;
 mod fault;
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod h2_stream;
 mod handshake;
 mod peer;
 mod reading;

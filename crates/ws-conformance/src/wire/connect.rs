@@ -40,10 +40,7 @@ impl Connect {
             fields: upgrade.fields.iter().filter(stays).cloned().collect(),
         }
     }
-}
 
-#[cfg(feature = "h3")]
-impl Connect {
     /// All of it as field lines, pseudo-fields first.
     pub(crate) fn field_lines(&self) -> Vec<(String, String)> {
         let Self { scheme, authority, path, fields } = self;

@@ -9,8 +9,6 @@ pub(crate) mod deflate;
 pub(crate) mod extension;
 pub(crate) mod field_lines;
 pub(crate) mod frame;
-#[cfg(feature = "h2")]
-pub(crate) mod h2;
 #[cfg(feature = "h3")]
 pub(crate) mod h3_stream;
 pub(crate) mod hpack;

@@ -241,8 +241,20 @@ impl RawH2 {
         self.wire.write_blindly(octets).await
     }
 
+    /// Sends the field lines, in as many frames as the peer's limit makes of them.
     pub(crate) async fn headers(&mut self, stream: u32, fields: &[(String, String)]) {
-        self.send(kind::HEADERS, flag::END_HEADERS, stream, &block(fields)).await;
+        let (block, mut kind) = (block(fields), kind::HEADERS);
+        let mut rest = block.as_slice();
+        loop {
+            let (piece, further) = rest.split_at(rest.len().min(self.longest));
+            let flags = if further.is_empty() { flag::END_HEADERS } else { 0 };
+            self.queue(kind, flags, stream, piece);
+            if further.is_empty() {
+                break;
+            }
+            (rest, kind) = (further, kind::CONTINUATION);
+        }
+        self.flush().await;
     }
 
     pub(crate) async fn data(&mut self, stream: u32, payload: &[u8]) {
@@ -298,7 +310,8 @@ impl RawH2 {
                     match id {
                         setting::INITIAL_WINDOW_SIZE => self.initial_window = value.into(),
                         setting::MAX_FRAME_SIZE => {
-                            self.longest = usize::try_from(value).unwrap_or(16_384);
+                            // RFC 9113 §6.5.2: no peer may ask for less.
+                            self.longest = usize::try_from(value).unwrap_or(16_384).max(16_384);
                         }
                         _ => {}
                     }

@@ -1,26 +1,35 @@
 //! One WebSocket's stream on an HTTP/2 connection that the suite frames itself (RFC 8441 §5).
 //!
 //! It keeps to flow control, gives credit for what was read, and carries nothing beside the one
-//! stream. As a server it is what clients are judged on.
+//! stream. Servers and clients are both judged on it.
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::connect::{answer_lines, request_head, response_head};
+use super::connect::{Answer, Connect, answer_lines, request_head, response_head};
 use super::hpack::read_block;
 use super::http::Head;
 use super::raw_h2::{H2Frame, RawH2, flag, kind, setting, without_padding};
-use super::stream::{Duplex, End};
+use super::stream::{Duplex, End, Wire};
+use crate::log::Log;
 
 /// The longest frame that is taken, as nothing else was said (RFC 9113 §4.2).
 const LONGEST: usize = 16_384;
 
 /// What the peer may send before it is read: enough that no case waits for the suite.
 const WINDOW: u32 = 1 << 20;
+
+/// How long a server may take for its SETTINGS, and again for its answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first stream of a client.
+const FIRST: u32 = 1;
 
 /// Error codes (RFC 9113 §7).
 pub(crate) mod code {
@@ -142,10 +151,33 @@ impl Tunnel {
         }
     }
 
-    /// As a client: the stream `id`, on which a request was just sent.
-    #[cfg(feature = "h2")]
-    pub(crate) fn for_client(raw: RawH2, id: u32) -> Self {
-        Self::new(raw, id, 65_535)
+    /// As a client: begins HTTP/2 on `wire`, sends the request, and waits for what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// There is no HTTP/2, or the server's SETTINGS do not allow the request.
+    pub(crate) async fn connect(wire: Wire, request: &Connect, log: Log) -> io::Result<Answer> {
+        let begun = RawH2::begin(wire, log, WINDOW, Instant::now() + PATIENCE).await;
+        let mut raw = begun.map_err(io::Error::other)?;
+        if raw.setting(setting::ENABLE_CONNECT_PROTOCOL) != Some(1) {
+            let why = "the server's SETTINGS do not enable extended CONNECT (RFC 8441 §3)";
+            return Err(io::Error::other(why));
+        }
+        raw.headers(FIRST, &request.field_lines()).await;
+        let mut tunnel = Self::for_client(raw);
+        let Ok(answer) = timeout(PATIENCE, poll_fn(|cx| tunnel.poll_answer(cx))).await else {
+            return Ok(Answer::Silence);
+        };
+        Ok(match (answer, &tunnel.end) {
+            (Some(head), _) => Answer::Head(head, Wire::new(tunnel)),
+            (None, Some(end)) => Answer::Cut(end.to_string()),
+            (None, None) => Answer::Cut("the connection ended".into()),
+        })
+    }
+
+    /// As a client: the first stream, on which a request was just sent.
+    pub(crate) fn for_client(raw: RawH2) -> Self {
+        Self::new(raw, FIRST, 65_535)
     }
 
     fn has(&self, lapse: Lapse) -> bool {

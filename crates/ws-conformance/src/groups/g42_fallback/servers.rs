@@ -11,11 +11,11 @@ use crate::judge::{Behavior, Verdict};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::wire::connect::{Answer, Connect, flaw_of_answer};
 use crate::wire::frame::Frame;
-use crate::wire::h2;
 use crate::wire::http::{self, Head};
 use crate::wire::raw_h3;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
+use crate::wire::tunnel::Tunnel;
 
 pub(super) fn cases() -> Vec<Case> {
     use Offer::{AltSvc, Both, H1Only, NoAlpn, Stranger, WrongText};
@@ -108,16 +108,18 @@ impl Offer {
             Self::Both => {
                 let stream = dial(&["h2", "http/1.1"]).await?;
                 match stream.get_ref().1.alpn_protocol() {
-                    Some(b"h2") => match h2::connect(stream, &connect(arena)?).await {
-                        Ok(answer) => by_stream(answer, arena).await,
-                        // Without the setting, what is left is HTTP/1.1.
-                        Err(error) => {
-                            let why = error.to_string();
-                            let (behavior, found) =
-                                by_upgrade(Wire::new(dial(&["http/1.1"]).await?), arena).await?;
-                            (behavior, format!("{found}, after HTTP/2: {why}"))
+                    Some(b"h2") => {
+                        let (wire, log) = (Wire::new(stream), arena.log.clone());
+                        match Tunnel::connect(wire, &connect(arena)?, log).await {
+                            Ok(answer) => by_stream(answer, arena).await,
+                            // Without the setting, what is left is HTTP/1.1.
+                            Err(why) => {
+                                let wire = Wire::new(dial(&["http/1.1"]).await?);
+                                let (behavior, found) = by_upgrade(wire, arena).await?;
+                                (behavior, format!("{found}, after HTTP/2: {why}"))
+                            }
                         }
-                    },
+                    }
                     Some(b"http/1.1") | None => by_upgrade(Wire::new(stream), arena).await?,
                     Some(other) => {
                         let name = String::from_utf8_lossy(other).into_owned();
