@@ -34,6 +34,8 @@ Echoes every message on every path, and serves a page to try that from.
   --subprotocol NAME      speak this subprotocol when offered; may be repeated
   --max-connections N     most connections at a time (65536)
   --handshake SECONDS     longest handshake, TLS included (15)
+  --max-head SIZE         largest request (64k)
+  --max-headers N         most header fields of a request (100)
   --threads N             worker threads (one per core; tokio only, the others read
                           ASYNC_STD_THREAD_COUNT and SMOL_THREADS)
   --drain SECONDS         how long to wait for the clients at the end (5)";
@@ -100,6 +102,10 @@ impl Options {
                 Long("handshake") => {
                     options.accept.handshake_timeout = arguments::seconds(parser)?;
                 }
+                Long("max-head") => {
+                    options.accept.max_handshake_size = arguments::size(parser)?;
+                }
+                Long("max-headers") => options.accept.max_headers = arguments::value(parser)?,
                 Long("threads") => options.threads = Some(arguments::value(parser)?),
                 Long("drain") => options.drain = arguments::seconds(parser)?,
                 Long("help") | Short('h') => {

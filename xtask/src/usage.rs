@@ -31,7 +31,8 @@ pub(crate) fn of(pid: u32) -> Result<Usage, String> {
         fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))
     };
     let (resident, peak) = memory(&read("status")?)?;
-    let time = time(&read("stat")?)?;
+    // The finer figure knows nothing of threads that have ended.
+    let time = time(&read("stat")?)?.max(time_of_threads(pid));
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
     Ok(Usage { resident, peak, time, descriptors })
 }
@@ -53,6 +54,16 @@ fn time(stat: &str) -> Result<Duration, String> {
         (Some(user), Some(system)) => Ok(TICK * user.saturating_add(system)),
         _ => Err("no times in /proc/PID/stat".to_owned()),
     }
+}
+
+/// What its threads have spent on a processor, to the nanosecond; nothing where that is not told.
+fn time_of_threads(pid: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let times = threads.flatten().filter_map(|thread| {
+        let told = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        told.split_whitespace().next()?.parse().ok()
+    });
+    times.map(Duration::from_nanos).sum()
 }
 
 #[cfg(test)]
@@ -77,6 +88,7 @@ mod tests {
     fn this_process_can_be_asked() {
         if is_known() {
             let usage = of(std::process::id()).expect("figures of this process");
+            assert!(time_of_threads(std::process::id()) <= usage.time);
             assert!(usage.resident > 0 && usage.peak >= usage.resident && usage.descriptors > 2);
         }
     }

@@ -62,7 +62,10 @@ async fn run(options: Options) -> io::Result<bool> {
 async fn attack(name: &str, options: &Options) -> io::Result<bool> {
     let scale = options.scale;
     let attacked = match options.peers.as_slice() {
-        [] => attack_client(name, scale, |bound| print(&format!("listening ws://{bound}\n"))).await,
+        [] => {
+            let carrier = options.settings.carrier;
+            attack_client(name, carrier, scale, |url| print(&format!("listening {url}\n"))).await
+        }
         [Peer::Server(target)] => {
             attack_server(name, target, options.settings.carrier, scale).await
         }

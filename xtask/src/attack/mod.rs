@@ -33,6 +33,10 @@ const REPORT: &str = "docs/attacks.md";
 /// How long one attack may take, whatever comes of it.
 const LIMIT: Duration = Duration::from_secs(600);
 const MIB: u64 = 1024;
+/// How much smaller an attack is that the whole is compared with.
+const PART: u32 = 4;
+/// What a server may do besides, on a machine with other things to do.
+const NOISE: Duration = Duration::from_millis(5);
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     let valued = ["role", "only", "scale", "jobs", "json", "programs"];
@@ -111,6 +115,12 @@ struct Mission {
     over: &'static str,
 }
 
+impl Mission {
+    fn way(self) -> (&'static str, &'static str) {
+        self.over.split_once(' ').unwrap_or((self.over, "h1"))
+    }
+}
+
 fn plan(role: &str, only: &str) -> Result<Vec<Mission>, String> {
     if !["server", "client", "both"].contains(&role) {
         return Err(format!("--role is server, client or both, not {role:?}"));
@@ -182,25 +192,36 @@ impl Ground {
     }
 
     fn attack(&self, mission: Mission) -> Attacked {
-        let figures = match mission.role {
-            "server" => self.attack_server(mission),
-            _ => self.attack_client(mission),
-        };
-        let crossed = match &figures {
+        let figures = self.attack_at(mission, self.scale);
+        let mut crossed = match &figures {
             Ok(figures) => crossed(mission.attack, figures),
             Err(why) => vec![why.clone()],
         };
+        if let (true, Ok(whole)) = (mission.attack.is_linear, &figures) {
+            crossed.extend(match self.attack_at(mission, self.scale * PART as usize) {
+                Ok(part) => out_of_proportion(whole.time, part.time),
+                Err(why) => Some(why),
+            });
+        }
         Attacked { mission, figures, crossed }
     }
 
-    fn attack_server(&self, mission: Mission) -> Result<Figures, String> {
+    fn attack_at(&self, mission: Mission, scale: usize) -> Result<Figures, String> {
+        match mission.role {
+            "server" => self.attack_server(mission, scale),
+            _ => self.attack_client(mission, scale),
+        }
+    }
+
+    fn attack_server(&self, mission: Mission, scale: usize) -> Result<Figures, String> {
         let mut command = Command::new(self.programs.join("echo_server"));
         command.args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"]);
-        command.args(["--deflate", "--origin", "any", "--drain", "0"]).args(SERVER_OPTIONS);
+        command.args(["--deflate", "--origin", "any", "--drain", "0"]);
+        command.args(SERVER_OPTIONS).args(mission.attack.options);
         let server = Server::start_quietly(&mut command, 2)?;
-        let (scheme, carrier) = mission.over.split_once(' ').unwrap_or((mission.over, "h1"));
+        let (scheme, carrier) = mission.way();
         let before = usage::of(server.pid())?;
-        let mut attacker = self.attacker(mission);
+        let mut attacker = self.attacker(mission, scale);
         attacker.args(["--server", &server.url(scheme)?, "--over", carrier]);
         let mut attacker = spawn(&mut attacker)?;
         let seen = last_line(&mut attacker)?;
@@ -209,12 +230,14 @@ impl Ground {
         figures(&seen, before, after)
     }
 
-    fn attack_client(&self, mission: Mission) -> Result<Figures, String> {
-        let mut attacker = self.attacker(mission);
-        let server = Server::start_quietly(&mut attacker, 1)?;
+    fn attack_client(&self, mission: Mission, scale: usize) -> Result<Figures, String> {
+        let (scheme, carrier) = mission.way();
+        let mut attacker = self.attacker(mission, scale);
+        let server = Server::start_quietly(attacker.args(["--over", carrier]), 1)?;
         let mut client = Command::new(self.programs.join("echo_client"));
-        client.args(["--reflect", "--deflate", "--over", "h1"]).args(CLIENT_OPTIONS);
-        client.arg(server.url("ws")?).stdout(Stdio::null()).stderr(Stdio::null());
+        client.args(["--reflect", "--deflate", "--insecure", "--over", carrier]);
+        client.args(CLIENT_OPTIONS).arg(server.url(scheme)?);
+        client.stdout(Stdio::null()).stderr(Stdio::null());
         let mut client = spawn(&mut client)?;
         // Nothing of a process that has ended can be read, so it is watched while it runs.
         let mut last = usage::Usage::default();
@@ -234,9 +257,9 @@ impl Ground {
         figures(&seen, usage::Usage::default(), last)
     }
 
-    fn attacker(&self, mission: Mission) -> Command {
+    fn attacker(&self, mission: Mission, scale: usize) -> Command {
         let mut command = Command::new(self.programs.join(ATTACKER));
-        command.args(["--attack", mission.attack.name, "--scale", &self.scale.to_string()]);
+        command.args(["--attack", mission.attack.name, "--scale", &scale.to_string()]);
         command
     }
 }
@@ -300,6 +323,14 @@ fn crossed(attack: &Attack, figures: &Figures) -> Vec<String> {
     crossed
 }
 
+/// Why `whole` is too much time for [`PART`] times what took `part`. What a square would cost is as far
+/// above the bound as that is above the proportion.
+fn out_of_proportion(whole: Duration, part: Duration) -> Option<String> {
+    let most = part * (2 * PART) + NOISE;
+    let is_too_much = whole > most;
+    is_too_much.then(|| format!("{whole:?} on the processor, where {part:?} are for a quarter"))
+}
+
 /// Whether an end is the one allowed, or that followed by more.
 fn is_end(allowed: &str, found: &str) -> bool {
     found.strip_prefix(allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ',']))
@@ -332,6 +363,8 @@ mod tests {
             memory: 4,
             within: 10,
             time: 10,
+            is_linear: false,
+            options: &[],
         };
         let good = Figures {
             sent: 0,
@@ -350,6 +383,16 @@ mod tests {
             ..good
         };
         assert_eq!(crossed(&attack, &bad).len(), 4);
+    }
+
+    #[test]
+    fn a_square_is_out_of_proportion_and_noise_is_not() {
+        let ms = Duration::from_millis;
+        for (whole, part, expected) in
+            [(40, 10, false), (80, 10, false), (160, 10, true), (5, 0, false)]
+        {
+            assert_eq!(out_of_proportion(ms(whole), ms(part)).is_some(), expected, "{whole}");
+        }
     }
 
     #[test]

@@ -118,9 +118,10 @@ pub(super) fn markdown(results: &[Attacked]) -> String {
                 Ok(Figures { neighbour: Some((1.., _)), .. }) => "yes",
                 _ => "",
             };
+            let proportion = if attack.is_linear { "; time in proportion" } else { "" };
             let _ = writeln!(
                 out,
-                "| {}: {} | {} | {end} | {} | {grown} | {} | {served} |",
+                "| {}: {} | {} | {end} | {}{proportion} | {grown} | {} | {served} |",
                 attack.name,
                 attack.what,
                 carrier(result.mission.over),
@@ -151,6 +152,8 @@ What the echo programs of this repository do when somebody means harm, and what 
 row is a fresh process; the attacker is another one, which shares no code with it. *Memory* is the\n\
 highest resident memory: of a server above that of the idle process, of a client the whole; what the\n\
 allocator and the runtime take for themselves is included. *Others served* says that a second\n\
-connection got every echo meanwhile. The limits are the defaults; deadlines are shortened to three\n\
-seconds, so that a run takes minutes. `cargo xtask attack`\n\
+connection got every echo meanwhile. The limits are the defaults but where something is said to be\n\
+allowed; deadlines are shortened to three seconds, so that a run takes minutes. *Time in proportion*\n\
+says that a quarter of the attack costs no less than an eighth of the time on the processor, give or\n\
+take five milliseconds. `cargo xtask attack`\n\
 measures again and fails where a bound is crossed.\n";

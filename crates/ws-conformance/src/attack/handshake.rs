@@ -24,7 +24,9 @@ pub(super) async fn attack(
         "half a handshake",
         "dripped handshake",
         "many header fields",
+        "thousands of header fields",
         "endless header field",
+        "long header field",
         "unclosed quoted string",
     ];
     if !known.contains(&name) {
@@ -49,7 +51,7 @@ async fn on_server(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Re
             waited(&mut wire, half.len()).await
         }
         "dripped handshake" => drip(&mut wire, open).await,
-        "many header fields" => {
+        "many header fields" | "thousands of header fields" => {
             let fields: String = (0..10_000 / scale).map(|n| format!("X-{n}: y\r\n")).collect();
             write(&mut wire, format!("{open}{fields}\r\n").as_bytes()).await
         }
@@ -71,7 +73,8 @@ pub(super) async fn attack_client(
     visitor: &mut Visitor,
     scale: usize,
 ) -> Option<Ending> {
-    let accept = http::accept_for(visitor.request.values("Sec-WebSocket-Key").next()?);
+    let key = visitor.request.values("Sec-WebSocket-Key").next().unwrap_or_default();
+    let accept = http::accept_for(key);
     let open = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n"

@@ -5,30 +5,33 @@
 //! sent and how it ended, and whether another connection was served meanwhile. Memory and time of
 //! the process under attack are for the caller to measure, and the bounds are the caller's.
 
+mod guest_h2;
+#[cfg(feature = "h3")]
+mod guest_h3;
 mod handshake;
 mod neighbour;
 mod open;
 mod over_h2;
 #[cfg(feature = "h3")]
 mod over_h3;
+mod site_h2;
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::link::Link;
 use crate::log::Log;
-use crate::server_side::lobby::Caller;
+use crate::server_side::lobby::{Caller, Lobby};
 use crate::settings::{Effort, Settings};
 use crate::target::Target;
-use crate::wire::stream::Wire;
+use crate::wire::identity::Identity;
 
 use neighbour::{Neighbour, Service};
 
@@ -105,33 +108,55 @@ pub async fn attack_server(
     Ok(Attacked { sent, took, end, neighbour: Some((echoes, slowest)) })
 }
 
-/// Waits for one client and attacks it. `bound` is told the address to call.
+/// Waits for one client that comes by `carrier` and attacks it. `bound` is told the URL to call.
 ///
 /// # Errors
 ///
 /// There is no such attack, no client called, or `bound` failed.
 pub async fn attack_client(
     name: &str,
+    carrier: Carrier,
     scale: usize,
-    bound: impl FnOnce(SocketAddr) -> io::Result<()>,
+    bound: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<Attacked> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let identity = match carrier {
+        Carrier::H3 => Some(Arc::new(Identity::new()?)),
+        _ => None,
+    };
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut lobby = Lobby::bind(anywhere, carrier, identity).await?;
     let payload = open::payload(name, scale);
-    bound(listener.local_addr()?)?;
-    let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
-    let mut visitor = Caller::H1(Wire::new(stream)).into_visitor(&Log::new()).await?;
+    bound(&lobby.url("/"))?;
+    let caller = lobby.accept().await?;
     let began = Instant::now();
-    let Ending { sent, end } = match handshake::attack_client(name, &mut visitor, scale).await {
-        Some(ending) => ending,
-        None => {
-            let settings = settings(Carrier::H1);
-            let arena = Arena::against_visitor(visitor, settings, Arc::new(Memory::default()));
-            let link = handshake::welcome(arena, offer(name).is_some()).await.map_err(refused)?;
-            open(name, &payload, link, scale).await?
+    let Ending { sent, end } = match (caller, name.split_once(' ')) {
+        (Caller::H2(wire), Some(("h2", name))) => {
+            guest_h2::attack(name, wire, scale).await.map_err(refused)?
         }
+        #[cfg(feature = "h3")]
+        (Caller::H3(connection, endpoint), Some(("h3", name))) => {
+            guest_h3::attack(name, connection, endpoint, scale).await.map_err(refused)?
+        }
+        (caller, _) => on_visitor(name, caller, &payload, scale).await?,
     };
     Ok(Attacked { sent, took: began.elapsed(), end, neighbour: None })
+}
+
+/// Attacks a client that is answered, or the answer is the attack.
+async fn on_visitor(
+    name: &str,
+    caller: Caller,
+    payload: &[u8],
+    scale: usize,
+) -> io::Result<Ending> {
+    let mut visitor = caller.into_visitor(&Log::new()).await?;
+    if let Some(ending) = handshake::attack_client(name, &mut visitor, scale).await {
+        return Ok(ending);
+    }
+    let settings = settings(visitor.carrier());
+    let arena = Arena::against_visitor(visitor, settings, Arc::new(Memory::default()));
+    let link = handshake::welcome(arena, offer(name).is_some()).await.map_err(refused)?;
+    open(name, payload, link, scale).await
 }
 
 async fn open(name: &str, payload: &[u8], mut link: Link, scale: usize) -> io::Result<Ending> {
@@ -161,6 +186,11 @@ fn settings(carrier: Carrier) -> Arc<Settings> {
     settings.carrier = carrier;
     settings.wait = Duration::from_secs(10);
     Arc::new(settings)
+}
+
+/// 4 MiB of field lines, where `scale` is 1.
+fn oversized(scale: usize) -> Vec<(String, String)> {
+    (0..4 * KIB / scale).map(|n| (format!("x-{n}"), "*".repeat(KIB))).collect()
 }
 
 fn refused(refused: Refused) -> io::Error {

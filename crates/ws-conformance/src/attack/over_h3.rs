@@ -38,9 +38,8 @@ async fn run(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Refused>
         "connection that says nothing" => ended(&raw, 0, PATIENCE).await,
         "streams that say nothing" => half_requests(&raw, &fields, 100_000 / scale).await,
         "resets" => resets(&raw, &fields, 20_000 / scale).await,
-        "oversized field section" => {
-            let many = (0..4 * KIB / scale).map(|n| (format!("x-{n}"), "*".repeat(KIB)));
-            let all: Vec<(String, String)> = fields.iter().cloned().chain(many).collect();
+        "oversized field section" | "large field section" => {
+            let all = [fields, super::oversized(scale)].concat();
             oversized(&raw, &all).await
         }
         other => return Err(Refused::NoConnection(format!("there is no attack h3 {other:?}"))),
@@ -48,7 +47,7 @@ async fn run(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Refused>
 }
 
 /// Waits for the end of the connection.
-async fn ended(raw: &RawH3, sent: usize, patience: Duration) -> Ending {
+pub(super) async fn ended(raw: &RawH3, sent: usize, patience: Duration) -> Ending {
     match timeout(patience, raw.connection.closed()).await {
         Ok(quinn::ConnectionError::ApplicationClosed(close)) => {
             Ending::new(sent, format!("H3 error {:#x}", close.error_code.into_inner()))
