@@ -256,8 +256,9 @@ pub(crate) enum Parting {
     Waiting(Option<Waker>),
     /// The server did not.
     Expired,
-    /// The user is gone after an orderly end; what is left to come is thrown away.
-    Ended(SendStream<Bytes>),
+    /// The user is gone after an orderly end; what is left to come is thrown away, and this is still
+    /// to be sent.
+    Ended(SendStream<Bytes>, Bytes),
     /// The user is gone and has reset the stream.
     Aborted,
     /// The driver is gone: it takes nothing any more.

@@ -28,6 +28,10 @@ pub(crate) struct Intake {
     /// Streams that wait for the end of their peer, the nearest deadline first.
     deadlines: VecDeque<Deadline>,
     linger: Duration,
+    /// Streams whose peer has not taken all of its answer, likewise.
+    answers: VecDeque<Deadline>,
+    /// How long that may take.
+    answer_timeout: Duration,
     resets: Option<ResetBudget>,
     adopted: u64,
 }
@@ -43,6 +47,7 @@ struct Entry {
     serial: u64,
     is_tunnel: bool,
     has_deadline: bool,
+    has_answer_deadline: bool,
     leaving: Option<Leaving>,
     #[expect(dead_code, reason = "held for its Drop")]
     slot: Option<Slot>,
@@ -52,6 +57,8 @@ struct Entry {
 #[derive(Debug)]
 struct Leaving {
     send: SendStream<Bytes>,
+    /// What the peer has given no credit for yet.
+    rest: Bytes,
     discarded: usize,
 }
 
@@ -66,6 +73,8 @@ struct Deadline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Live,
+    /// The peer has not taken all that our side has to say.
+    Answering,
     /// Our side is done and the peer's end is awaited.
     Parting,
     /// It is, but the peer sends on and on.
@@ -81,7 +90,12 @@ enum Stage {
 pub(crate) struct TooManyResets;
 
 impl Intake {
-    pub(crate) fn new(hub: &Arc<Hub>, linger: Duration, resets: Option<ResetBudget>) -> Self {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        linger: Duration,
+        answer_timeout: Duration,
+        resets: Option<ResetBudget>,
+    ) -> Self {
         Self {
             hub: Arc::clone(hub),
             entries: Vec::new(),
@@ -89,6 +103,8 @@ impl Intake {
             ready: Vec::new(),
             deadlines: VecDeque::new(),
             linger,
+            answers: VecDeque::new(),
+            answer_timeout,
             resets,
             adopted: 0,
         }
@@ -111,6 +127,7 @@ impl Intake {
             serial: self.adopted,
             is_tunnel,
             has_deadline: false,
+            has_answer_deadline: false,
             leaving: None,
             slot,
         };
@@ -151,13 +168,19 @@ impl Intake {
 
     /// When [`expire`](Self::expire) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadlines.front().map(|deadline| deadline.at)
+        let fronts = self.deadlines.front().into_iter().chain(self.answers.front());
+        fronts.map(|deadline| deadline.at).min()
     }
 
     /// Ends the waits that are over.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while self.deadline().is_some_and(|at| at <= now) {
-            let Some(deadline) = self.deadlines.pop_front() else { return };
+        while let Some(deadline) = due(&mut self.answers, now) {
+            let entry = self.entries.get(deadline.key).and_then(Option::as_ref);
+            if entry.is_some_and(|entry| entry.serial == deadline.serial && entry.is_answering()) {
+                self.cut(deadline.key);
+            }
+        }
+        while let Some(deadline) = due(&mut self.deadlines, now) {
             let Some(Some(entry)) = self.entries.get_mut(deadline.key) else { continue };
             if entry.serial != deadline.serial {
                 continue;
@@ -183,6 +206,12 @@ impl Intake {
         let mut is_reset = entry.take_frames();
         match entry.next_stage() {
             Stage::Live => {}
+            Stage::Answering => {
+                if !mem::replace(&mut entry.has_answer_deadline, true) {
+                    let at = after(now, self.answer_timeout);
+                    self.answers.push_back(Deadline { at, key, serial: entry.serial });
+                }
+            }
             Stage::Parting => {
                 if !mem::replace(&mut entry.has_deadline, true) {
                     let at = after(now, self.linger);
@@ -205,9 +234,11 @@ impl Intake {
 
     /// Resets a stream that its user has left and its peer does not end.
     fn cut(&mut self, key: usize) {
-        // A server has answered and may say that the rest is of no interest (RFC 9113 §8.1).
-        let code = if self.hub.is_server { Reason::NO_ERROR } else { Reason::CANCEL };
         let entry = self.entries.get_mut(key).and_then(Option::as_mut);
+        let is_answered = entry.as_ref().is_some_and(|entry| !entry.is_answering());
+        // A server has answered and may say that the rest is of no interest (RFC 9113 §8.1).
+        let is_content = self.hub.is_server && is_answered;
+        let code = if is_content { Reason::NO_ERROR } else { Reason::CANCEL };
         if let Some(leaving) = entry.and_then(|entry| entry.leaving.as_mut()) {
             leaving.send.send_reset(code);
         }
@@ -287,24 +318,38 @@ impl Entry {
             Parting::Waiting(_) => return Stage::Parting,
             Parting::Aborted if has_ended => return Stage::Over,
             Parting::Aborted => return Stage::Aborted,
-            Parting::Ended(_) => {
+            Parting::Ended(..) => {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();
                 state.inbox.clear();
                 drop(state);
                 self.give_credit(unread);
-                if let Parting::Ended(send) = parting {
-                    self.leaving = Some(Leaving { send, discarded: 0 });
+                if let Parting::Ended(send, rest) = parting {
+                    self.leaving = Some(Leaving { send, rest, discarded: 0 });
                 }
             }
             Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
         }
+        if let Some(leaving) = &mut self.leaving {
+            leaving.send_rest(&mut Context::from_waker(&self.waker));
+        }
         match &self.leaving {
             None => Stage::Live,
+            Some(leaving) if !leaving.rest.is_empty() => {
+                if leaving.discarded > DISCARD_MAX {
+                    Stage::Flooded
+                } else {
+                    Stage::Answering
+                }
+            }
             Some(_) if has_ended => Stage::Over,
             Some(leaving) if leaving.discarded > DISCARD_MAX => Stage::Flooded,
             Some(_) => Stage::Parting,
         }
+    }
+
+    fn is_answering(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| !leaving.rest.is_empty())
     }
 
     fn give_credit(&mut self, bytes: usize) {
@@ -313,6 +358,35 @@ impl Entry {
             drop(self.recv.flow_control().release_capacity(bytes));
         }
     }
+}
+
+impl Leaving {
+    /// Sends what the peer gives credit for.
+    fn send_rest(&mut self, cx: &mut Context<'_>) {
+        while !self.rest.is_empty() {
+            self.send.reserve_capacity(self.rest.len());
+            let mut room = self.send.capacity();
+            if room == 0 {
+                // Edge-triggered: it is asked only when there is nothing.
+                match self.send.poll_capacity(cx) {
+                    Poll::Pending => return,
+                    Poll::Ready(Some(Ok(capacity))) => room = capacity,
+                    // The peer has reset the stream, or is gone.
+                    Poll::Ready(_) => return self.rest.clear(),
+                }
+            }
+            let piece = self.rest.split_to(room.min(self.rest.len()));
+            if self.send.send_data(piece, self.rest.is_empty()).is_err() {
+                self.rest.clear();
+            }
+        }
+    }
+}
+
+/// The first of these, when its time has come.
+fn due(deadlines: &mut VecDeque<Deadline>, now: Instant) -> Option<Deadline> {
+    let is_due = deadlines.front().is_some_and(|deadline| deadline.at <= now);
+    if is_due { deadlines.pop_front() } else { None }
 }
 
 fn end_of(error: &h2::Error) -> End {

@@ -142,7 +142,7 @@ impl Drop for H2Stream {
     fn drop(&mut self) {
         let Some(mut send) = self.send.take() else { return };
         if self.has_ended {
-            self.reader.core.part(Parting::Ended(send));
+            self.reader.core.part(Parting::Ended(send, Bytes::new()));
         } else {
             send.send_reset(Reason::CANCEL);
             self.reader.core.part(Parting::Aborted);

@@ -76,7 +76,7 @@ impl Client {
             connection,
             turn,
             ping,
-            intake: Intake::new(&hub, config.linger, None),
+            intake: Intake::new(&hub, config.linger, config.linger, None),
             hub: Arc::clone(&hub),
             runtime: runtime.clone(),
             linger: config.linger,

@@ -75,7 +75,7 @@ impl Server {
         let mut driver = Driver {
             connection,
             turn,
-            intake: Intake::new(&hub, config.linger, Some(resets)),
+            intake: Intake::new(&hub, config.linger, config.handshake_timeout, Some(resets)),
             hub: Arc::clone(&hub),
             backlog: Arc::clone(&backlog),
             runtime: runtime.clone(),

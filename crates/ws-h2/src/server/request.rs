@@ -133,8 +133,8 @@ impl HttpRequest {
         Ok(body.freeze())
     }
 
-    /// Answers. The body is kept, without a copy, until the client has taken it or the connection
-    /// has ended.
+    /// Answers. The body is kept, without a copy, until the client has taken it, for
+    /// [`handshake_timeout`](crate::ServerConfig::handshake_timeout) at most.
     ///
     /// # Errors
     ///
@@ -211,16 +211,10 @@ impl Exchange {
         let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
         let (head, body) = response.into_parts();
         let is_empty = body.is_empty() || self.head.method() == http::Method::HEAD;
-        let sent = open.responder.send_response(Response::from_parts(head, ()), is_empty);
-        let sent = sent.and_then(|mut send| {
-            if !is_empty {
-                send.send_data(body, true)?;
-            }
-            Ok(send)
-        });
-        match sent {
+        let body = if is_empty { Bytes::new() } else { body };
+        match open.responder.send_response(Response::from_parts(head, ()), is_empty) {
             Ok(send) => {
-                open.reader.core.part(Parting::Ended(send));
+                open.reader.core.part(Parting::Ended(send, body));
                 Ok(())
             }
             Err(error) => Err(open.fail(error)),

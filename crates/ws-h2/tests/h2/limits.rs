@@ -1,5 +1,8 @@
 //! Limits of requests, on the wire.
 
+use std::time::Duration;
+
+use bytes::Bytes;
 use ws_h2::{Request, ServerConfig};
 
 use crate::support::*;
@@ -122,4 +125,29 @@ async fn the_first_settings_say_what_the_config_says() {
     let update = wire.next_of(WINDOW_UPDATE).await.unwrap();
     let connection_window = 64 * 1024 * 1024 - 65_535_u32;
     assert_eq!((update.stream, update.payload), (0, connection_window.to_be_bytes().to_vec()));
+}
+
+// THREAT: window-stall
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_not_taken_is_kept_for_a_while_and_then_reset() {
+    const CANCEL: [u8; 4] = [0, 0, 0, 8];
+    // `SETTINGS_INITIAL_WINDOW_SIZE = 0`
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[0, 4, 0, 0, 0, 0]).await;
+    tokio::spawn(async move {
+        while let Some(ws_h2::Request::Http(request)) = server.next().await {
+            request.respond(http::Response::new(Bytes::from_static(&[7; 5000]))).unwrap();
+        }
+    });
+    let start = tokio::time::Instant::now();
+    // `GET http://a/`
+    wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x82\x84\x86\x41\x01a")).await;
+    assert_eq!(wire.next_of(HEADERS).await.unwrap().flags & END_STREAM, 0);
+    // A reader that takes an octet now and then has no more time.
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        wire.send(&window_update(1, 1)).await;
+        assert_eq!(wire.next_of(DATA).await.unwrap().payload, [7]);
+    }
+    assert_eq!(wire.next_of(RST_STREAM).await.unwrap().payload, CANCEL);
+    assert_eq!(start.elapsed().as_secs(), ServerConfig::default().handshake_timeout.as_secs());
 }
