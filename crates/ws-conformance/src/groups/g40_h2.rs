@@ -2,8 +2,9 @@
 //!
 //! Sections 40.1 to 40.3 judge servers, 40.11 to 40.14 clients.
 
-pub(super) mod answers;
+mod answers;
 pub(super) mod asked;
+pub(super) mod bad_answers;
 mod connection;
 mod courses;
 mod opening;

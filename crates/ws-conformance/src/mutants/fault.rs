@@ -130,12 +130,12 @@ faults! {
     DuplicateSubprotocols: Client, "31.3.9" | "40.12.10" | "41.12.10", "offers a subprotocol twice";
     SpeaksEarly: Client, "31.3.13" | "40.12.12" | "41.12.12", "sends a frame before it is answered";
     IgnoresAccept: Client, "31.2.18", "does not look at the accept value";
-    IgnoresStatus: Client, "31.2.1" | "40.13.19" | "41.13.16", "takes any status for 101";
+    IgnoresStatus: Client, "31.2.1" | "40.13.19" | "41.13.17", "takes any status for 101";
     IgnoresUpgrade: Client, "31.2.9", "does not miss Upgrade";
     RefusesInterim: Client, "31.1.15", "takes 100 for the final answer";
     LosesFirstFrame: Client, "31.1.18", "loses a frame that came with the answer";
-    TakesAnySubprotocol: Client, "32.3.1" | "40.13.29" | "41.13.25", "accepts a subprotocol it did not offer";
-    TakesAnyExtension: Client, "32.3.6" | "40.13.30" | "41.13.26", "accepts an extension it did not offer";
+    TakesAnySubprotocol: Client, "32.3.1" | "40.13.29" | "41.13.27", "accepts a subprotocol it did not offer";
+    TakesAnyExtension: Client, "32.3.6" | "40.13.30" | "41.13.28", "accepts an extension it did not offer";
     IgnoresClientBits: Client, "23.4.8", "compresses with a larger window than agreed";
     IgnoresClientTakeover: Client, "23.4.3", "compresses with takeover although it was told not to";
     TakesBadWindow: Client, "23.4.23" | "h2:23.4.23" | "h3:23.4.23", "accepts a window of 7 bits";
@@ -172,7 +172,7 @@ faults! {
     SendsUpperCase: Client, "40.12.5" | "41.12.5", "sends upper-case field names";
     SendsUpgrade: Client, "40.12.6" | "41.12.6", "sends Upgrade and Connection on a stream";
     SendsKey: Client, "40.12.7" | "41.12.7", "sends a key on a stream";
-    TakesMalformed: Client, "40.13.25" | "40.13.27" | "41.13.21" | "41.13.23", "takes malformed answers";
+    TakesMalformed: Client, "40.13.25" | "40.13.27" | "41.13.23" | "41.13.25", "takes malformed answers";
     RefusesInterimOnStream: Client, "40.13.6" | "41.13.4", "takes 100 on a stream for the final answer";
     TakesPadding: Client, "40.14.2", "takes padding for data";
     GoesOnAfterReset: Client, "40.14.5", "sends DATA on a stream that was reset";

@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::bad_answers::{BAD_ANSWERS, Bad, Lines, Reaction};
 use super::site::Site;
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
@@ -28,38 +29,11 @@ pub(super) fn cases() -> Vec<Case> {
 
 type Row = (&'static str, Manner, Reaction, &'static [&'static str]);
 
-/// What a client has to do with an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::groups) enum Reaction {
-    /// Use the WebSocket.
-    Open,
-    /// Not use it, and end the stream.
-    Fail,
-    /// Not use it; the server has ended the stream already.
-    Leave,
-    /// The WebSocket is over as soon as it is open; there may be a goodbye.
-    Part,
-    /// Whatever it likes.
-    Either,
-}
-
-impl Reaction {
-    pub(in crate::groups) fn words(self) -> &'static str {
-        match self {
-            Self::Open => "The client uses the WebSocket.",
-            Self::Fail => "The client ends the stream, or the connection, and sends nothing on it.",
-            Self::Leave => "The client sends nothing more on the stream.",
-            Self::Part => "The client ends its side, maybe after a close frame.",
-            Self::Either => "Informational: the RFCs leave it to the client.",
-        }
-    }
-}
-
 /// How the answer is sent.
 #[derive(Clone, Copy, Debug)]
 enum Manner {
     /// These lines, in one frame.
-    Lines(&'static [(&'static str, &'static str)]),
+    Lines(Lines),
     /// The block in these octets.
     Block(&'static [u8]),
     /// The ordinary answer after an interim one with this status.
@@ -108,64 +82,14 @@ fn right() -> Vec<Row> {
 }
 
 fn wrong() -> Vec<Row> {
-    type Lines = &'static [(&'static str, &'static str)];
-    fn fail(what: &'static str, lines: Lines, rows: &'static [&'static str]) -> Row {
-        (what, Manner::Lines(lines), Reaction::Fail, rows)
-    }
-    fn leave(what: &'static str, status: &'static str) -> Row {
-        (what, Manner::Ended(status), Reaction::Leave, &["H2WS-5-07"])
-    }
-    let malformed: &[&str] = &["H2-8.1.1-01", "H2-8.3-01"];
-    let negotiated: &[&str] = &["H2WS-5-06", "WS-4.1-29", "WS-4.1-30"];
-    vec![
-        leave("302", "302"),
-        leave("400", "400"),
-        leave("401", "401"),
-        leave("404", "404"),
-        leave("501", "501"),
-        leave("503", "503"),
-        ("200 and ends the stream", Manner::Ended("200"), Reaction::Part, &["H2WS-5-10"]),
-        (
-            "403 with a body that does not end",
-            Manner::Lines(&[(":status", "403")]),
-            Reaction::Leave,
-            &["H2WS-5-07"],
-        ),
-        fail("101", &[(":status", "101")], &["H2-8.6-01", "H2WS-5-07"]),
-        fail("without :status", &[("server", "x")], malformed),
-        fail("with two :status", &[(":status", "200"), (":status", "200")], malformed),
-        fail("with a :status of letters", &[(":status", "abc")], malformed),
-        fail("with :path", &[(":status", "200"), (":path", "/")], malformed),
-        fail("with :status behind another field", &[("x", "y"), (":status", "200")], malformed),
-        fail("with an upper-case name", &[(":status", "200"), ("X-Upper", "x")], &["H2-8.2-01"]),
-        fail("with LF in a value", &[(":status", "200"), ("x", "a\nb")], &["H2-8.2-01"]),
-        fail(
-            "with connection",
-            &[(":status", "200"), ("connection", "upgrade")],
-            &["H2-8.2.2-01", "H2WS-5-03"],
-        ),
-        fail(
-            "with upgrade",
-            &[(":status", "200"), ("upgrade", "websocket")],
-            &["H2-8.2.2-01", "H2WS-5-03"],
-        ),
-        fail(
-            "with a subprotocol that was not offered",
-            &[(":status", "200"), ("sec-websocket-protocol", "x-nobody-asked-for-this")],
-            negotiated,
-        ),
-        fail(
-            "with an extension that was not offered",
-            &[(":status", "200"), ("sec-websocket-extensions", "x-nobody-asked-for-this")],
-            negotiated,
-        ),
-        (
-            "with content-length: 0",
-            Manner::Lines(&[(":status", "200"), ("content-length", "0")]),
-            Reaction::Either,
-            &["H2-9110-01"],
-        ),
-    ]
+    let row = |(what, bad, reaction, rows, _)| {
+        let manner = match bad {
+            Bad::Lines(lines) => Manner::Lines(lines),
+            Bad::Ended(status) => Manner::Ended(status),
+        };
+        (what, manner, reaction, rows)
+    };
+    BAD_ANSWERS.map(row).to_vec()
 }
 
 /// No answer at all.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::guest::{Found, allow, failed, fine, link, receive, request, works};
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
-use crate::groups::g40_h2::answers::Reaction;
+use crate::groups::g40_h2::bad_answers::{BAD_ANSWERS, Bad, Lines, Reaction};
 use crate::judge::{Behavior, Verdict};
 use crate::link::Link;
 use crate::wire::h3_stream::H3Stream;
@@ -27,7 +27,6 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 type Row = (&'static str, Manner, Reaction, &'static [&'static str]);
-type Lines = &'static [(&'static str, &'static str)];
 
 /// How the answer is sent.
 #[derive(Clone, Copy, Debug)]
@@ -72,61 +71,24 @@ fn right() -> Vec<Row> {
 }
 
 fn wrong() -> Vec<Row> {
-    use Manner::{Data, Ended, Reset};
-    fn fail(what: &'static str, lines: Lines, rows: &'static [&'static str]) -> Row {
-        (what, Manner::Lines(lines), Reaction::Fail, rows)
+    fn reset(what: &'static str, code: u32, rows: &'static [&'static str]) -> Row {
+        (what, Manner::Reset(code), Reaction::Leave, rows)
     }
-    fn leave(what: &'static str, manner: Manner, rows: &'static [&'static str]) -> Row {
-        (what, manner, Reaction::Leave, rows)
-    }
-    let malformed: &[&str] = &["H3-4.1.2-01", "H3-4.3-01"];
-    let negotiated: &[&str] = &["H2WS-5-06", "WS-4.1-29", "WS-4.1-30"];
-    vec![
-        leave("302", Ended("302"), &["H2WS-5-07"]),
-        leave("400", Ended("400"), &["H2WS-5-07"]),
-        leave("404", Ended("404"), &["H2WS-5-07"]),
-        leave("501", Ended("501"), &["H2WS-5-07", "H3WS-3-02"]),
-        leave("503", Ended("503"), &["H2WS-5-07"]),
-        ("200 and ends the stream", Ended("200"), Reaction::Part, &["H2WS-5-10", "H3WS-3-03"]),
-        leave(
-            "403 with a body that does not end",
-            Manner::Lines(&[(":status", "403")]),
-            &["H2WS-5-07"],
-        ),
-        fail("101", &[(":status", "101")], &["H3-4.5-01"]),
-        fail("without :status", &[("server", "x")], malformed),
-        fail("with two :status", &[(":status", "200"), (":status", "200")], malformed),
-        fail("with a :status of letters", &[(":status", "abc")], malformed),
-        fail("with :path", &[(":status", "200"), (":path", "/")], malformed),
-        fail("with an upper-case name", &[(":status", "200"), ("X-Upper", "x")], &["H3-4.2-01"]),
-        fail("with LF in a value", &[(":status", "200"), ("x", "a\nb")], &["H3-4.1.2-01"]),
-        fail(
-            "with connection",
-            &[(":status", "200"), ("connection", "upgrade")],
-            &["H3-4.2-01", "H3-4.5-01"],
-        ),
-        fail("with upgrade", &[(":status", "200"), ("upgrade", "websocket")], &["H3-4.5-01"]),
-        fail(
-            "with a subprotocol that was not offered",
-            &[(":status", "200"), ("sec-websocket-protocol", "x-nobody-asked-for-this")],
-            negotiated,
-        ),
-        fail(
-            "with an extension that was not offered",
-            &[(":status", "200"), ("sec-websocket-extensions", "x-nobody-asked-for-this")],
-            negotiated,
-        ),
-        ("DATA before HEADERS", Data, Reaction::Fail, &["H3-7.2.1-01"]),
-        (
-            "with content-length: 0",
-            Manner::Lines(&[(":status", "200"), ("content-length", "0")]),
-            Reaction::Either,
-            &["H2-9110-01"],
-        ),
-        leave("with a reset and H3_REQUEST_REJECTED", Reset(0x10b), &["H3-4.1.1-01"]),
-        leave("with a reset and H3_REQUEST_CANCELLED", Reset(0x10c), &["H3-4.1.1-01"]),
-        leave("with a reset and an unknown code", Reset(0xFAFA), &["H3-9-01", "H3-4.1.1-01"]),
-    ]
+    let row = |(what, bad, reaction, _, rows)| {
+        let manner = match bad {
+            Bad::Lines(lines) => Manner::Lines(lines),
+            Bad::Ended(status) => Manner::Ended(status),
+        };
+        (what, manner, reaction, rows)
+    };
+    let mut table = BAD_ANSWERS.map(row).to_vec();
+    table.extend::<[Row; 4]>([
+        ("DATA before HEADERS", Manner::Data, Reaction::Fail, &["H3-7.2.1-01"]),
+        reset("with a reset and H3_REQUEST_REJECTED", 0x10b, &["H3-4.1.1-01"]),
+        reset("with a reset and H3_REQUEST_CANCELLED", 0x10c, &["H3-4.1.1-01"]),
+        reset("with a reset and an unknown code", 0xFAFA, &["H3-9-01", "H3-4.1.1-01"]),
+    ]);
+    table
 }
 
 #[derive(Clone, Copy, Debug)]
