@@ -11,7 +11,7 @@ use crate::case::{Case, Play, Playing, Weight};
 use crate::judge::{Behavior, Verdict};
 use crate::wire::frame::{Frame, Masking, opcode};
 use crate::wire::hpack::block;
-use crate::wire::raw_h2::{flag, kind, setting};
+use crate::wire::raw_h2::{H2Frame, flag, kind, setting};
 use crate::wire::tunnel::code;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -315,22 +315,29 @@ async fn closed(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
 async fn reset(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     site.say(id, &Frame::text("half a message").open()).await;
     site.raw.send(kind::RST_STREAM, 0, id, &code::CANCEL.to_be_bytes()).await;
-    site.raw.send(kind::PING, 0, 0, b"a ping!!").await;
-    let is_pong = |kind, flags| kind == kind::PING && flags & flag::ACK != 0;
-    while let Some(frame) = site.raw.next(deadline).await {
-        if is_pong(frame.kind, frame.flags) {
-            break;
-        }
-    }
+    until_pong(site, deadline, |_| false).await;
     // Whoever kept something back for want of credit would send it now.
     site.raw.send(kind::WINDOW_UPDATE, 0, 0, &1000u32.to_be_bytes()).await;
+    let is_data = |frame: &H2Frame| frame.stream == id && frame.kind == kind::DATA;
+    let mut sent = until_pong(site, deadline, is_data).await;
     let soon = Instant::now() + Duration::from_millis(300);
     while let Some(frame) = site.raw.next(soon).await {
-        if frame.stream == id && frame.kind == kind::DATA {
-            return failed(false, "the client sent DATA on a stream that was reset");
-        }
+        sent |= is_data(&frame);
     }
-    None
+    failed(!sent, "the client sent DATA on a stream that was reset")
+}
+
+/// Sends a PING and reads up to its answer; whether such a frame was among what came.
+async fn until_pong(site: &mut Site, deadline: Instant, wanted: impl Fn(&H2Frame) -> bool) -> bool {
+    let mut came = false;
+    site.raw.send(kind::PING, 0, 0, b"a ping!!").await;
+    while let Some(frame) = site.raw.next(deadline).await {
+        if frame.kind == kind::PING && frame.flags & flag::ACK != 0 {
+            break;
+        }
+        came |= wanted(&frame);
+    }
+    came
 }
 
 async fn trickle(site: &mut Site, id: u32, window: u32, deadline: Instant) -> Flaw {
