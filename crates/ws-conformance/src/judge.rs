@@ -147,6 +147,11 @@ impl Verdict {
         verdict
     }
 
+    /// Whether something is held against the peer.
+    pub(crate) fn is_against(&self) -> bool {
+        matches!(self.overall(), Behavior::Failed | Behavior::NonStrict)
+    }
+
     /// The graver of the two judgements, as one.
     #[must_use]
     pub fn overall(&self) -> Behavior {

@@ -36,6 +36,7 @@ mod log;
 mod material;
 mod mutants;
 mod progress;
+mod pulse;
 mod report;
 mod run;
 mod script;

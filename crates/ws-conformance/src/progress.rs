@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
-use crate::judge::Behavior;
 use crate::run::CaseResult;
 
 /// Counts cases and names those that did not pass.
@@ -23,8 +22,7 @@ impl Progress {
         self.done += 1;
         let Self { total, done, .. } = *self;
         let verdict = &result.verdict;
-        let overall = verdict.overall();
-        if matches!(overall, Behavior::Failed | Behavior::NonStrict) {
+        if verdict.is_against() {
             let clear = if self.terminal { "\r\x1b[K" } else { "" };
             let close = verdict.close;
             let (id, behavior, why) = (&result.id, verdict.behavior, &verdict.why);

@@ -13,6 +13,7 @@ use crate::carrier::Carrier;
 use crate::case::{Case, CaseId, Weight};
 use crate::judge::{Behavior, Verdict};
 use crate::progress::Progress;
+use crate::pulse::Pulse;
 use crate::settings::Settings;
 
 /// What became of one case.
@@ -109,42 +110,84 @@ where
     let mut cases: Vec<Arc<Case>> = fitting.map(Arc::new).collect();
     // Those that only wait go first, those that measure come last and alone.
     cases.sort_by_key(|case| (case.weight != Weight::Waiting, case.weight == Weight::Alone));
-    let mut progress = Progress::new(cases.len(), settings.progress);
-    let judge = Arc::new(judge);
+    let progress = Progress::new(cases.len(), settings.progress);
+    let mut harvest = Harvest { progress, results: Vec::new(), in_doubt: Vec::new() };
+    let (judge, pulse) = (Arc::new(judge), Arc::new(Pulse::start()));
     let (slots, waiting) = (settings.jobs.max(1), 48);
     let (busy, idle) = (Arc::new(Semaphore::new(slots)), Arc::new(Semaphore::new(waiting)));
-    let mut running: JoinSet<CaseResult> = JoinSet::new();
-    let mut results = Vec::new();
+    let mut running: JoinSet<Played> = JoinSet::new();
     for case in cases {
         let alone = case.weight == Weight::Alone;
         while alone && !running.is_empty() {
-            collect(running.join_next().await, &mut results, &mut progress);
+            harvest.take(running.join_next().await);
         }
         let gate = if case.weight == Weight::Waiting { &idle } else { &busy };
         let Ok(permit) = Arc::clone(gate).acquire_owned().await else { break };
         while let Some(done) = running.try_join_next() {
-            collect(Some(done), &mut results, &mut progress);
+            harvest.take(Some(done));
         }
-        let judge = Arc::clone(&judge);
+        let (judge, pulse, wait) = (Arc::clone(&judge), Arc::clone(&pulse), settings.wait);
         running.spawn(async move {
+            let began = Instant::now();
             let verdict = judge(Arc::clone(&case)).await;
             drop(permit);
-            CaseResult {
-                id: case.id.clone(),
-                description: case.description.clone(),
-                expectation: case.expectation.clone(),
-                rows: case.rows,
-                verdict,
-            }
+            let is_in_doubt = verdict.is_against() && pulse.missed_since(began) > wait / 4;
+            Played { case, verdict, is_in_doubt }
         });
     }
     while let Some(done) = running.join_next().await {
-        collect(Some(done), &mut results, &mut progress);
+        harvest.take(Some(done));
     }
-    progress.end();
+    // What a judge saw who was held up himself is no evidence; now the machine has less to do.
+    for case in std::mem::take(&mut harvest.in_doubt) {
+        let mut verdict = judge(Arc::clone(&case)).await;
+        verdict.why.push_str("; played twice, since the suite was held up the first time");
+        harvest.keep(&case, verdict);
+    }
+    harvest.progress.end();
+    let mut results = harvest.results;
     results.sort_by(|left, right| left.id.cmp(&right.id));
     let (agent, elapsed) = (agent.to_owned(), started.elapsed());
     Report { agent, peer_is_server, results, left_out, elapsed }
+}
+
+/// A case that was played once.
+struct Played {
+    case: Arc<Case>,
+    verdict: Verdict,
+    /// Whether the verdict may be owed to a busy machine.
+    is_in_doubt: bool,
+}
+
+/// What was played so far.
+struct Harvest {
+    progress: Progress,
+    results: Vec<CaseResult>,
+    in_doubt: Vec<Arc<Case>>,
+}
+
+impl Harvest {
+    fn take(&mut self, done: Option<Result<Played, tokio::task::JoinError>>) {
+        // A case that panics is a fault of the suite; it must not pass in silence.
+        match done {
+            Some(Ok(Played { case, is_in_doubt: true, .. })) => self.in_doubt.push(case),
+            Some(Ok(Played { case, verdict, .. })) => self.keep(&case, verdict),
+            Some(Err(error)) => self.progress.fault(&error.to_string()),
+            None => {}
+        }
+    }
+
+    fn keep(&mut self, case: &Case, verdict: Verdict) {
+        let result = CaseResult {
+            id: case.id.clone(),
+            description: case.description.clone(),
+            expectation: case.expectation.clone(),
+            rows: case.rows,
+            verdict,
+        };
+        self.progress.step(&result);
+        self.results.push(result);
+    }
 }
 
 /// What of `cases` has no meaning over `carrier`, by group and reason.
@@ -159,20 +202,4 @@ pub(crate) fn left_out(cases: &[Case], carrier: Carrier) -> Vec<LeftOut> {
         }
     }
     found
-}
-
-fn collect(
-    done: Option<Result<CaseResult, tokio::task::JoinError>>,
-    results: &mut Vec<CaseResult>,
-    progress: &mut Progress,
-) {
-    // A case that panics is a fault of the suite; it must not pass in silence.
-    match done {
-        Some(Ok(result)) => {
-            progress.step(&result);
-            results.push(result);
-        }
-        Some(Err(error)) => progress.fault(&error.to_string()),
-        None => {}
-    }
 }

@@ -26,12 +26,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::groups;
-use crate::judge::{Behavior, Verdict};
+use crate::judge::Verdict;
+use crate::pulse::Pulse;
 use crate::run::{Report, play, run_all};
 use crate::select::Selection;
 use crate::settings::{Effort, Settings};
@@ -59,7 +61,7 @@ impl SelfTest {
     #[must_use]
     pub fn passed(&self) -> bool {
         self.reports.iter().all(|report| report.passed(true))
-            && self.mutants.iter().all(|mutant| is_noticed(&mutant.verdict))
+            && self.mutants.iter().all(|mutant| mutant.verdict.is_against())
     }
 }
 
@@ -71,12 +73,12 @@ impl fmt::Display for SelfTest {
         }
         for Mutant { fault, is_server, case, verdict } in &self.mutants {
             let (role, sign) =
-                (role(*is_server), if is_noticed(verdict) { "noticed" } else { "MISSED " });
+                (role(*is_server), if verdict.is_against() { "noticed" } else { "MISSED " });
             let (overall, what, why) = (verdict.overall(), fault.what(), &verdict.why);
             let took = verdict.duration.as_secs_f64();
             writeln!(f, "{sign} {case:<9} {role} {overall:<11} {took:>5.1} s  {what}: {why}")?;
         }
-        let noticed = self.mutants.iter().filter(|mutant| is_noticed(&mutant.verdict)).count();
+        let noticed = self.mutants.iter().filter(|mutant| mutant.verdict.is_against()).count();
         writeln!(
             f,
             "{noticed} of {} mutants ({} faults) were noticed",
@@ -148,20 +150,28 @@ async fn judge_reference(
 async fn judge_mutants(settings: &Settings) -> io::Result<Vec<Mutant>> {
     let shared = Arc::new(settings.clone());
     let cases = Arc::new(groups::all());
-    let gate = Arc::new(Semaphore::new(12));
+    let (gate, pulse) = (Arc::new(Semaphore::new(12)), Arc::new(Pulse::start()));
     let mut running = JoinSet::new();
     for (fault, is_server, case) in seeded() {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
-        let cases = Arc::clone(&cases);
+        let (cases, pulse) = (Arc::clone(&cases), Arc::clone(&pulse));
         running.spawn(async move {
             let _permit = gate.acquire_owned().await.map_err(io::Error::other)?;
-            let verdict = judge_mutant(fault, is_server, case, &cases, shared).await?;
-            Ok::<_, io::Error>(Mutant { fault, is_server, case, verdict })
+            let began = Instant::now();
+            let verdict = judge_mutant(fault, is_server, case, &cases, Arc::clone(&shared)).await?;
+            let is_in_doubt = !verdict.is_against() && pulse.missed_since(began) > shared.wait / 4;
+            Ok::<_, io::Error>((Mutant { fault, is_server, case, verdict }, is_in_doubt))
         });
     }
-    let mut mutants = Vec::new();
+    let (mut mutants, mut in_doubt) = (Vec::new(), Vec::new());
     while let Some(judged) = running.join_next().await {
-        mutants.push(judged.map_err(io::Error::other)??);
+        let (mutant, is_in_doubt) = judged.map_err(io::Error::other)??;
+        if is_in_doubt { &mut in_doubt } else { &mut mutants }.push(mutant);
+    }
+    // A judge who was held up himself may have missed what came late; see `run_all`.
+    for Mutant { fault, is_server, case, .. } in in_doubt {
+        let verdict = judge_mutant(fault, is_server, case, &cases, Arc::clone(&shared)).await?;
+        mutants.push(Mutant { fault, is_server, case, verdict });
     }
     let place = |fault: &Fault| Fault::ALL.iter().position(|other| other == fault);
     mutants.sort_by_key(|mutant| (place(&mutant.fault), !mutant.is_server, mutant.case));
@@ -261,10 +271,6 @@ async fn judge_client(
     Ok(verdict)
 }
 
-fn is_noticed(verdict: &Verdict) -> bool {
-    matches!(verdict.overall(), Behavior::Failed | Behavior::NonStrict)
-}
-
 fn role(is_server: bool) -> &'static str {
     if is_server { "server" } else { "client" }
 }
@@ -279,7 +285,7 @@ mod tests {
         let mutants = judge_mutants(&quick_settings()).await.expect("loopback sockets");
         let missed: Vec<_> = mutants
             .iter()
-            .filter(|mutant| !is_noticed(&mutant.verdict))
+            .filter(|mutant| !mutant.verdict.is_against())
             .map(|mutant| (mutant.fault, role(mutant.is_server), mutant.case, &mutant.verdict.why))
             .collect();
         assert!(missed.is_empty(), "{missed:#?}");

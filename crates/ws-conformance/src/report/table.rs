@@ -54,7 +54,7 @@ pub fn shortcomings(report: &Report) -> String {
     let mut text = String::new();
     for result in &report.results {
         let verdict = &result.verdict;
-        if matches!(verdict.overall(), Behavior::Failed | Behavior::NonStrict) {
+        if verdict.is_against() {
             let (id, behavior, close) = (&result.id, verdict.behavior, verdict.close);
             let _ = writeln!(text, "{id:<10}{behavior:<14}close {close:<18}{}", verdict.why);
         }
