@@ -91,10 +91,19 @@ pub fn measure(
     Ok(Measured { messages, seconds, server_cpu_ns })
 }
 
-/// A connection after its handshake.
-pub fn connect(port: u16, raw: bool) -> io::Result<TcpStream> {
+/// A connection after its handshake, the `number`th of many.
+pub fn connect(port: u16, raw: bool, number: usize) -> io::Result<TcpStream> {
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
-    let mut stream = TcpStream::connect(address)?;
+    let mut stream = match number / PORTS {
+        0 => TcpStream::connect(address)?,
+        more => {
+            let from = 1 + u8::try_from(more).map_err(io::Error::other)?;
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from(([127, 0, 0, from], 0)).into())?;
+            socket.connect(&address.into())?;
+            TcpStream::from(socket)
+        }
+    };
     stream.set_nodelay(true)?;
     if !raw {
         handshake(&mut stream)?;
@@ -118,6 +127,9 @@ pub fn handshake(stream: &mut TcpStream) -> io::Result<()> {
         head.starts_with(b"HTTP/1.1 101 ") && memchr::memmem::find(&head, wire::ACCEPT).is_some();
     if accepted { Ok(()) } else { Err(io::Error::other("the handshake was refused")) }
 }
+
+/// How many connections one loopback address has ports for, with room to spare.
+const PORTS: usize = 20_000;
 
 /// Connections that are open, and what to send on them.
 pub struct Generator {
@@ -148,7 +160,7 @@ impl Generator {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(plan.connections);
         for token in 0..plan.connections {
-            let stream = connect(plan.port, plan.reply == Reply::Raw)?;
+            let stream = connect(plan.port, plan.reply == Reply::Raw, token)?;
             stream.set_nonblocking(true)?;
             let mut socket = Socket::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;

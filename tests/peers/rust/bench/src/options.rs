@@ -14,6 +14,7 @@ cargo xtask bench [OPTIONS]
   --vs A B                these two only, and the paired ratio of A to B
   --quick                 short samples, few rounds: to see that it works, not to quote
   --rounds N              how many rounds, each in the reverse order of the one before
+  --connections N         how many connections of memory are idle; default 10000
   --json FILE             writes the run
   --html FILE             writes the run as a page with plots
   --report                writes docs/performance.md
@@ -29,6 +30,7 @@ pub struct Options {
     pub versus: Option<(String, String)>,
     pub quick: bool,
     pub rounds: Option<usize>,
+    pub connections: Option<usize>,
     pub json: Option<String>,
     pub html: Option<String>,
     pub report: Option<String>,
@@ -54,6 +56,7 @@ impl Options {
                 }
                 "quick" => options.quick = true,
                 "rounds" => options.rounds = Some(parser.value()?.parse()?),
+                "connections" => options.connections = Some(parser.value()?.parse()?),
                 "json" => options.json = Some(parser.value()?.string()?),
                 "html" => options.html = Some(parser.value()?.string()?),
                 "report" => options.report = Some(parser.value()?.string()?),

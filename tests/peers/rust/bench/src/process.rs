@@ -5,10 +5,24 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// A server that runs until this value is dropped.
 pub struct Running {
     child: Child,
     pub port: u16,
+}
+
+/// Lets this process, and those it starts, have so many sockets and some files.
+pub fn allow_sockets(count: usize) -> Result<(), String> {
+    let wanted = count as u64 + 1000;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+        .map_err(|error| format!("{count} connections need more open files (ulimit -n): {error}"))
 }
 
 impl Running {

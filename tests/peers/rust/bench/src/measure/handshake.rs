@@ -48,7 +48,7 @@ pub fn run(options: &Options) -> Result<Bench, String> {
 
 fn connections(running: &Running, count: usize) -> Result<(), String> {
     for _ in 0..count {
-        load::connect(running.port, false).map_err(|error| error.to_string())?;
+        load::connect(running.port, false, 0).map_err(|error| error.to_string())?;
     }
     Ok(())
 }

@@ -19,7 +19,8 @@ pub fn cells() -> Vec<String> {
 }
 
 pub fn run(options: &Options) -> Result<Bench, String> {
-    let count = if options.quick { 1000 } else { 5000 };
+    let count = options.connections.unwrap_or(if options.quick { 1000 } else { 10_000 });
+    process::allow_sockets(count)?;
     let (mut fresh, mut used) = (Vec::new(), Vec::new());
     for candidate in super::echo::candidates(options) {
         progress(&format!("idle memory: {candidate}"));

@@ -17,7 +17,8 @@ pub async fn echo(mut websocket: WebSocket) {
 
 /// The server of the documentation around it.
 pub async fn serve() -> io::Result<()> {
-    let server = ws_tokio::server().listen(([127, 0, 0, 1], 0).into())?;
+    let server = ws_tokio::server().with_max_connections(usize::MAX);
+    let server = server.listen(([127, 0, 0, 1], 0).into())?;
     let address = server.local_addrs().next().expect("it listens on one address");
     super::announce(address.port())?;
     server.serve(echo).await;
