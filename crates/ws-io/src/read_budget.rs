@@ -31,6 +31,9 @@ pub(crate) fn prepare(buffer: &mut BytesMut, wanted: usize) -> usize {
 /// As [`prepare`]; a buffer of more than `most` bytes is no larger than it must be.
 pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) -> usize {
     let wanted = wanted.max(1);
+    if buffer.capacity() == 0 {
+        *buffer = take_class(class_within(wanted, most));
+    }
     let room = buffer.capacity() - buffer.len();
     // A read of half the size is better than a copy of what is there.
     if room < wanted.div_ceil(2) && !buffer.try_reclaim(wanted) {
@@ -75,7 +78,10 @@ pub(crate) fn release(buffer: &mut BytesMut) {
 
 /// An empty buffer with room for `capacity` bytes.
 pub(crate) fn take(capacity: usize) -> BytesMut {
-    let size = class(capacity);
+    take_class(class(capacity))
+}
+
+fn take_class(size: usize) -> BytesMut {
     pooled(size).unwrap_or_else(|| BytesMut::with_capacity(size))
 }
 
