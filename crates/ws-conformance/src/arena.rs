@@ -129,14 +129,7 @@ impl Arena {
 
     /// A connection to the server under test.
     pub(crate) async fn dial_tcp(&self) -> Result<TcpStream, Refused> {
-        let target = self.target()?;
-        let bare = target.host.trim_matches(['[', ']']);
-        let limit = Duration::from_secs(10);
-        let stream = timeout(limit, TcpStream::connect((bare, target.port)))
-            .await
-            .map_err(|_| Refused::NoConnection("no connection within 10 s".into()))??;
-        stream.set_nodelay(true)?;
-        Ok(stream)
+        Ok(self.target()?.dial().await?)
     }
 
     /// A stream of HTTP/1.1 to the server under test, before any handshake.

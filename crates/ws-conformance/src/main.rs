@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use options::{Action, Options, Peer};
 use ws_conformance::{
-    Case, CaseResult, Report, all_cases, attack_client, attack_server, coverage, html, json,
-    judge_client, judge_server, junit, listen, self_test, table,
+    Carrier, Case, CaseResult, Report, all_cases, attack_client, attack_server, coverage, html,
+    json, judge_client, judge_server, junit, listen, self_test, table,
 };
 
 #[tokio::main]
@@ -83,6 +83,9 @@ async fn judge(options: &Options) -> io::Result<bool> {
         let name = options.agent.clone();
         let report = match peer {
             Peer::Server(target) => {
+                if options.settings.carrier != Carrier::H3 {
+                    target.reach().await?;
+                }
                 let agent = name.unwrap_or_else(|| target.to_string());
                 judge_server(target.clone(), cases, settings, &agent).await
             }

@@ -1,7 +1,12 @@
 //! The server that is judged, as a URL names it.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// A server to be judged: `ws://host:port/path` or `wss://…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +18,26 @@ pub struct Target {
 }
 
 impl Target {
+    /// Sees whether anybody listens there for TCP, which HTTP/3 does without.
+    ///
+    /// # Errors
+    ///
+    /// Nobody does.
+    pub async fn reach(&self) -> io::Result<()> {
+        let nobody = |error| io::Error::other(format!("nobody listens at {self}: {error}"));
+        self.dial().await.map(drop).map_err(nobody)
+    }
+
+    /// A connection of TCP.
+    pub(crate) async fn dial(&self) -> io::Result<TcpStream> {
+        let bare = self.host.trim_matches(['[', ']']);
+        let stream = timeout(Duration::from_secs(10), TcpStream::connect((bare, self.port)))
+            .await
+            .map_err(|_| io::Error::other("no connection within 10 s"))??;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
     /// The value of the `Host` field.
     pub(crate) fn authority(&self) -> String {
         let default = if self.secure { 443 } else { 80 };

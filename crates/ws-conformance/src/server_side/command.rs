@@ -1,6 +1,8 @@
 //! Clients that are started by a command, once for each case, and echo until the server ends.
 
+use std::env::consts::EXE_EXTENSION;
 use std::io;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +26,7 @@ use crate::wire::identity::Identity;
 ///
 /// # Errors
 ///
-/// No certificate for the suite could be made, or written.
+/// There is no such program, or no certificate for the suite could be made, or written.
 pub async fn judge_client(
     command: &str,
     cases: Vec<Case>,
@@ -32,6 +34,10 @@ pub async fn judge_client(
     agent: &str,
 ) -> io::Result<Report> {
     let words: Arc<Vec<String>> = Arc::new(command.split_whitespace().map(str::to_owned).collect());
+    let program = words.first().map(String::as_str).unwrap_or_default();
+    if !is_there(program) {
+        return Err(io::Error::other(format!("there is no program {program:?}")));
+    }
     let identity = identity_for(&settings)?;
     let (shared, memory) = (Arc::new(settings.clone()), Arc::new(Memory::default()));
     let judge = move |case: Arc<Case>| {
@@ -117,6 +123,20 @@ pub(super) fn identity_for(settings: &Settings) -> io::Result<Option<Arc<Identit
         std::fs::write(path, identity.pem())?;
     }
     Ok(Some(Arc::new(identity)))
+}
+
+/// Whether a command of this name would start something.
+fn is_there(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let named = |directory: &Path| {
+        let file = directory.join(program);
+        file.is_file() || file.with_extension(EXE_EXTENSION).is_file()
+    };
+    match Path::new(program).components().count() {
+        0 => false,
+        1 => std::env::split_paths(&path).any(|directory| named(&directory)),
+        _ => named(Path::new("")),
+    }
 }
 
 fn start(words: &[String], url: &str) -> io::Result<Child> {
