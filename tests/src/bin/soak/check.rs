@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use rand::Rng as _;
-use ws_stack::tokio::{CloseCode, Error, Message, WebSocket};
+use ws_stack::tokio::{CloseCode, Error, Message, Stream, WebSocket};
 
 use crate::Failure;
 use crate::tally::Tally;
@@ -53,7 +53,11 @@ impl<'a> Conversation<'a> {
         }
         let outcome = self.websocket.outcome();
         let left = self.awaited.len();
-        format!("{error}, {left} messages awaited, {last:?}, {outcome:?}").into()
+        let path = match self.websocket.transport() {
+            Stream::H3(stream) => format!(", {:?}", stream.connection().stats().path),
+            _ => String::new(),
+        };
+        format!("{error}, {left} messages awaited, {last:?}, {outcome:?}{path}").into()
     }
 
     pub(crate) async fn flush(&mut self) -> Result<(), Failure> {
