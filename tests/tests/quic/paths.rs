@@ -26,7 +26,7 @@ async fn a_session_goes_on_when_the_address_of_the_client_changes() {
             if number == 25 && round > 0 {
                 // With messages under way in both directions.
                 websocket.flush().await.expect("written");
-                relay.move_client();
+                relay.move_client().await;
             }
         }
         for number in 0..50 {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
@@ -40,8 +40,8 @@ pub(crate) struct Weather {
 }
 
 enum Order {
-    /// The server sees the client at another address from now on.
-    MoveClient,
+    /// The server sees the client at another address from now on, which is told.
+    MoveClient(oneshot::Sender<()>),
     /// Nothing passes any more.
     Cut,
 }
@@ -67,8 +67,11 @@ impl Relay {
         Self { address, counts, orders, task: tokio::spawn(path.run(received)) }
     }
 
-    pub(crate) fn move_client(&self) {
-        self.orders.send(Order::MoveClient).expect("the relay runs");
+    /// Returns when everything from the client goes the new way.
+    pub(crate) async fn move_client(&self) {
+        let (moved, done) = oneshot::channel();
+        self.orders.send(Order::MoveClient(moved)).expect("the relay runs");
+        done.await.expect("the relay runs");
     }
 
     pub(crate) fn cut(&self) {
@@ -110,7 +113,11 @@ impl Path {
             let next = self.late.peek().map(|Reverse((at, ..))| *at);
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::MoveClient) => self.back = bind().await,
+                    Some(Order::MoveClient(moved)) => {
+                        self.back = bind().await;
+                        // Whoever asked may have gone.
+                        let _ = moved.send(());
+                    }
                     Some(Order::Cut) => self.is_cut = true,
                     None => return,
                 },
