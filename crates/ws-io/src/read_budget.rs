@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, Bytes, BytesMut};
 
 /// Reads a connection may do before it must let other tasks of its thread run; a large one counts
 /// for several ([`cost`]).
@@ -46,13 +46,10 @@ pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) 
 #[cold]
 fn grow(buffer: &mut BytesMut, wanted: usize, most: usize) {
     let size = class_within(buffer.len() + wanted, most);
-    if let Some(mut fresh) = pooled(size) {
-        fresh.extend_from_slice(buffer);
-        give(mem::replace(buffer, fresh));
-    } else if buffer.len() < LARGE {
-        let mut fresh = BytesMut::with_capacity(size);
-        fresh.extend_from_slice(buffer);
-        give(mem::replace(buffer, fresh));
+    let found = pooled(size).or_else(|| (buffer.len() < LARGE).then(|| fresh(size)));
+    if let Some(mut next) = found {
+        next.extend_from_slice(buffer);
+        give(mem::replace(buffer, next));
     } else {
         // A large allocation grows without a copy where the system can move its pages. What was
         // taken off its front still counts.
@@ -82,7 +79,24 @@ pub(crate) fn take(capacity: usize) -> BytesMut {
 }
 
 fn take_class(size: usize) -> BytesMut {
-    pooled(size).unwrap_or_else(|| BytesMut::with_capacity(size))
+    pooled(size).unwrap_or_else(|| fresh(size))
+}
+
+fn fresh(size: usize) -> BytesMut {
+    let mut buffer = BytesMut::with_capacity(size);
+    leave_lead(&mut buffer);
+    buffer
+}
+
+/// Begins an empty large buffer a little behind the start of its page, where the system puts it: the
+/// bytes of a peer's large write begin at the start of one, and some processors copy at half the
+/// speed between two addresses that are nearly the same but for their pages.
+fn leave_lead(buffer: &mut BytesMut) {
+    let size = buffer.capacity();
+    if size > LARGE && size <= HUGE_KEPT && size == class(size) {
+        buffer.resize(LEAD, 0);
+        buffer.advance(LEAD);
+    }
 }
 
 /// Keeps the memory of `buffer` for the next [`take`] if it is ours alone, of a pooled size, and
@@ -140,7 +154,9 @@ fn pooled(size: usize) -> Option<BytesMut> {
                 // The newest first: its memory is the warmest.
                 let at = pool.huge.iter().rposition(|buffer| buffer.capacity() == size)?;
                 pool.huge_bytes -= size;
-                Some(pool.huge.remove(at))
+                let mut buffer = pool.huge.remove(at);
+                leave_lead(&mut buffer);
+                Some(buffer)
             }
         }
     });
@@ -172,6 +188,7 @@ const LARGE: usize = 68 * 1024;
 const SMALL_KEPT: usize = 32;
 const LARGE_KEPT: usize = 8;
 const HUGE_KEPT: usize = 64 * LARGE;
+const LEAD: usize = 256;
 /// A buffer that is filled to less than this part is exchanged for a smaller one.
 const SPARSE: usize = 16;
 
@@ -263,6 +280,17 @@ mod tests {
             let found = pooled(8 * LARGE).is_some();
             assert!(found || shared, "8 x LARGE is what it grew to");
         }
+    }
+
+    #[test]
+    fn a_large_buffer_begins_behind_the_start_of_its_page_each_time() {
+        for _ in 0..3 {
+            let buffer = take(4 * LARGE);
+            assert_eq!(buffer.capacity(), 4 * LARGE - LEAD);
+            give(buffer);
+            POOL.with_borrow(|pool| assert_eq!(pool.huge_bytes, 4 * LARGE));
+        }
+        assert_eq!(take(LARGE).capacity(), LARGE);
     }
 
     #[test]
