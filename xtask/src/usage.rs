@@ -87,8 +87,10 @@ mod tests {
     #[test]
     fn this_process_can_be_asked() {
         if is_known() {
+            let before = time_of_threads(std::process::id());
             let usage = of(std::process::id()).expect("figures of this process");
-            assert!(time_of_threads(std::process::id()) <= usage.time);
+            // A thread that ended in between is known in whole ticks only, of either kind of time.
+            assert!(before <= usage.time + 2 * TICK);
             assert!(usage.resident > 0 && usage.peak >= usage.resident && usage.descriptors > 2);
         }
     }
