@@ -121,17 +121,16 @@ impl Assembler {
     /// Takes what the buffer holds as a chunk.
     pub(crate) fn take_chunk(&mut self) -> Bytes {
         let bytes = core::mem::take(&mut self.buffer).freeze();
-        if let Some(open) = &mut self.open {
-            open.in_chunks = true;
-            open.delivered = open.delivered.saturating_add(bytes.len());
-        }
+        self.hand_out(bytes.len());
         bytes
     }
 
-    /// Marks the message as one that is handed out in chunks.
-    pub(crate) fn set_in_chunks(&mut self) {
+    /// Takes note of so many bytes of the message that are handed out, or skipped. None of them is
+    /// nothing: whoever gave up waiting for the first must still find the message whole.
+    pub(crate) fn hand_out(&mut self, len: usize) {
         if let Some(open) = &mut self.open {
-            open.in_chunks = true;
+            open.in_chunks |= len > 0;
+            open.delivered = open.delivered.saturating_add(len);
         }
     }
 

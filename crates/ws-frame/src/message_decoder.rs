@@ -341,9 +341,7 @@ impl MessageDecoder {
             return Ok(Some(Decoded::Chunk { kind: open.kind, data, last: false }));
         }
         let data = self.frames.take(src).freeze();
-        if wanted {
-            self.assembler.set_in_chunks();
-        }
+        self.assembler.hand_out(data.len());
         if last {
             self.assembler.end()?;
         }

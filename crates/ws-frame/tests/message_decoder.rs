@@ -207,6 +207,25 @@ fn chunks_come_as_they_arrive_and_the_rest_of_a_message_can_be_skipped() {
     assert!(!decoder.is_mid_message());
 }
 
+#[test]
+fn asking_for_a_chunk_in_vain_takes_nothing_from_the_message() {
+    let wire = b"\x01\x00\x89\x00\x00\x02ab\x80\x01c";
+    // Before the first byte of the payload, which is the seventh of all.
+    for cut in 0..=6 {
+        let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
+        let mut src = BytesMut::from(&wire[..cut]);
+        while let Some(found) = decoder.decode_chunk(&mut src, None).unwrap() {
+            assert_eq!(found, Decoded::Message(Message::Ping(Bytes::new())));
+        }
+        src.extend_from_slice(&wire[cut..]);
+        let mut found = decoder.decode(&mut src).unwrap();
+        if found == Some(Message::Ping(Bytes::new())) {
+            found = decoder.decode(&mut src).unwrap();
+        }
+        assert_eq!(found, Some(text("abc")), "cut at {cut}");
+    }
+}
+
 // THREAT: late-utf8
 #[test]
 fn a_chunked_text_that_is_not_utf8_fails_at_the_first_impossible_byte() {

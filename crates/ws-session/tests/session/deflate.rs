@@ -252,6 +252,23 @@ fn chunks_of_a_compressed_message_come_inflated() {
 }
 
 #[test]
+fn a_compressed_message_asked_for_in_chunks_in_vain_comes_whole() {
+    let data = Message::text("Hello".repeat(100));
+    // Behind the header, and where too little has come to inflate anything.
+    for begun in [6, 7] {
+        let (mut a, mut b) = pair(Config::default());
+        a.send(data.clone()).unwrap();
+        let wire = transmitted(&mut a);
+        assert_eq!((wire[0], wire[1] & 0x7f), (0xc1, wire.len() as u8 - 6), "compressed and short");
+        b.read_buffer().extend_from_slice(&wire[..begun]);
+        assert!(b.poll_chunk().is_none());
+        b.read_buffer().extend_from_slice(&wire[begun..]);
+        let event = b.poll_event();
+        assert!(matches!(&event, Some(Event::Message(all)) if *all == data), "{begun}: {event:?}");
+    }
+}
+
+#[test]
 fn every_cut_gives_the_same_events() {
     let mut wire = HELLO.to_vec();
     wire.extend_from_slice(b"\x41\x03\xf2\x00\x11\x89\x01p\x80\x02\x00\x00\xc2\x01\x00");
