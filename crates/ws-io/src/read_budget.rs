@@ -32,7 +32,10 @@ pub(crate) fn prepare(buffer: &mut BytesMut, wanted: usize) -> usize {
 pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) -> usize {
     let wanted = wanted.max(1);
     if buffer.capacity() == 0 {
-        *buffer = take_class(class_within(wanted, most));
+        let size = class_within(wanted, most);
+        // Where messages are as large as that, what is read first is mostly the front of more.
+        let roomy = (size > LARGE).then(|| pooled(class_within(4 * size, most))).flatten();
+        *buffer = roomy.unwrap_or_else(|| take_class(size));
     }
     let room = buffer.capacity() - buffer.len();
     // A read of half the size is better than a copy of what is there.
@@ -88,14 +91,15 @@ fn fresh(size: usize) -> BytesMut {
     buffer
 }
 
-/// Begins an empty large buffer a little behind the start of its page, where the system puts it: the
-/// bytes of a peer's large write begin at the start of one, and some processors copy at half the
-/// speed between two addresses that are nearly the same but for their pages.
+/// Begins an empty large buffer a little behind the start of a page: the bytes of a peer's large write
+/// begin at the start of one, and some processors copy at half the speed between two addresses that
+/// are nearly the same but for their pages.
 fn leave_lead(buffer: &mut BytesMut) {
     let size = buffer.capacity();
     if size > LARGE && size <= HUGE_KEPT && size == class(size) {
-        buffer.resize(LEAD, 0);
-        buffer.advance(LEAD);
+        let lead = LEAD.wrapping_sub(buffer.as_ptr().addr()) % PAGE;
+        buffer.resize(lead, 0);
+        buffer.advance(lead);
     }
 }
 
@@ -188,7 +192,9 @@ const LARGE: usize = 68 * 1024;
 const SMALL_KEPT: usize = 32;
 const LARGE_KEPT: usize = 8;
 const HUGE_KEPT: usize = 64 * LARGE;
+/// Where in a page a large buffer begins.
 const LEAD: usize = 256;
+const PAGE: usize = 4096;
 /// A buffer that is filled to less than this part is exchanged for a smaller one.
 const SPARSE: usize = 16;
 
@@ -286,7 +292,8 @@ mod tests {
     fn a_large_buffer_begins_behind_the_start_of_its_page_each_time() {
         for _ in 0..3 {
             let buffer = take(4 * LARGE);
-            assert_eq!(buffer.capacity(), 4 * LARGE - LEAD);
+            assert_eq!(buffer.as_ptr().addr() % PAGE, LEAD);
+            assert!(buffer.capacity() > 4 * LARGE - PAGE);
             give(buffer);
             POOL.with_borrow(|pool| assert_eq!(pool.huge_bytes, 4 * LARGE));
         }
