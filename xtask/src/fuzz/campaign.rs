@@ -24,6 +24,10 @@ const COVERAGE: &[&str] = &[
     "--cfg",
     "fuzzing",
 ];
+/// Seconds after which libFuzzer calls an input a hang. By the clock on the wall, so that a process
+/// which is stopped for a minute must not be a finding; that time stays in proportion is judged by
+/// counted instructions elsewhere.
+const HANG: u32 = 900;
 /// Between two looks at a target, and between two lines about it.
 const LOOK: Duration = Duration::from_millis(500);
 const TELL: Duration = Duration::from_secs(15);
@@ -102,7 +106,8 @@ fn fuzz(
     let written = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
     let mut command = Command::new(program);
     command.arg(&grown).arg(workspace::root().join("tests/fuzz/corpus").join(name));
-    command.arg(format!("-max_len={max_len}")).args(["-timeout=60", "-rss_limit_mb=1024"]);
+    command.arg(format!("-max_len={max_len}")).arg("-rss_limit_mb=1024");
+    command.arg(format!("-timeout={HANG}")).arg(format!("-report_slow_units={HANG}"));
     command.arg(format!("-artifact_prefix={}/", findings.display()));
     let dictionary = workspace::root().join(format!("tests/fuzz/dictionaries/{name}.dict"));
     if dictionary.is_file() {
