@@ -364,8 +364,8 @@ fn poll_arrival<N: Net>(
     registry: &Registry,
     max_connections: usize,
 ) -> Poll<Option<Arriving<N>>> {
-    registry.watch(cx);
-    if registry.phase() != Phase::Serving || registry.live() >= max_connections {
+    let has_room = registry.poll_room(cx, max_connections).is_ready();
+    if registry.phase() != Phase::Serving || !has_room {
         return Poll::Ready(None);
     }
     for index in 0..doors.len() {

@@ -39,8 +39,9 @@ struct State {
     live: HashMap<u64, Option<Waker>>,
     /// How many of them are connections that carry WebSockets with places of their own.
     carriers: usize,
-    /// The server's own task, which waits for room or for the end.
+    /// The server's own task, and whether it waits for a connection to end.
     server: Option<Waker>,
+    awaits_end: bool,
     drain_for: Option<Duration>,
 }
 
@@ -93,18 +94,18 @@ impl Registry {
         state.live.len() - state.carriers
     }
 
-    /// Has the server's task woken when a connection ends or the phase changes.
-    pub(crate) fn watch(&self, cx: &Context<'_>) {
-        self.lock().server = Some(cx.waker().clone());
+    /// Ready when there are fewer connections than `max`. The server's task is woken when that comes
+    /// to pass, and in any case when the phase changes.
+    pub(crate) fn poll_room(&self, cx: &Context<'_>, max: usize) -> Poll<()> {
+        let mut state = self.lock();
+        state.server = Some(cx.waker().clone());
+        state.awaits_end = state.live.len() >= max;
+        if state.awaits_end { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Ready when no connection is left.
     pub(crate) async fn emptied(&self) {
-        poll_fn(|cx| {
-            self.watch(cx);
-            if self.live() == 0 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
+        poll_fn(|cx| self.poll_room(cx, 1)).await;
     }
 
     /// Enters a connection; it counts until the place is dropped.
@@ -172,7 +173,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.registry.lock();
         state.live.remove(&self.id);
-        let server = state.server.take();
+        let server = state.awaits_end.then(|| state.server.take()).flatten();
         drop(state);
         if let Some(server) = server {
             server.wake();
