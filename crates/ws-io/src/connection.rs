@@ -7,17 +7,18 @@
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use ws_frame::{FrameHeader, WriteQueue};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
+use crate::alarm::Alarm;
 use crate::error::copy_transport_error;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
-use crate::{Error, Runtime, Timer, Transport};
+use crate::{Error, Runtime, Transport};
 
 pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) transport: T,
@@ -54,7 +55,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             session,
             outbox: None,
             leaving: None,
-            alarm: Alarm { timer: None, at: None, waker: None },
+            alarm: Alarm::default(),
             write_error: None,
             written: 0,
             reads: 0,
@@ -64,9 +65,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
-    /// Goes on with a timer that a handshake has used.
-    pub(crate) fn with_timer(mut self, timer: R::Timer) -> Self {
-        self.alarm.timer = Some(timer);
+    /// Goes on with the timer of a handshake.
+    pub(crate) fn with_alarm(mut self, alarm: Alarm<R>) -> Self {
+        self.alarm = alarm;
         self
     }
 
@@ -332,7 +333,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     fn finish(&mut self) {
         self.outbox = None;
-        self.alarm = Alarm { timer: None, at: None, waker: None };
+        self.alarm = Alarm::default();
         *self.session.read_buffer() = Default::default();
     }
 }
@@ -362,52 +363,5 @@ impl Buf for Outgoing<'_> {
 
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         self.0.copy_to_bytes(count)
-    }
-}
-
-/// The one timer of a connection. It is moved only when the deadline came nearer or it fired: a
-/// deadline that moves away with every message costs nothing.
-struct Alarm<R: Runtime> {
-    timer: Option<R::Timer>,
-    at: Option<Instant>,
-    /// Who is woken when it fires.
-    waker: Option<Waker>,
-}
-
-impl<R: Runtime> Alarm<R> {
-    /// Ready when the timer fired, which may be before `deadline`: look at the clock again.
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        runtime: &R,
-        now: Instant,
-        deadline: Instant,
-    ) -> Poll<()> {
-        let stands = self.at.is_some_and(|at| now < at && at <= deadline);
-        if stands && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return Poll::Pending;
-        }
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if !stands {
-                    timer.reset(deadline);
-                    self.at = Some(deadline);
-                }
-                timer
-            }
-            None => {
-                self.at = Some(deadline);
-                self.timer.insert(runtime.timer(deadline))
-            }
-        };
-        if timer.poll_expired(cx).is_ready() {
-            self.at = None;
-            return Poll::Ready(());
-        }
-        match &mut self.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
     }
 }

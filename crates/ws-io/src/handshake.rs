@@ -8,15 +8,16 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, BytesMut};
 use ws_session::{Account, BudgetExceeded, Charge, Session, SharedBudget, TransportError};
 
+use crate::alarm::Alarm;
 use crate::connection::Connection;
 use crate::read_budget;
-use crate::{Error, Runtime, Timer, Transport, UpgradeInfo, WebSocket};
+use crate::{Error, Runtime, Transport, UpgradeInfo, WebSocket};
 
 pub(crate) struct Wire<T, R: Runtime> {
     pub(crate) transport: T,
     pub(crate) buffer: BytesMut,
     runtime: R,
-    timer: R::Timer,
+    alarm: Alarm<R>,
     /// When the handshake has to be over.
     deadline: Instant,
     /// What is charged for what has been read.
@@ -26,8 +27,8 @@ pub(crate) struct Wire<T, R: Runtime> {
 impl<T: Transport, R: Runtime> Wire<T, R> {
     pub(crate) fn new(transport: T, runtime: R, timeout: Duration) -> Self {
         let deadline = after(runtime.now(), timeout);
-        let timer = runtime.timer(deadline);
-        Self { transport, buffer: BytesMut::new(), runtime, timer, deadline, charge: None }
+        let (buffer, alarm) = (BytesMut::new(), Alarm::default());
+        Self { transport, buffer, runtime, alarm, deadline, charge: None }
     }
 
     /// Charges what is read on this budget.
@@ -46,13 +47,13 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
 
     /// Reads into the buffer, waiting no longer than `patience`; false at the end of the input.
     pub(crate) async fn read(&mut self, patience: Duration) -> Result<bool, Error> {
-        self.timer.reset(self.deadline.min(after(self.runtime.now(), patience)));
+        let until = self.deadline.min(after(self.runtime.now(), patience));
         let max = read_budget::prepare(&mut self.buffer, HEAD_READ);
         let read = poll_fn(|cx| {
             if let Poll::Ready(read) = self.transport.poll_read(cx, &mut self.buffer, max) {
                 return Poll::Ready(Ok(read));
             }
-            self.poll_timeout(cx)
+            self.poll_timeout(cx, until)
         });
         let read = read.await?.map_err(|error| self.failed(error))?;
         if self.charge.as_mut().is_some_and(|charge| !charge.set(self.buffer.capacity())) {
@@ -63,10 +64,9 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
 
     /// Writes and flushes all of `bytes`.
     pub(crate) async fn write(&mut self, mut bytes: BytesMut) -> Result<(), Error> {
-        self.timer.reset(self.deadline);
         let written = poll_fn(|cx| match self.poll_write(cx, &mut bytes) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),
-            Poll::Pending => self.poll_timeout(cx),
+            Poll::Pending => self.poll_timeout(cx, self.deadline),
         });
         written.await?.map_err(|error| self.failed(error))
     }
@@ -75,10 +75,9 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
     /// destroy our last words on their way; for a second at most.
     pub(crate) async fn hang_up(mut self) {
         self.deadline = after(self.runtime.now(), LINGER);
-        self.timer.reset(self.deadline);
         let shut_down = poll_fn(|cx| match self.transport.poll_shutdown(cx) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),
-            Poll::Pending => self.poll_timeout(cx),
+            Poll::Pending => self.poll_timeout(cx, self.deadline),
         });
         if !matches!(shut_down.await, Ok(Ok(()))) {
             return;
@@ -108,7 +107,7 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
 
     pub(crate) fn open(self, session: Session, info: UpgradeInfo) -> WebSocket<T, R> {
         let connection = Connection::new(self.transport, self.runtime, session);
-        WebSocket::new(connection.with_timer(self.timer), info)
+        WebSocket::new(connection.with_alarm(self.alarm), info)
     }
 
     pub(crate) fn failed(&self, error: io::Error) -> Error {
@@ -124,8 +123,14 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
         self.transport.poll_flush(cx)
     }
 
-    fn poll_timeout<P>(&mut self, cx: &mut Context<'_>) -> Poll<Result<P, Error>> {
-        self.timer.poll_expired(cx).map(|()| Err(Error::Transport(TransportError::Timeout)))
+    fn poll_timeout<P>(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<Result<P, Error>> {
+        loop {
+            let now = self.runtime.now();
+            if now >= until {
+                return Poll::Ready(Err(Error::Transport(TransportError::Timeout)));
+            }
+            ready!(self.alarm.poll(cx, &self.runtime, now, until));
+        }
     }
 }
 

@@ -107,6 +107,7 @@
 
 mod accept_options;
 mod agreed;
+mod alarm;
 mod client;
 mod connect_options;
 mod connection;

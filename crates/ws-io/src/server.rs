@@ -235,9 +235,12 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
     }
 
     /// Tells the client why not, and the caller.
-    async fn fail<P>(self, error: ws_h1_upgrade::Error) -> Result<P, Error> {
-        refuse(self.wire, &error.refusal()).await?;
-        Err(error.into())
+    fn fail<P>(self, error: ws_h1_upgrade::Error) -> impl Future<Output = Result<P, Error>> {
+        let told = refuse(self.wire, &error.refusal());
+        async {
+            told.await?;
+            Err(error.into())
+        }
     }
 }
 
@@ -250,10 +253,11 @@ impl<T: Transport, R: Runtime> fmt::Debug for Incoming<T, R> {
     }
 }
 
-pub(crate) async fn refuse<T: Transport, R: Runtime>(
+/// Boxed, because hardly any handshake is refused, and all would be as large as if.
+pub(crate) fn refuse<T: Transport, R: Runtime>(
     mut wire: Wire<T, R>,
     refusal: &Refusal,
-) -> Result<(), Error> {
+) -> impl Future<Output = Result<(), Error>> + use<T, R> {
     let mut answer = BytesMut::new();
     ws_h1_upgrade::refuse(refusal, &mut answer);
     tracing::debug!(
@@ -262,7 +266,9 @@ pub(crate) async fn refuse<T: Transport, R: Runtime>(
         status = refusal.status(),
         "handshake refused"
     );
-    wire.write(answer).await?;
-    wire.hang_up().await;
-    Ok(())
+    Box::pin(async move {
+        wire.write(answer).await?;
+        wire.hang_up().await;
+        Ok(())
+    })
 }

@@ -45,18 +45,7 @@ impl<N: Net> Server<N> {
     /// A server that listens nowhere yet.
     #[must_use]
     pub fn new(net: N) -> Self {
-        let rules = Rules {
-            net,
-            plain: Arc::default(),
-            secure: Arc::new(AcceptOptions { secure: true, ..AcceptOptions::default() }),
-            route: None,
-            pages: None,
-            max_connections: 65_536,
-            #[cfg(feature = "h3")]
-            quic: ws_h3::QuicOptions::default(),
-            budget: None,
-        };
-        Self { doors: Vec::new(), rules, registry: Registry::default() }
+        Self { doors: Vec::new(), rules: Rules::new(net), registry: Registry::default() }
     }
 
     /// Listens for `ws` on `address`; port 0 takes a free one, see [`urls`](Self::urls).

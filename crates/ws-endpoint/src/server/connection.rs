@@ -8,9 +8,12 @@ use std::task::{Context, Poll, ready};
 #[cfg(feature = "h2")]
 use bytes::BytesMut;
 use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request};
-use ws_session::{Config, SharedBudget, TransportError};
+#[cfg(any(feature = "rustls", feature = "h2"))]
+use ws_session::TransportError;
+use ws_session::{Config, SharedBudget};
 
 use crate::WebSocket;
+#[cfg(any(feature = "rustls", feature = "h2"))]
 use crate::deadline::{after, until};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
@@ -90,6 +93,20 @@ const ALT_SVC: &str = "alt-svc";
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl<N: Net> Rules<N> {
+    pub(crate) fn new(net: N) -> Self {
+        Self {
+            net,
+            plain: Arc::default(),
+            secure: Arc::new(AcceptOptions { secure: true, ..AcceptOptions::default() }),
+            route: None,
+            pages: None,
+            max_connections: 65_536,
+            #[cfg(feature = "h3")]
+            quic: ws_h3::QuicOptions::default(),
+            budget: None,
+        }
+    }
+
     /// Lets every connection charge the budget of the server.
     pub(crate) fn apply_budget(&mut self) {
         let Some(budget) = &self.budget else { return };
@@ -141,9 +158,30 @@ impl<N: Net> Rules<N> {
 
     /// `None` when nothing came of it: the client has been told why, and so has the log.
     async fn handshake(&self, arriving: Arriving<N>) -> Option<Opened<N>> {
-        let deadline = after(&self.net, self.plain.handshake_timeout);
-        let opened = until(&self.net, deadline, self.receive(arriving)).await;
-        match opened.unwrap_or(Err(Error::Transport(TransportError::Timeout))) {
+        let opened = match arriving {
+            // Nothing comes before the request, which has the same deadline and a timer of its own.
+            Arriving::Ready(stream) => self.receive(stream, None).await,
+            #[cfg(feature = "rustls")]
+            Arriving::Tls {
+                tcp,
+                config,
+                #[cfg(feature = "h3")]
+                alt_svc,
+            } => {
+                #[cfg(not(feature = "h3"))]
+                let alt_svc = None;
+                let opening = async {
+                    let tls = Tls::accept(tcp, config).await.map_err(Error::Transport)?;
+                    self.receive(Stream::Tls(Box::new(tls)), alt_svc).await
+                };
+                self.in_time(Box::pin(opening)).await
+            }
+            #[cfg(feature = "h3")]
+            Arriving::Quic(handshake) => {
+                self.in_time(Box::pin(self.begin_h3(*handshake))).await.map(Some)
+            }
+        };
+        match opened {
             Ok(opened) => opened,
             Err(error) => {
                 // Debug escapes what the client chose.
@@ -153,26 +191,22 @@ impl<N: Net> Rules<N> {
         }
     }
 
-    async fn receive(&self, arriving: Arriving<N>) -> Result<Option<Opened<N>>, Error> {
-        let (stream, alternative) = match arriving {
-            Arriving::Ready(stream) => (stream, None),
-            #[cfg(feature = "rustls")]
-            Arriving::Tls {
-                tcp,
-                config,
-                #[cfg(feature = "h3")]
-                alt_svc,
-            } => {
-                let tls = Tls::accept(tcp, config).await.map_err(Error::Transport)?;
-                #[cfg(not(feature = "h3"))]
-                let alt_svc = None;
-                (Stream::Tls(Box::new(tls)), alt_svc)
-            }
-            #[cfg(feature = "h3")]
-            Arriving::Quic(handshake) => {
-                return Box::pin(self.begin_h3(*handshake)).await.map(Some);
-            }
-        };
+    /// What comes of `opening` before the handshake has to be over.
+    #[cfg(any(feature = "rustls", feature = "h2"))]
+    async fn in_time<O>(
+        &self,
+        opening: impl Future<Output = Result<O, Error>>,
+    ) -> Result<O, Error> {
+        let deadline = after(&self.net, self.plain.handshake_timeout);
+        let opened = until(&self.net, deadline, opening).await;
+        opened.unwrap_or(Err(Error::Transport(TransportError::Timeout)))
+    }
+
+    async fn receive(
+        &self,
+        stream: Stream<N>,
+        alternative: Alternative,
+    ) -> Result<Option<Opened<N>>, Error> {
         #[cfg(feature = "h2")]
         if stream.alpn_is(HttpVersion::H2) {
             return Box::pin(self.begin_h2(stream, BytesMut::new(), alternative)).await.map(Some);
@@ -190,7 +224,7 @@ impl<N: Net> Rules<N> {
             #[cfg(feature = "h2")]
             Arrival::Http2(preface) if !preface.transport().is_secure() => {
                 let (stream, received) = preface.into_parts();
-                Box::pin(self.begin_h2(stream, received, None)).await.map(Some)
+                Box::pin(self.in_time(self.begin_h2(stream, received, None))).await.map(Some)
             }
             Arrival::Http2(preface) => Err(preface.refuse().await),
             _ => Ok(None),
@@ -247,4 +281,20 @@ pub(super) async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Optio
         _ => future.as_mut().poll(cx).map(Some),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, FakeStream};
+
+    #[test]
+    fn a_connection_that_has_said_nothing_yet_is_small() {
+        let rules = Arc::new(Rules::new(Fake::new()));
+        let stream = Stream::Tcp(FakeStream { peer: ([127, 0, 0, 1], 3).into() });
+        let serve = Arc::new(|_websocket: WebSocket<Fake>| async {});
+        let registry = Registry::default();
+        let opening = rules.open(Arriving::Ready(stream), serve, registry);
+        assert!(size_of_val(&opening) < 4096, "{} bytes", size_of_val(&opening));
+    }
 }

@@ -1,0 +1,59 @@
+//! The timer of a connection, from the first byte of its handshake to its end.
+
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::{Runtime, Timer};
+
+/// The one timer of a connection. It is moved only when the deadline came nearer or it fired: a
+/// deadline that moves away with every message costs nothing, nor does what never has to wait.
+pub(crate) struct Alarm<R: Runtime> {
+    timer: Option<R::Timer>,
+    at: Option<Instant>,
+    /// Who is woken when it fires.
+    waker: Option<Waker>,
+}
+
+impl<R: Runtime> Default for Alarm<R> {
+    fn default() -> Self {
+        Self { timer: None, at: None, waker: None }
+    }
+}
+
+impl<R: Runtime> Alarm<R> {
+    /// Ready when the timer fired, which may be before `deadline`: look at the clock again.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        runtime: &R,
+        now: Instant,
+        deadline: Instant,
+    ) -> Poll<()> {
+        let stands = self.at.is_some_and(|at| now < at && at <= deadline);
+        if stands && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                if !stands {
+                    timer.reset(deadline);
+                    self.at = Some(deadline);
+                }
+                timer
+            }
+            None => {
+                self.at = Some(deadline);
+                self.timer.insert(runtime.timer(deadline))
+            }
+        };
+        if timer.poll_expired(cx).is_ready() {
+            self.at = None;
+            return Poll::Ready(());
+        }
+        match &mut self.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+}
