@@ -76,8 +76,13 @@ pub(crate) fn release(buffer: &mut BytesMut) {
     }
 }
 
+/// An empty buffer to queue about `expected` bytes in.
+pub(crate) fn take_queue(expected: usize) -> BytesMut {
+    take(expected.min(LARGE))
+}
+
 /// An empty buffer with room for `capacity` bytes.
-pub(crate) fn take(capacity: usize) -> BytesMut {
+fn take(capacity: usize) -> BytesMut {
     take_class(class(capacity))
 }
 
