@@ -81,6 +81,9 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     ///
     /// Text pieces are checked as UTF-8 all the same, but may be cut inside a character.
     ///
+    /// May be used in turn with [`next`](Self::next), which skips the rest of a message of which a
+    /// piece was received here, and of no other: a call that is given up takes nothing.
+    ///
     /// # Errors
     ///
     /// As [`next`](Self::next).
