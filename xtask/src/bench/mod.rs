@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::options::Options;
-use crate::{Verdict, process, workspace};
+use crate::{Verdict, peers, process, workspace};
 
 pub(crate) use counts::{instructions, step};
 
@@ -33,6 +33,7 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     });
     let arguments: Vec<String> = arguments.collect();
     let mut command = Command::new(build("ws-bench", features(&arguments))?);
+    command.envs(peers::bench_environment());
     process::run(command.args(arguments).current_dir(workspace::root()))
 }
 

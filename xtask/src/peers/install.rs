@@ -191,6 +191,19 @@ fn chromium() -> Option<PathBuf> {
     process::find(&["chromium", "chromium-browser", "google-chrome"])
 }
 
+/// What the benches need to run servers in other languages, as far as it is installed.
+pub(crate) fn bench_environment() -> Vec<(&'static str, PathBuf)> {
+    let mut environment = Vec::new();
+    if let (Some(node), true) = (node(), requires("ws")) {
+        environment.push(("WS_BENCH_NODE", node));
+        environment.push(("NODE_PATH", node_modules()));
+    }
+    if let (Some(python), true) = (python(), imports("websockets")) {
+        environment.push(("WS_BENCH_PYTHON", python));
+    }
+    environment
+}
+
 /// Where npm's packages were put.
 pub(super) fn node_modules() -> PathBuf {
     workspace::peers_directory().join("node").join("node_modules")

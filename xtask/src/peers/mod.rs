@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-pub(crate) use install::install;
+pub(crate) use install::{bench_environment, install};
 use matrix::{ROWS, Role, Row};
 
 use crate::options::Options;

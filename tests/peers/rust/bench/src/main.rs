@@ -125,7 +125,8 @@ fn list() {
     }
     println!("servers");
     for server in server::SERVERS {
-        println!("  {}", server.name);
+        let note = if server::is_here(server.name) { "" } else { " (not installed)" };
+        println!("  {}{note}", server.name);
     }
 }
 

@@ -68,6 +68,7 @@ pub fn bytes(size: usize) -> String {
 
 pub fn candidates(options: &Options) -> Vec<String> {
     let names = server::SERVERS.iter().map(|server| server.name);
+    let names = names.filter(|name| server::is_here(name));
     names.filter(|name| options.wants_candidate(name)).map(str::to_owned).collect()
 }
 

@@ -14,12 +14,12 @@ pub fn cells() -> Vec<String> {
 }
 
 pub fn run(options: &Options) -> Result<Bench, String> {
-    let upgrading = server::SERVERS.iter().filter(|server| server.reply != Reply::Raw);
-    let names = upgrading
-        .map(|server| server.name)
-        .filter(|name| !name.contains('-') || *name == "tokio-websockets");
-    let candidates: Vec<String> =
-        names.filter(|name| options.wants_candidate(name)).map(str::to_owned).collect();
+    let mut candidates = super::echo::candidates(options);
+    // Variants differ in what they do with messages, of which there are none here.
+    candidates.retain(|name| {
+        let is_variant = name.ends_with("-batch") || name.ends_with("-stream");
+        !is_variant && server::reply(name) != Reply::Raw
+    });
     let mut servers = Vec::new();
     for candidate in &candidates {
         servers.push((candidate.clone(), Running::start(candidate)?));

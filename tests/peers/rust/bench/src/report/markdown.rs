@@ -172,7 +172,8 @@ clock on the wall.
   loop of the streaming calls.
 - A peer's name alone is what its own documentation shows, with its default limits or our 64 MiB
   where the default is lower. `-batch` is the same peer used cleverly by hand: collect what is
-  ready, answer it, flush once.
+  ready, answer it, flush once. `node-ws` and `python-websockets` are servers in other
+  languages, measured where they are installed.
 
 `cargo xtask bench --counts` counts instead of timing: instructions, allocations, transport calls and
 bytes per idle connection. It is part of the test command and fails when one of them rises.

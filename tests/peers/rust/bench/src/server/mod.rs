@@ -8,6 +8,7 @@
 pub mod certificate;
 mod fastwebsockets;
 mod floor;
+mod foreign;
 mod ours;
 #[cfg(feature = "streams")]
 mod ours_h3;
@@ -22,6 +23,7 @@ mod tungstenite;
 mod yawc;
 
 pub use floor::parse;
+pub use foreign::is_here;
 
 use std::future::{Future, poll_fn};
 use std::io::{self, Write};
@@ -81,6 +83,12 @@ pub const SERVERS: &[Server] = &[
     per_connection!("yawc", yawc::echo),
     per_connection!("yawc-batch", yawc::echo_batched),
     per_connection!("soketto", soketto::echo),
+    Server { name: "node-ws", serve: || Box::pin(foreign::node_ws()), reply: Reply::Whole },
+    Server {
+        name: "python-websockets",
+        serve: || Box::pin(foreign::python_websockets()),
+        reply: Reply::Whole,
+    },
 ];
 
 /// Servers over streams of HTTP/2 and HTTP/3.
