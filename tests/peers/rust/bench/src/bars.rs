@@ -91,6 +91,11 @@ const BARS: &[(&str, &str, Bar)] = &[
     ("handshake", "", Bar::Times(1.15, "floor")),
     ("broadcast", "", Bar::Times(1.2, "raw")),
     ("memory", "", Bar::Above(768.0, "raw")),
+    ("large", "", Bar::Times(1.5, "memcpy")),
+    #[cfg(feature = "streams")]
+    ("h2", "", Bar::Times(1.25, "raw")),
+    #[cfg(feature = "streams")]
+    ("h3", "", Bar::Times(1.25, "raw")),
 ];
 
 #[cfg(test)]

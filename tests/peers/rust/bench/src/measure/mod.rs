@@ -5,6 +5,7 @@ mod codec;
 mod deflate;
 mod echo;
 mod handshake;
+mod large;
 mod memory;
 mod scaling;
 #[cfg(feature = "streams")]
@@ -31,6 +32,7 @@ pub const BENCHES: &[Kind] = &[
     Kind { name: "echo", run: echo::run, cells: echo::cells },
     Kind { name: "syscalls", run: syscalls::run, cells: syscalls::cells },
     Kind { name: "deflate", run: deflate::run, cells: deflate::cells },
+    Kind { name: "large", run: large::run, cells: large::cells },
     Kind { name: "handshake", run: handshake::run, cells: handshake::cells },
     Kind { name: "broadcast", run: broadcast::run, cells: broadcast::cells },
     Kind { name: "memory", run: memory::run, cells: memory::cells },
