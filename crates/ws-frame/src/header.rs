@@ -128,7 +128,7 @@ impl FrameHeader {
     }
 
     /// Appends the header, with the length in the fewest bytes.
-    #[inline(always)]
+    #[inline]
     pub fn encode(&self, dst: &mut impl BufMut) {
         let first = u8::from(self.fin) << 7 | (self.reserved & 7) << 4 | self.opcode.get();
         let mask_bit = u8::from(self.mask.is_some()) << 7;
