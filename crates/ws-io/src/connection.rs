@@ -166,10 +166,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// Makes sure that what is queued next finds memory of the pool: what is not copied needs room
     /// for its header, what is copied is small.
     pub(crate) fn prepare_queue(&mut self) {
-        if self.session.transmit().room() < MOST_COPIED {
-            // What is still to be answered tends to have answers of its size.
-            let unanswered = self.session.read_buffer().len();
-            self.session.transmit().adopt(read_budget::take_queue(MOST_COPIED + unanswered));
+        let queue = self.session.transmit();
+        if queue.room() < MOST_COPIED {
+            queue.adopt(read_budget::take(CORK));
         }
     }
 

@@ -76,13 +76,8 @@ pub(crate) fn release(buffer: &mut BytesMut) {
     }
 }
 
-/// An empty buffer to queue about `expected` bytes in.
-pub(crate) fn take_queue(expected: usize) -> BytesMut {
-    take(expected.min(LARGE))
-}
-
 /// An empty buffer with room for `capacity` bytes.
-fn take(capacity: usize) -> BytesMut {
+pub(crate) fn take(capacity: usize) -> BytesMut {
     take_class(class(capacity))
 }
 
@@ -190,10 +185,11 @@ thread_local! {
     };
 }
 
-const SMALL: usize = 16 * 1024;
+/// Sixteen frames of 1 KiB are read into one buffer, and answered out of one.
+const SMALL: usize = 35 * 512;
 /// A frame of 64 KiB and its header come in one read. Larger buffers are this, doubled.
-const LARGE: usize = 68 * 1024;
-/// Per thread: at most 512 KiB in small and about as much in large buffers, and 4.25 MiB in larger ones.
+const LARGE: usize = 67 * 1024;
+/// Per thread: at most 560 KiB in small and about as much in large buffers, and 4.2 MiB in larger ones.
 const SMALL_KEPT: usize = 32;
 const LARGE_KEPT: usize = 8;
 const HUGE_KEPT: usize = 64 * LARGE;

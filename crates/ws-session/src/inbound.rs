@@ -6,10 +6,10 @@ use ws_frame::{Decoded, FrameError, Inflate, Limits, Message, MessageDecoder, Ro
 use crate::compression::Compression;
 
 /// What a read asks for between messages, least to most. The steps lie a little above powers of two,
-/// so that a frame of such a size and its header come in one read.
+/// so that frames of such a size and their headers come in one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    Small = 16 * 1024,
+    Small = 17 * 1024,
     Middle = 66 * 1024,
     Large = 264 * 1024,
 }

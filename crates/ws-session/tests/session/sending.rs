@@ -144,7 +144,7 @@ fn reads_grow_for_a_fast_peer_and_shrink_when_it_is_quiet() {
     let mut client = client();
     let session = &mut client.session;
     let first = session.read_size();
-    assert_eq!(first, 16 * 1024);
+    assert_eq!(first, 17 * 1024);
     for expected in [66, 264, 264] {
         read(session, session.read_size());
         assert_eq!(session.read_size(), expected * 1024);
