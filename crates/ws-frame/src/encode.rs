@@ -7,10 +7,6 @@ use bytes::{Bytes, BytesMut};
 use crate::mask::mask;
 use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
 
-/// Payloads up to this many bytes are copied behind their header, larger ones are chained: a copy
-/// of this size costs less than a further piece in a vectored write.
-pub(crate) const COPY_LIMIT: usize = 2048;
-
 /// Copying and masking go in blocks of this size, so that a payload walks through the cache once.
 const MASK_BLOCK: usize = 16 * 1024;
 
@@ -22,6 +18,10 @@ pub struct FrameEncoder {
 }
 
 impl FrameEncoder {
+    /// Payloads up to this many bytes are copied behind their header, larger ones are chained: a
+    /// copy of this size costs less than a further piece in a vectored write.
+    pub const COPY_LIMIT: usize = 2048;
+
     /// An encoder for a server: nothing is masked (RFC 6455 §5.1).
     #[must_use]
     pub const fn server() -> Self {
@@ -49,7 +49,7 @@ impl FrameEncoder {
         payload: Bytes,
         queue: &mut WriteQueue,
     ) {
-        if payload.len() <= COPY_LIMIT {
+        if payload.len() <= Self::COPY_LIMIT {
             return self.encode_slice(opcode, fin, reserved, &payload, queue);
         }
         let header = self.header(opcode, fin, reserved, payload.len());

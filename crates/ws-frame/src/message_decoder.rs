@@ -50,6 +50,13 @@ pub enum Decoded {
     },
 }
 
+/// A message of one frame that is ready to be taken.
+struct Whole {
+    header_len: u8,
+    len: u16,
+    is_text: bool,
+}
+
 /// Leaves a payload as it came to whoever finds the byte that is wrong.
 #[cold]
 fn restore(key: Option<[u8; 4]>, payload: &mut [u8]) {
@@ -112,6 +119,7 @@ impl MessageDecoder {
     /// # Errors
     ///
     /// The peer broke RFC 6455 or a limit.
+    #[inline]
     pub fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Message>, FrameError> {
         self.decode_with(src, None)
     }
@@ -122,6 +130,7 @@ impl MessageDecoder {
     /// # Errors
     ///
     /// As [`decode`](Self::decode), and what `inflate` refuses.
+    #[inline]
     pub fn decode_with(
         &mut self,
         src: &mut BytesMut,
@@ -188,8 +197,23 @@ impl MessageDecoder {
     /// The commonest case of all, a data message of less than 64 KiB in one frame that is all here
     /// and all right, in a third of the instructions. `None` says nothing: whatever is not like that
     /// is left to [`decode`](Self::decode), which looks here first.
-    #[inline]
+    ///
+    /// Made to become part of its caller, where the message is put together in its place: each move
+    /// on its way there would wait for the one before.
+    #[inline(always)]
     pub fn decode_whole(&mut self, src: &mut BytesMut) -> Option<Message> {
+        let Whole { header_len, len, is_text } = self.open_whole(src)?;
+        let mut payload = src.split_to(usize::from(header_len) + usize::from(len)).freeze();
+        payload.advance(header_len.into());
+        Some(if is_text {
+            Message::Text(Utf8Bytes::from_validated(payload))
+        } else {
+            Message::Binary(payload)
+        })
+    }
+
+    /// Finds, unmasks and checks such a message where it lies.
+    fn open_whole(&self, src: &mut [u8]) -> Option<Whole> {
         let (&first, &second) = (src.first()?, src.get(1)?);
         let is_text = match first {
             0x81 => true,
@@ -202,25 +226,23 @@ impl MessageDecoder {
                 let len = u16::from_be_bytes(*src.get(2..)?.first_chunk()?);
                 // A length that had a shorter form is left to the decoder, which refuses it.
                 let is_shortest = len > 125;
-                is_shortest.then(|| self.take_whole::<4>(src, is_text, second, len.into()))?
+                is_shortest.then(|| self.open_frame::<4>(src, is_text, second, len))?
             }
-            len => self.take_whole::<2>(src, is_text, second, len.into()),
+            len => self.open_frame::<2>(src, is_text, second, len.into()),
         }
     }
 
     /// A frame whose length ends before its byte `LEN_END`.
     #[inline(always)]
-    fn take_whole<const LEN_END: usize>(
-        &mut self,
-        src: &mut BytesMut,
+    fn open_frame<const LEN_END: u8>(
+        &self,
+        src: &mut [u8],
         is_text: bool,
         second: u8,
-        len: usize,
-    ) -> Option<Message> {
-        if self.failed.is_some()
-            || self.is_mid_message()
-            || len > self.frames.max_frame().min(self.assembler.max_message)
-        {
+        len: u16,
+    ) -> Option<Whole> {
+        let most = self.frames.max_frame().min(self.assembler.max_message);
+        if self.failed.is_some() || self.is_mid_message() || usize::from(len) > most {
             return None;
         }
         let header_len = match (self.frames.role(), second & 0x80) {
@@ -228,9 +250,9 @@ impl MessageDecoder {
             (Role::Client, 0) => LEN_END,
             _ => return None,
         };
-        let frame = src.get_mut(..header_len + len)?;
-        let (header, payload) = frame.split_at_mut_checked(header_len)?;
-        let key = header.get(LEN_END..).and_then(|key| key.first_chunk()).copied();
+        let frame = src.get_mut(..usize::from(header_len) + usize::from(len))?;
+        let (header, payload) = frame.split_at_mut_checked(header_len.into())?;
+        let key = header.get(LEN_END.into()..).and_then(|key| key.first_chunk()).copied();
         match key {
             // The shortest do not gain from wide blocks.
             Some(key) if LEN_END == 2 => mask_short(key, payload),
@@ -241,13 +263,7 @@ impl MessageDecoder {
             restore(key, payload);
             return None;
         }
-        let mut bytes = src.split_to(header_len + len).freeze();
-        bytes.advance(header_len);
-        Some(if is_text {
-            Message::Text(Utf8Bytes::from_validated(bytes))
-        } else {
-            Message::Binary(bytes)
-        })
+        Some(Whole { header_len, len, is_text })
     }
 
     fn step(

@@ -8,7 +8,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::encode::COPY_LIMIT;
+use crate::FrameEncoder;
 
 /// Written bytes at the front of the tail that are not worth moving the rest for.
 const COMPACT_FROM: usize = 4096;
@@ -75,7 +75,7 @@ impl WriteQueue {
 
     /// Appends a frame that was encoded before: a small one as a copy, a large one as it is.
     pub fn push_encoded(&mut self, frame: &Bytes) {
-        if frame.len() <= COPY_LIMIT {
+        if frame.len() <= FrameEncoder::COPY_LIMIT {
             self.extend_from_slice(frame);
         } else {
             self.push(frame.clone());

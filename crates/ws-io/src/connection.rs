@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
-use ws_frame::{FrameHeader, WriteQueue};
+use ws_frame::{FrameEncoder, FrameHeader, Message, WriteQueue};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::alarm::Alarm;
@@ -69,6 +69,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     pub(crate) fn with_alarm(mut self, alarm: Alarm<R>) -> Self {
         self.alarm = alarm;
         self
+    }
+
+    /// What [`poll_event`](Self::poll_event) would find first, see [`Session::poll_whole`].
+    #[inline(always)]
+    pub(crate) fn poll_whole(&mut self) -> Option<Message> {
+        let message = self.session.poll_whole()?;
+        self.receiver_waits = false;
+        Some(message)
     }
 
     /// The next event in whole messages, or with `streaming` in pieces; `None` once finished.
@@ -283,7 +291,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         read_budget::release(self.session.read_buffer());
         let queue = self.session.transmit();
         if queue.is_releasable() {
-            read_budget::give(queue.release());
+            read_budget::give(&mut queue.release());
         }
         Step::Wait
     }
@@ -339,7 +347,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 }
 
 /// The most that one message appends to the memory of a queue: a little above 2 KiB.
-const MOST_COPIED: usize = 2048 + FrameHeader::MAX_LEN;
+const MOST_COPIED: usize = FrameEncoder::COPY_LIMIT + FrameHeader::MAX_LEN;
 
 /// The queue as a transport sees it: the memory of what was written goes back to the pool.
 struct Outgoing<'a>(&'a mut WriteQueue);

@@ -52,7 +52,7 @@ fn grow(buffer: &mut BytesMut, wanted: usize, most: usize) {
     let found = pooled(size).or_else(|| (buffer.len() < LARGE).then(|| fresh(size)));
     if let Some(mut next) = found {
         next.extend_from_slice(buffer);
-        give(mem::replace(buffer, next));
+        give(&mut mem::replace(buffer, next));
     } else {
         // A large allocation grows without a copy where the system can move its pages. What was
         // taken off its front still counts.
@@ -69,10 +69,11 @@ pub(crate) fn release(buffer: &mut BytesMut) {
         return;
     }
     if buffer.is_empty() {
-        give(mem::take(buffer));
+        give(buffer);
+        *buffer = BytesMut::new();
     } else if buffer.len() <= buffer.capacity() / SPARSE {
         let kept = BytesMut::from(&buffer[..]);
-        give(mem::replace(buffer, kept));
+        give(&mut mem::replace(buffer, kept));
     }
 }
 
@@ -104,8 +105,8 @@ fn leave_lead(buffer: &mut BytesMut) {
 }
 
 /// Keeps the memory of `buffer` for the next [`take`] if it is ours alone, of a pooled size, and
-/// there is room.
-pub(crate) fn give(mut buffer: BytesMut) {
+/// there is room. What is left in `buffer` is empty, and of no use.
+pub(crate) fn give(buffer: &mut BytesMut) {
     buffer.clear();
     // Moves the buffer to the start of its memory; refused if it is there, or if it is shared.
     // Only at the start does it have exactly the capacity of a class.
@@ -115,11 +116,11 @@ pub(crate) fn give(mut buffer: BytesMut) {
     let _gone = POOL.try_with(|pool| {
         let mut pool = pool.borrow_mut();
         match size {
-            SMALL if pool.small.len() < SMALL_KEPT => pool.small.push(buffer),
-            LARGE if pool.large.len() < LARGE_KEPT => pool.large.push(buffer),
+            SMALL if pool.small.len() < SMALL_KEPT => pool.small.push(mem::take(buffer)),
+            LARGE if pool.large.len() < LARGE_KEPT => pool.large.push(mem::take(buffer)),
             _ if size > LARGE && size == class(size) && pool.huge_bytes + size <= HUGE_KEPT => {
                 pool.huge_bytes += size;
-                pool.huge.push(buffer);
+                pool.huge.push(mem::take(buffer));
             }
             _ => {}
         }
@@ -128,8 +129,8 @@ pub(crate) fn give(mut buffer: BytesMut) {
 
 /// As [`give`], for a payload that was written.
 pub(crate) fn recycle(payload: Bytes) {
-    if let Ok(buffer) = payload.try_into_mut() {
-        give(buffer);
+    if let Ok(mut buffer) = payload.try_into_mut() {
+        give(&mut buffer);
     }
 }
 
@@ -283,7 +284,7 @@ mod tests {
             prepare(&mut buffer, LARGE);
             assert_eq!(buffer.len(), 4 * LARGE - 14);
             buffer.clear();
-            give(buffer);
+            give(&mut buffer);
             let found = pooled(8 * LARGE).is_some();
             assert!(found || shared, "8 x LARGE is what it grew to");
         }
@@ -292,10 +293,10 @@ mod tests {
     #[test]
     fn a_large_buffer_begins_behind_the_start_of_its_page_each_time() {
         for _ in 0..3 {
-            let buffer = take(4 * LARGE);
+            let mut buffer = take(4 * LARGE);
             assert_eq!(buffer.as_ptr().addr() % PAGE, LEAD);
             assert!(buffer.capacity() > 4 * LARGE - PAGE);
-            give(buffer);
+            give(&mut buffer);
             POOL.with_borrow(|pool| assert_eq!(pool.huge_bytes, 4 * LARGE));
         }
         assert_eq!(take(LARGE).capacity(), LARGE);
@@ -322,8 +323,8 @@ mod tests {
     #[test]
     fn the_pool_is_bounded() {
         for size in [SMALL, LARGE, 2 * LARGE, 16 * LARGE, 32 * LARGE, 64 * LARGE, 128 * LARGE] {
-            let buffers: Vec<_> = (0..100).map(|_| BytesMut::with_capacity(size)).collect();
-            buffers.into_iter().for_each(give);
+            let mut buffers: Vec<_> = (0..100).map(|_| BytesMut::with_capacity(size)).collect();
+            buffers.iter_mut().for_each(give);
         }
         assert_eq!(kept(), (SMALL_KEPT, LARGE_KEPT));
         let huge = POOL.with_borrow(|pool| {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
@@ -72,8 +73,9 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// # Errors
     ///
     /// See [`Error`]; `None` without an error before it means an orderly end.
-    pub async fn next(&mut self) -> Option<Result<Message, Error>> {
-        poll_fn(|cx| self.poll_message(cx)).await
+    #[expect(clippy::should_implement_trait, reason = "the name that async streams have given it")]
+    pub fn next(&mut self) -> impl Future<Output = Option<Result<Message, Error>>> {
+        Next { websocket: self }
     }
 
     /// Receives data as it arrives, in pieces, without collecting whole messages: for messages that
@@ -100,11 +102,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// [`Error::Send`] when the message is refused, otherwise why the connection ended.
     pub fn feed(&mut self, message: Message) -> impl Future<Output = Result<(), Error>> {
         // Not an async function, which would keep the message twice.
-        let mut message = Some(message);
-        poll_fn(move |cx| {
-            ready!(self.poll_ready(cx))?;
-            Poll::Ready(message.take().map_or(Ok(()), |message| self.start_send(message)))
-        })
+        Feed { websocket: self, message: Some(message) }
     }
 
     /// As [`feed`](Self::feed), and says whether to compress the message, where compression was
@@ -273,10 +271,19 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// The poll form of [`next`](Self::next). Must be polled again after `Ready`; after `Pending`
     /// when woken.
+    #[inline(always)]
     pub(crate) fn poll_message(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Message, Error>>> {
+        match self.connection.poll_whole() {
+            Some(message) => Poll::Ready(Some(Ok(message))),
+            None => self.poll_any_message(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_any_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match ready!(self.connection.poll_event(cx, false)) {
                 Some(Event::Message(message)) => return Poll::Ready(Some(Ok(message))),
@@ -312,8 +319,23 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.poll_flush(cx)
     }
 
-    pub(crate) fn start_send(&mut self, message: Message) -> Result<(), Error> {
-        self.start(|session| session.send(message))
+    /// Queues the message, which is taken; does nothing when there is none.
+    #[inline]
+    pub(crate) fn start_send(&mut self, message: &mut Option<Message>) -> Result<(), Error> {
+        self.connection.check_open()?;
+        self.connection.prepare_queue();
+        let small =
+            message.as_ref().and_then(|message| self.connection.session.send_small(message));
+        match small {
+            Some(result) => {
+                *message = None;
+                Ok(result?)
+            }
+            None => match message.take() {
+                Some(message) => Ok(self.connection.session.send(message)?),
+                None => Ok(()),
+            },
+        }
     }
 
     pub(crate) fn start_fragment(
@@ -369,6 +391,39 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
             "connection ended"
         );
         Error::of(outcome)
+    }
+}
+
+/// The future of [`WebSocket::next`]. It and [`Feed`] become part of the loop they are polled in,
+/// where a message is then put together and read in place: on its way through a call it would be
+/// moved twice, and each move waits for the writes before it.
+struct Next<'a, T: Transport, R: Runtime> {
+    websocket: &'a mut WebSocket<T, R>,
+}
+
+impl<T: Transport, R: Runtime> Future for Next<'_, T, R> {
+    type Output = Option<Result<Message, Error>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().websocket.poll_message(cx)
+    }
+}
+
+/// The future of [`WebSocket::feed`].
+struct Feed<'a, T: Transport, R: Runtime> {
+    websocket: &'a mut WebSocket<T, R>,
+    message: Option<Message>,
+}
+
+impl<T: Transport, R: Runtime> Future for Feed<'_, T, R> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { websocket, message } = self.get_mut();
+        ready!(websocket.poll_ready(cx))?;
+        Poll::Ready(websocket.start_send(message))
     }
 }
 

@@ -56,20 +56,24 @@ impl Inbound {
         self.decoder = map(std::mem::replace(&mut self.decoder, nothing()));
     }
 
-    /// Takes note of what the driver appended and says whether that was anything.
-    pub(crate) fn note_arrival(&mut self) -> bool {
-        let arrived = self.buffer.len().saturating_sub(self.seen);
-        if arrived == 0 {
-            return false;
-        }
+    /// Whether the driver appended something that was not [taken note of](Self::note_arrival).
+    #[inline]
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.buffer.len() > self.seen
+    }
+
+    /// Takes note of what the driver appended.
+    pub(crate) fn note_arrival(&mut self) {
+        let held = std::mem::replace(&mut self.seen, self.buffer.len());
+        let arrived = self.buffer.len().saturating_sub(held);
         self.message_bytes += arrived as u64;
         self.burst = self.burst.saturating_add(u32::try_from(arrived).unwrap_or(u32::MAX));
-        if arrived >= self.read_size_after(self.seen) {
+        if arrived >= self.read_size_after(held) {
             // Filled: there may be more.
             if self.burst >= self.step as u32 {
                 self.step = self.step.up();
             }
-            return true;
+            return;
         }
         let burst = std::mem::take(&mut self.burst);
         self.quiet = if burst < self.step as u32 / 8 { self.quiet + 1 } else { 0 };
@@ -77,15 +81,11 @@ impl Inbound {
             self.quiet = 0;
             self.step = self.step.down();
         }
-        true
     }
 
-    /// The next message, if it is one frame and all of it among what was looked at before.
-    #[inline]
+    /// The next message, if it is one short frame that is all here.
+    #[inline(always)]
     pub(crate) fn next_whole(&mut self) -> Option<Message> {
-        if self.buffer.len() != self.seen {
-            return None;
-        }
         let message = self.decoder.decode_whole(&mut self.buffer)?;
         self.seen = self.buffer.len();
         Some(message)

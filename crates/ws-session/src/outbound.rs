@@ -52,7 +52,20 @@ impl Outbound {
         self.queue.len() + self.owed_pong.as_ref().map_or(0, |payload| payload.len())
     }
 
+    /// Whether this is a data message that would be copied into the queue anyhow.
     #[inline]
+    pub(crate) fn takes_copy_of(&self, message: &Message) -> bool {
+        message.data_kind().is_some()
+            && message.payload().len() <= FrameEncoder::COPY_LIMIT
+            && self.sending.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn send_copy(&mut self, message: &Message) {
+        let (opcode, payload) = (message.opcode(), message.payload());
+        self.encoder.encode_slice(opcode, true, 0, payload, &mut self.queue);
+    }
+
     pub(crate) fn send_data(
         &mut self,
         opcode: OpCode,

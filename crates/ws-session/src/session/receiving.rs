@@ -1,11 +1,16 @@
 //! Bytes in, events out.
 
-use bytes::BytesMut;
-use ws_frame::{CloseFrame, Decoded, Message, WriteQueue};
+use bytes::{Bytes, BytesMut};
+use ws_frame::{CloseFrame, DataKind, Decoded, Message, WriteQueue};
 
 use super::Session;
 use crate::closing::Phase;
 use crate::{Cause, Event, TransportError};
+
+/// A message that came whole, as a chunk.
+const fn chunk(kind: DataKind, data: Bytes) -> Event {
+    Event::Chunk { kind, data, last: true }
+}
 
 impl Session {
     /// The buffer to append received bytes to. While it is empty it may be exchanged for another
@@ -49,28 +54,53 @@ impl Session {
     /// peer's direction or a deadline ends, or bytes are written.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        // One of the short messages that came with others: nothing else can have changed.
-        if matches!(self.closing.phase, Phase::Open | Phase::CloseSent)
-            && let Some(message) = self.inbound.next_whole()
-        {
-            self.message_ended();
-            return Some(Event::Message(message));
+        match self.poll_whole() {
+            Some(message) => Some(Event::Message(message)),
+            None => self.poll(false),
         }
-        self.poll(false)
+    }
+
+    /// What [`poll_event`](Self::poll_event) looks for first: a short data message that came whole.
+    /// `None` says nothing.
+    ///
+    /// Made to become part of its caller, so that the message is put together where it is wanted.
+    #[inline(always)]
+    pub fn poll_whole(&mut self) -> Option<Message> {
+        if !matches!(self.closing.phase, Phase::Open | Phase::CloseSent) {
+            return None;
+        }
+        if self.inbound.has_arrived() {
+            self.note_arrival();
+        }
+        let message = self.inbound.next_whole()?;
+        self.message_ended();
+        Some(message)
+    }
+
+    #[inline(never)]
+    fn note_arrival(&mut self) {
+        self.inbound.note_arrival();
+        self.timers.received = true;
+        self.make_room();
     }
 
     /// As [`poll_event`](Self::poll_event), but data messages come in pieces while they arrive.
     ///
     /// Both may be used in turn. A message whose beginning was taken in pieces is not given whole
     /// later: the rest of it is skipped by `poll_event`.
+    #[inline]
     pub fn poll_chunk(&mut self) -> Option<Event> {
-        self.poll(true)
+        match self.poll_whole() {
+            Some(Message::Text(text)) => Some(chunk(DataKind::Text, text.into_bytes())),
+            Some(Message::Binary(data)) => Some(chunk(DataKind::Binary, data)),
+            Some(control) => Some(Event::Message(control)),
+            None => self.poll(true),
+        }
     }
 
     fn poll(&mut self, in_chunks: bool) -> Option<Event> {
-        if self.inbound.note_arrival() {
-            self.timers.received = true;
-            self.make_room();
+        if self.inbound.has_arrived() {
+            self.note_arrival();
         }
         loop {
             match self.closing.phase {

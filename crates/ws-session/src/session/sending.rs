@@ -40,6 +40,25 @@ impl Session {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_with(&mut self, message: Message, compress: Compress) -> Result<(), SendError> {
+        match self.send_small(&message) {
+            Some(result) => result,
+            None => self.send_any(message, compress),
+        }
+    }
+
+    /// As [`send`](Self::send) for a data message so small that it is copied into the queue anyhow
+    /// and not compressed: from where it lies. `None`: it is not like that, and nothing was queued.
+    #[inline]
+    pub fn send_small(&mut self, message: &Message) -> Option<Result<(), SendError>> {
+        let is_small = self.compression.is_none() && self.outbound.takes_copy_of(message);
+        if self.closing.phase != Phase::Open || !is_small {
+            return None;
+        }
+        Some(self.check_room(message.payload().len()).map(|()| self.outbound.send_copy(message)))
+    }
+
+    #[inline(never)]
+    fn send_any(&mut self, message: Message, compress: Compress) -> Result<(), SendError> {
         if self.closing.phase != Phase::Open {
             return Err(SendError::Closed);
         }
