@@ -4,11 +4,14 @@ use alloc::boxed::Box;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::mask::mask;
+use crate::mask::{mask, mask_short};
 use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
 
 /// Copying and masking go in blocks of this size, so that a payload walks through the cache once.
 const MASK_BLOCK: usize = 16 * 1024;
+
+/// The headers of so many large frames share an allocation.
+const HEADERS: usize = 16;
 
 /// Appends frames to a [`WriteQueue`].
 #[derive(Debug)]
@@ -53,7 +56,12 @@ impl FrameEncoder {
             return self.encode_slice(opcode, fin, reserved, &payload, queue);
         }
         let header = self.header(opcode, fin, reserved, payload.len());
-        queue.append(|tail| header.encode(tail));
+        queue.append(|tail| {
+            if tail.capacity() - tail.len() < FrameHeader::MAX_LEN {
+                tail.reserve(HEADERS * FrameHeader::MAX_LEN);
+            }
+            header.encode(tail);
+        });
         queue.push(match header.mask {
             None => payload,
             Some(key) => masked(key, payload),
@@ -61,7 +69,6 @@ impl FrameEncoder {
     }
 
     /// As [`encode`](Self::encode), and always copies the payload.
-    #[inline]
     pub fn encode_slice(
         &mut self,
         opcode: OpCode,
@@ -79,7 +86,11 @@ impl FrameEncoder {
             if let Some(key) = header.mask
                 && let Some(copy) = tail.get_mut(from..)
             {
-                mask(key, 0, copy);
+                match copy.len() {
+                    // The shortest do not gain from wide blocks.
+                    ..126 => mask_short(key, copy),
+                    _ => mask(key, 0, copy),
+                }
             }
         });
     }
