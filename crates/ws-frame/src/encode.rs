@@ -2,13 +2,10 @@
 
 use alloc::boxed::Box;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-use crate::mask::{mask, mask_short};
+use crate::mask::{mask, mask_short, masked_copy};
 use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
-
-/// Copying and masking go in blocks of this size, so that a payload walks through the cache once.
-const MASK_BLOCK: usize = 16 * 1024;
 
 /// The headers of so many large frames share an allocation.
 const HEADERS: usize = 16;
@@ -109,17 +106,7 @@ fn masked(key: [u8; 4], payload: Bytes) -> Bytes {
             mask(key, 0, &mut own);
             own.freeze()
         }
-        Err(shared) => {
-            let mut copy = BytesMut::with_capacity(shared.len());
-            for block in shared.chunks(MASK_BLOCK) {
-                let from = copy.len();
-                copy.extend_from_slice(block);
-                if let Some(fresh) = copy.get_mut(from..) {
-                    mask(key, from, fresh);
-                }
-            }
-            copy.freeze()
-        }
+        Err(shared) => masked_copy(key, &shared).into(),
     }
 }
 
@@ -128,7 +115,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use bytes::Buf;
+    use bytes::{Buf, BytesMut};
 
     use super::*;
     use crate::{FrameDecoder, Limits, Role};

@@ -1,5 +1,7 @@
 //! Masking (RFC 6455 §5.3): XOR with a repeated four-byte key, its own inverse.
 
+use alloc::vec::Vec;
+
 /// XORs `data` with `key`, beginning with the key byte that belongs to payload position `offset`.
 ///
 /// Applying it twice gives the original. A payload may be masked in pieces: pass the number of
@@ -26,6 +28,32 @@ fn mask_long(key: [u8; 4], data: &mut [u8]) {
     mask_blocks(key, body);
 }
 
+/// A masked copy of a payload, each byte of which is read once and written once.
+pub(crate) fn masked_copy(key: [u8; 4], data: &[u8]) -> Vec<u8> {
+    #[cfg(feature = "std")]
+    return fearless_simd::dispatch!(fearless_simd::Level::new(), simd => copy_lines(simd, key, data));
+    #[cfg(not(feature = "std"))]
+    copy_lines((), key, data)
+}
+
+#[inline(always)]
+fn copy_lines<S>(_: S, key: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let mask = line_of(key);
+    let (lines, rest) = data.as_chunks::<CACHE_LINE>();
+    let mut copy = Vec::with_capacity(data.len().div_ceil(CACHE_LINE));
+    // Of an iterator whose length is known, a vector takes the items without looking for room.
+    copy.extend(lines.iter().map(|line| {
+        let mut line = *line;
+        for (byte, key) in line.iter_mut().zip(mask) {
+            *byte ^= key;
+        }
+        line
+    }));
+    let mut copy = copy.into_flattened();
+    copy.extend(rest.iter().zip(mask).map(|(byte, key)| byte ^ key));
+    copy
+}
+
 /// From here on aligning, and asking for the processor's widest vectors, cost less than they save.
 const LONG: usize = 4096;
 const CACHE_LINE: usize = 64;
@@ -34,11 +62,16 @@ const CACHE_LINE: usize = 64;
 #[cfg(feature = "std")]
 #[inline(always)]
 fn mask_lines<S: fearless_simd::Simd>(_: S, key: [u8; 4], data: &mut [u8]) {
+    mask_blocks(key, xor_blocks(line_of(key), data));
+}
+
+#[inline(always)]
+fn line_of(key: [u8; 4]) -> [u8; CACHE_LINE] {
     let mut line = [0; CACHE_LINE];
     for (byte, key) in line.iter_mut().zip(key.into_iter().cycle()) {
         *byte = key;
     }
-    mask_blocks(key, xor_blocks(line, data));
+    line
 }
 
 #[inline]
