@@ -45,20 +45,14 @@ impl Utf8Validator {
             piece = rest;
             self.push_partial(byte)?;
         }
-        if is_utf8(piece) {
+        // What may go on in the next piece is set aside first, so that every byte is looked at once.
+        let Some((whole, begun)) = piece.split_at_checked(piece.len() - begun_at_end(piece)) else {
             return Ok(());
+        };
+        if !is_utf8(whole) {
+            return self.fail();
         }
-        match simdutf8::compat::from_utf8(piece) {
-            Ok(_) => Ok(()),
-            Err(error) if error.error_len().is_some() => self.fail(),
-            Err(error) => {
-                // At most three bytes: a longer tail would be complete or wrong.
-                for &byte in piece.iter().skip(error.valid_up_to()) {
-                    self.push_partial(byte)?;
-                }
-                Ok(())
-            }
-        }
+        begun.iter().try_for_each(|&byte| self.push_partial(byte))
     }
 
     /// Whether what was pushed so far is valid text by itself and may end here.
@@ -89,6 +83,21 @@ impl Utf8Validator {
         self.failed = true;
         Err(InvalidUtf8)
     }
+}
+
+/// How many bytes at the end look like the beginning of a longer code point: at most three.
+fn begun_at_end(piece: &[u8]) -> usize {
+    for (have, byte) in (1..=3).zip(piece.iter().rev()) {
+        let wanted = match byte {
+            0x80..=0xbf => continue,
+            0xc0..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0.. => 4,
+            _ => 1,
+        };
+        return if wanted > have { have } else { 0 };
+    }
+    0
 }
 
 /// Whether these bytes are valid UTF-8 by themselves.
