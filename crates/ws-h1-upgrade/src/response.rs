@@ -17,20 +17,26 @@ use crate::request::{Upgrade, UpgradeRule, validate_switch};
 ///
 /// The agreement of `upgrade` holds what was not offered or cannot be written.
 pub fn response_headers(upgrade: &Upgrade) -> Result<Vec<(&'static str, String)>, Error> {
-    let Agreement { subprotocol, extensions } = &upgrade.agreement;
     upgrade.agreement.check_against(&upgrade.request.offer)?;
-    let mut headers = vec![
-        ("Upgrade", "websocket".into()),
-        ("Connection", "Upgrade".into()),
-        ("Sec-WebSocket-Accept", upgrade.accept.as_str().into()),
-    ];
+    let mut headers = Vec::new();
+    for_each_header(upgrade, |name, value| headers.push((name, value.to_owned())));
+    Ok(headers)
+}
+
+/// The size of an answer with a subprotocol and compression.
+const USUAL_ANSWER: usize = 256;
+
+fn for_each_header(upgrade: &Upgrade, mut take: impl FnMut(&'static str, &str)) {
+    let Agreement { subprotocol, extensions } = &upgrade.agreement;
+    take("Upgrade", "websocket");
+    take("Connection", "Upgrade");
+    take("Sec-WebSocket-Accept", upgrade.accept.as_str());
     if let Some(subprotocol) = subprotocol {
-        headers.push(("Sec-WebSocket-Protocol", subprotocol.clone()));
+        take("Sec-WebSocket-Protocol", subprotocol);
     }
     if !extensions.is_empty() {
-        headers.push(("Sec-WebSocket-Extensions", format_extensions(extensions)));
+        take("Sec-WebSocket-Extensions", &format_extensions(extensions));
     }
-    Ok(headers)
 }
 
 /// Writes the positive answer, status 101, with the fields of `extra` besides its own. If the client
@@ -45,17 +51,16 @@ pub fn accept<H: Headers + ?Sized>(
     extra: &H,
     out: &mut BytesMut,
 ) -> Result<(), Error> {
-    let headers = response_headers(upgrade)?;
+    upgrade.agreement.check_against(&upgrade.request.offer)?;
     for (name, value) in extra.fields() {
         field::validate_response_field(&String::from_utf8_lossy(name), value)?;
     }
+    out.reserve(USUAL_ANSWER);
     if upgrade.expects_continue {
         out.put_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
     }
     out.put_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
-    for (name, value) in &headers {
-        put_field(out, name.as_bytes(), value.as_bytes());
-    }
+    for_each_header(upgrade, |name, value| put_field(out, name.as_bytes(), value.as_bytes()));
     for (name, value) in extra.fields() {
         put_field(out, name, value);
     }

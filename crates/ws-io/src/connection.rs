@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use ws_frame::{FrameEncoder, FrameHeader, Message, WriteQueue};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
@@ -342,7 +342,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     fn finish(&mut self) {
         self.outbox = None;
         self.alarm = Alarm::default();
-        *self.session.read_buffer() = Default::default();
+        let buffer = self.session.read_buffer();
+        read_budget::give(buffer);
+        *buffer = BytesMut::new();
     }
 }
 
