@@ -2,8 +2,9 @@
 
 use alloc::boxed::Box;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
+use crate::header;
 use crate::mask::{mask, mask_short, masked_copy};
 use crate::{FrameHeader, MaskKeys, OpCode, WriteQueue};
 
@@ -52,20 +53,21 @@ impl FrameEncoder {
         if payload.len() <= Self::COPY_LIMIT {
             return self.encode_slice(opcode, fin, reserved, &payload, queue);
         }
-        let header = self.header(opcode, fin, reserved, payload.len());
+        let (first, key) = (header::first(opcode, fin, reserved), self.next_key());
         queue.append(|tail| {
             if tail.capacity() - tail.len() < FrameHeader::MAX_LEN {
                 tail.reserve(HEADERS * FrameHeader::MAX_LEN);
             }
-            header.encode(tail);
+            header::put(first, key, payload.len() as u64, tail);
         });
-        queue.push(match header.mask {
+        queue.push(match key {
             None => payload,
             Some(key) => masked(key, payload),
         });
     }
 
     /// As [`encode`](Self::encode), and always copies the payload.
+    #[inline]
     pub fn encode_slice(
         &mut self,
         opcode: OpCode,
@@ -74,27 +76,31 @@ impl FrameEncoder {
         payload: &[u8],
         queue: &mut WriteQueue,
     ) {
-        let header = self.header(opcode, fin, reserved, payload.len());
-        queue.append(|tail| {
-            tail.reserve(FrameHeader::MAX_LEN + payload.len());
-            header.encode(tail);
-            let from = tail.len();
-            tail.extend_from_slice(payload);
-            if let Some(key) = header.mask
-                && let Some(copy) = tail.get_mut(from..)
-            {
-                match copy.len() {
-                    // The shortest do not gain from wide blocks.
-                    ..126 => mask_short(key, copy),
-                    _ => mask(key, 0, copy),
-                }
-            }
-        });
+        let key = self.next_key();
+        queue.append(|tail| put_frame(header::first(opcode, fin, reserved), key, payload, tail));
     }
 
-    fn header(&mut self, opcode: OpCode, fin: bool, reserved: u8, len: usize) -> FrameHeader {
-        let mask = self.keys.as_mut().map(|keys| keys.next_key());
-        FrameHeader { fin, reserved, opcode, mask, payload_len: len as u64 }
+    #[inline]
+    fn next_key(&mut self) -> Option<[u8; 4]> {
+        self.keys.as_mut().map(|keys| keys.next_key())
+    }
+}
+
+/// What it takes fits into registers: nothing that was just written has to be read.
+#[inline(never)]
+fn put_frame(first: u8, key: Option<[u8; 4]>, payload: &[u8], tail: &mut BytesMut) {
+    tail.reserve(FrameHeader::MAX_LEN + payload.len());
+    header::put(first, key, payload.len() as u64, tail);
+    let from = tail.len();
+    tail.extend_from_slice(payload);
+    if let Some(key) = key
+        && let Some(copy) = tail.get_mut(from..)
+    {
+        match copy.len() {
+            // The shortest do not gain from wide blocks.
+            ..126 => mask_short(key, copy),
+            _ => mask(key, 0, copy),
+        }
     }
 }
 
@@ -115,7 +121,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    use bytes::{Buf, BytesMut};
+    use bytes::Buf;
 
     use super::*;
     use crate::{FrameDecoder, Limits, Role};

@@ -130,21 +130,32 @@ impl FrameHeader {
     /// Appends the header, with the length in the fewest bytes.
     #[inline]
     pub fn encode(&self, dst: &mut impl BufMut) {
-        let first = u8::from(self.fin) << 7 | (self.reserved & 7) << 4 | self.opcode.get();
-        let mask_bit = u8::from(self.mask.is_some()) << 7;
-        // Arrays of a fixed size are stored without a call to copy them.
-        if let Ok(len @ 0..=125) = u8::try_from(self.payload_len) {
-            dst.put_slice(&[first, mask_bit | len]);
-        } else if let Ok(len) = u16::try_from(self.payload_len) {
-            let [a, b] = len.to_be_bytes();
-            dst.put_slice(&[first, mask_bit | 126, a, b]);
-        } else {
-            let [a, b, c, d, e, f, g, h] = self.payload_len.to_be_bytes();
-            dst.put_slice(&[first, mask_bit | 127, a, b, c, d, e, f, g, h]);
-        }
-        if let Some(key) = self.mask {
-            dst.put_slice(&key);
-        }
+        put(first(self.opcode, self.fin, self.reserved), self.mask, self.payload_len, dst);
+    }
+}
+
+/// The first byte of a header.
+#[inline]
+pub(crate) const fn first(opcode: OpCode, fin: bool, reserved: u8) -> u8 {
+    (fin as u8) << 7 | (reserved & 7) << 4 | opcode.get()
+}
+
+/// Appends a header whose first byte is this.
+#[inline]
+pub(crate) fn put(first: u8, key: Option<[u8; 4]>, payload_len: u64, dst: &mut impl BufMut) {
+    let mask_bit = u8::from(key.is_some()) << 7;
+    // Arrays of a fixed size are stored without a call to copy them.
+    if let Ok(len @ 0..=125) = u8::try_from(payload_len) {
+        dst.put_slice(&[first, mask_bit | len]);
+    } else if let Ok(len) = u16::try_from(payload_len) {
+        let [a, b] = len.to_be_bytes();
+        dst.put_slice(&[first, mask_bit | 126, a, b]);
+    } else {
+        let [a, b, c, d, e, f, g, h] = payload_len.to_be_bytes();
+        dst.put_slice(&[first, mask_bit | 127, a, b, c, d, e, f, g, h]);
+    }
+    if let Some(key) = key {
+        dst.put_slice(&key);
     }
 }
 
