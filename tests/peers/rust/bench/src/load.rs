@@ -112,8 +112,24 @@ pub fn connect(port: u16, raw: bool, number: usize) -> io::Result<TcpStream> {
 }
 
 /// Sends the request and checks the answer, which must be all that comes.
-pub fn handshake(stream: &mut TcpStream) -> io::Result<()> {
+fn handshake(stream: &mut TcpStream) -> io::Result<()> {
     stream.write_all(wire::REQUEST)?;
+    receive_answer(stream)
+}
+
+/// Opens so many connections side by side, sends all requests, checks all answers, and closes.
+pub fn open_and_close(port: u16, count: usize) -> io::Result<()> {
+    let mut streams = Vec::with_capacity(count);
+    for number in 0..count {
+        streams.push(connect(port, true, number)?);
+    }
+    for stream in &mut streams {
+        stream.write_all(wire::REQUEST)?;
+    }
+    streams.iter_mut().try_for_each(receive_answer)
+}
+
+fn receive_answer(stream: &mut TcpStream) -> io::Result<()> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
     while !head.ends_with(b"\r\n\r\n") {

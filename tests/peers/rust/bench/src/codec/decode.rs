@@ -119,10 +119,10 @@ impl Decode for Floor {
     }
 }
 
-/// How much memory a peer gets for a header alone, and how much is read when nothing is missing:
-/// what is decoded next should still be in the nearest cache.
+/// How much memory a peer gets for a header alone, and how much is read when nothing is missing, as by
+/// `ws-session`: a little more than a frame of 16 KiB.
 const TRUSTED: usize = 1024 * 1024;
-const NEAR: usize = 16 * 1024;
+const NEAR: usize = 17 * 1024;
 
 /// `ws_frame::MessageDecoder`, as its documentation shows.
 struct Ours {

@@ -7,10 +7,11 @@ use crate::process::{self, Running};
 use crate::result::{Bench, Cell};
 use crate::server::{self, Reply};
 
-const CELL: &str = "open, upgrade, close";
+/// How many connections are opened before the first is closed.
+const CELLS: &[(&str, usize)] = &[("one at a time", 1), ("32 at a time", 32)];
 
 pub fn cells() -> Vec<String> {
-    vec![CELL.to_owned()]
+    CELLS.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
 pub fn run(options: &Options) -> Result<Bench, String> {
@@ -24,31 +25,38 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     for candidate in &candidates {
         servers.push((candidate.clone(), Running::start(candidate)?));
     }
-    let count = if options.quick { 200 } else { 1000 };
-    let rows = interleave("handshake", &candidates, options.rounds(), |candidate| {
-        let found = servers.iter().find(|(name, _)| name == candidate);
-        let (_, running) = found.ok_or("no such server")?;
-        connections(running, 20)?;
-        let cpu = process::cpu_time(running.pid())?;
-        connections(running, count)?;
-        // The server is still seeing off the last one.
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let spent = process::cpu_time(running.pid())? - cpu;
-        Ok(Sample::from(spent as f64 / 1000.0 / count as f64))
-    });
+    let count = if options.quick { 256 } else { 1024 };
+    let mut cells = Vec::new();
+    for (name, at_once) in CELLS.iter().filter(|(name, _)| options.wants_cell(name)) {
+        let rows = interleave(name, &candidates, options.rounds(), |candidate| {
+            let found = servers.iter().find(|(name, _)| name == candidate);
+            let (_, running) = found.ok_or("no such server")?;
+            connections(running, 32, *at_once)?;
+            let cpu = process::cpu_time(running.pid())?;
+            connections(running, count, *at_once)?;
+            // The server is still seeing off the last ones.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let spent = process::cpu_time(running.pid())? - cpu;
+            Ok(Sample::from(spent as f64 / 1000.0 / count as f64))
+        });
+        cells.push(Cell { name: (*name).to_owned(), x: None, rows });
+    }
     Ok(Bench {
         name: "handshake".to_owned(),
-        about: "Connections over HTTP/1.1 opened, upgraded and closed, one after the other. \
-                `floor` accepts, parses the request with httparse, writes a ready-made answer."
-            .to_owned(),
+        about:
+            "Connections over HTTP/1.1 opened, upgraded and closed. `floor` accepts, parses the \
+                request with httparse, writes a ready-made answer. One at a time the server finds \
+                its caches cold and wakes a client that waits: the later it answers, the deeper \
+                that sleeps, which is charged to the server. 32 at a time it has always work."
+                .to_owned(),
         unit: "µs of server CPU per connection".to_owned(),
-        cells: vec![Cell { name: CELL.to_owned(), x: None, rows }],
+        cells,
     })
 }
 
-fn connections(running: &Running, count: usize) -> Result<(), String> {
-    for _ in 0..count {
-        load::connect(running.port, false, 0).map_err(|error| error.to_string())?;
+fn connections(running: &Running, count: usize, at_once: usize) -> Result<(), String> {
+    for _ in 0..count / at_once {
+        load::open_and_close(running.port, at_once).map_err(|error| error.to_string())?;
     }
     Ok(())
 }
