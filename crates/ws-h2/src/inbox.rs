@@ -68,7 +68,7 @@ impl Inbox {
     /// An empty inbox keeps the little memory that small messages need, and gives the rest back.
     fn recycle(&mut self) {
         self.chunks = VecDeque::new();
-        if !self.tail.try_reclaim(KEPT) || self.tail.capacity() > LARGE {
+        if !self.tail.try_reclaim(KEPT) || self.tail.capacity() > KEPT {
             self.tail = BytesMut::new();
         }
     }
@@ -105,12 +105,15 @@ mod tests {
 
     #[test]
     fn an_empty_inbox_holds_almost_no_memory() {
-        let mut inbox = Inbox::default();
-        for _ in 0..10_000 {
-            inbox.push(Bytes::from_static(b"tiny"));
+        for (count, frame) in [(10_000, 4), (1, KEPT), (1, KEPT + 1), (3, 1024), (1, LARGE)] {
+            let mut inbox = Inbox::default();
+            for _ in 0..count {
+                inbox.push(Bytes::from(vec![7; frame]));
+            }
+            assert!(inbox.tail.capacity() < 80_000);
+            inbox.take(&mut BytesMut::new(), usize::MAX);
+            assert_eq!((inbox.chunks.capacity(), inbox.len()), (0, 0));
+            assert!(inbox.tail.capacity() <= KEPT, "{}", inbox.tail.capacity());
         }
-        assert!(inbox.chunks.is_empty() && inbox.tail.capacity() < 80_000);
-        inbox.take(&mut BytesMut::new(), usize::MAX);
-        assert!(inbox.tail.capacity() <= LARGE, "{}", inbox.tail.capacity());
     }
 }
