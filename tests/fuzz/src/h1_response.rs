@@ -41,10 +41,10 @@ pub fn run(data: &[u8]) {
                 values.map(|value| String::from_utf8_lossy(value).trim().to_owned()).collect()
             };
             assert_eq!(values("sec-websocket-accept"), [key.accept().as_str()]);
-            assert_eq!(
-                values("upgrade").join(",").to_ascii_lowercase().trim_matches([',', ' ']),
-                "websocket"
-            );
+            // A list may have empty members, and spaces and tabs around each (RFC 9110 §5.6.1).
+            let upgrade = values("upgrade").join(",").to_ascii_lowercase();
+            let members = upgrade.split(',').map(|member| member.trim_matches([' ', '\t']));
+            assert!(members.filter(|member| !member.is_empty()).eq(["websocket"]));
             if let Some(subprotocol) = &response.agreement.subprotocol {
                 assert!(options.subprotocols.contains(subprotocol));
             }
