@@ -31,6 +31,12 @@ impl Running {
         Self::spawn(itself(Core::Server)?.args(["serve", name]), name)
     }
 
+    /// The same with an allocator that gives large blocks back to the system when they are freed.
+    pub fn start_returning(name: &str) -> Result<Self, String> {
+        let mut command = itself(Core::Server)?;
+        Self::spawn(command.args(["serve", name]).env("MALLOC_MMAP_THRESHOLD_", "32768"), name)
+    }
+
     /// The same under `strace`, which writes its table to `file` when the server ends.
     pub fn start_traced(name: &str, file: &str) -> Result<Self, String> {
         let mut command = Command::new("strace");
