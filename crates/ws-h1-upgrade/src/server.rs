@@ -1,7 +1,5 @@
 //! The server's half over a raw socket: bytes in, a valid request out.
 
-use core::mem::MaybeUninit;
-
 use bytes::{Buf as _, BytesMut};
 use ws_handshake::SubprotocolPolicy;
 
@@ -72,26 +70,14 @@ impl ServerHandshake {
     }
 }
 
-const FEW_FIELDS: usize = 100;
-
 fn parse(
     head: &[u8],
     limits: &HandshakeLimits,
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
-    let slots = limits.slots(head);
-    // Few requests have more, and this room costs nothing.
-    let mut few = [const { MaybeUninit::uninit() }; FEW_FIELDS];
-    let mut many = Vec::new();
-    let fields = match few.get_mut(..slots) {
-        Some(few) => few,
-        None => {
-            many.resize_with(slots, MaybeUninit::uninit);
-            &mut many
-        }
-    };
-    let mut request = httparse::Request::new(&mut []);
-    match request.parse_with_uninit_headers(head, fields) {
+    let mut fields = vec![httparse::EMPTY_HEADER; limits.slots(head)];
+    let mut request = httparse::Request::new(&mut fields);
+    match request.parse(head) {
         Ok(httparse::Status::Complete(size)) if size == head.len() => {}
         Ok(_) => return Err(Error::MalformedRequest { problem: HeadProblem::StartLine }),
         Err(httparse::Error::TooManyHeaders) => {

@@ -61,15 +61,26 @@ impl<V: AsRef<[u8]>> Headers for http::HeaderMap<V> {
     }
 }
 
-/// An owned, ordered list of header fields in two allocations, however many there are.
+/// An owned, ordered list of header fields in one allocation, however many there are.
 ///
 /// Names keep the case they arrived in; values are bytes, because HTTP does not promise text.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct HeaderFields {
-    text: Vec<u8>,
-    /// Where each name and each value ends in `text`; a field begins where the previous one ended.
-    /// 32 bits, because an open connection keeps this list.
-    ends: Vec<(u32, u32)>,
+    /// Of each field the lengths of its name and its value, and both.
+    packed: Vec<u8>,
+    count: usize,
+}
+
+/// 32 bits for a length, because an open connection keeps this list. Nobody holds 4 GiB of fields;
+/// a list would end before one that long.
+const LENGTH: usize = size_of::<u32>();
+
+fn pack(len: usize) -> [u8; LENGTH] {
+    u32::try_from(len).unwrap_or(u32::MAX).to_ne_bytes()
+}
+
+fn unpack(len: [u8; LENGTH]) -> usize {
+    u32::from_ne_bytes(len) as usize
 }
 
 impl HeaderFields {
@@ -82,18 +93,14 @@ impl HeaderFields {
     /// How many bytes of memory the list takes.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.text.capacity() + self.ends.capacity() * size_of::<(u32, u32)>()
+        self.packed.capacity()
     }
 
     /// Copies `headers`, in order.
     #[must_use]
     pub fn copy_of<H: Headers + ?Sized>(headers: &H) -> Self {
-        let (mut count, mut size) = (0, 0);
-        for (name, value) in headers.fields() {
-            count += 1;
-            size += name.len() + value.len();
-        }
-        let mut copy = Self { text: Vec::with_capacity(size), ends: Vec::with_capacity(count) };
+        let sizes = headers.fields().map(|(name, value)| 2 * LENGTH + name.len() + value.len());
+        let mut copy = Self { packed: Vec::with_capacity(sizes.sum()), count: 0 };
         for (name, value) in headers.fields() {
             copy.push(name, value);
         }
@@ -102,15 +109,11 @@ impl HeaderFields {
 
     /// Appends a field. The list is only read, never written to the wire, so nothing is checked.
     pub fn push(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
-        self.text.extend_from_slice(name.as_ref());
-        let name_end = self.end();
-        self.text.extend_from_slice(value.as_ref());
-        self.ends.push((name_end, self.end()));
-    }
-
-    /// Where the text ends. Nobody holds 4 GiB of fields; what lies beyond would read as empty.
-    fn end(&self) -> u32 {
-        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+        let (name, value) = (name.as_ref(), value.as_ref());
+        for part in [&pack(name.len())[..], &pack(value.len()), name, value] {
+            self.packed.extend_from_slice(part);
+        }
+        self.count += 1;
     }
 
     /// The first value called `name`, if it is text (UTF-8).
@@ -121,26 +124,27 @@ impl HeaderFields {
 
     /// How many fields there are.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.ends.len()
+    pub const fn len(&self) -> usize {
+        self.count
     }
 
     /// Whether there is no field at all.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 }
 
 impl Headers for HeaderFields {
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(name_end, value_end)| {
-            let (name_end, value_end) = (name_end as usize, value_end as usize);
-            let name = self.text.get(start..name_end).unwrap_or_default();
-            let value = self.text.get(name_end..value_end).unwrap_or_default();
-            start = value_end;
-            (name, value)
+        let mut packed = self.packed.as_slice();
+        core::iter::from_fn(move || {
+            let (&name_len, rest) = packed.split_first_chunk::<LENGTH>()?;
+            let (&value_len, rest) = rest.split_first_chunk::<LENGTH>()?;
+            let (name, rest) = rest.split_at_checked(unpack(name_len))?;
+            let (value, rest) = rest.split_at_checked(unpack(value_len))?;
+            packed = rest;
+            Some((name, value))
         })
     }
 }

@@ -62,13 +62,15 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
         Ok(read > 0)
     }
 
-    /// Writes and flushes all of `bytes`.
+    /// Writes and flushes all of `bytes`, whose memory goes back to the pool if it is of one.
     pub(crate) async fn write(&mut self, mut bytes: BytesMut) -> Result<(), Error> {
         let written = poll_fn(|cx| match self.poll_write(cx, &mut bytes) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),
             Poll::Pending => self.poll_timeout(cx, self.deadline),
         });
-        written.await?.map_err(|error| self.failed(error))
+        written.await?.map_err(|error| self.failed(error))?;
+        read_budget::give(&mut bytes);
+        Ok(())
     }
 
     /// Ends our direction and reads what the peer still sends, so that unread input does not

@@ -1,6 +1,5 @@
 //! How a session comes to its end.
 
-use bytes::BytesMut;
 use ws_frame::{CloseFrame, WriteQueue};
 
 use super::Session;
@@ -55,7 +54,8 @@ impl Session {
 
     pub(super) fn finish(&mut self) {
         self.closing.finish();
-        self.inbound.buffer = BytesMut::new();
+        // The memory is the driver's to take back.
+        self.inbound.buffer.clear();
         self.inbound.forget_message();
         self.outbound.queue = WriteQueue::new();
         self.outbound.drop_owed_pong();
