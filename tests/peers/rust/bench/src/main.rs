@@ -1,7 +1,8 @@
 //! Times this project next to other WebSocket crates; `cargo xtask bench` builds and runs it.
 //!
-//! `serve NAME` and `load …` (`load-streams …`) are the two sides of a measurement, started as processes of their own
-//! so that each has a core. Everything else is options.
+//! `serve NAME` and `load …` (`load-streams …`) are the two sides of a measurement, started as processes of
+//! their own so that each has a core; `weigh …` is a part of one that is too large for a process.
+//! Everything else is options.
 
 mod bars;
 mod clock;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some((mode, rest)) if mode == "load" => generate(rest),
         #[cfg(feature = "streams")]
         Some((mode, rest)) if mode == "load-streams" => generate_streams(rest),
+        Some((mode, rest)) if mode == "weigh" => measure::weigh_part(rest),
         Some((mode, _)) if mode == "--help" => {
             println!("{}", options::USAGE);
             Ok(())

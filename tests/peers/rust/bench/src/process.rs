@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -25,6 +25,46 @@ pub fn allow_sockets(count: usize) -> Result<(), String> {
         .map_err(|error| format!("{count} connections need more open files (ulimit -n): {error}"))
 }
 
+/// How many sockets this process can have beside some files.
+pub fn sockets() -> usize {
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    usize::try_from(most.saturating_sub(1000)).unwrap_or(usize::MAX)
+}
+
+/// This program again, doing something that lasts until this value is dropped.
+pub struct Held {
+    child: Child,
+    output: BufReader<ChildStdout>,
+}
+
+impl Held {
+    pub fn start(arguments: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(executable()?);
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| error.to_string())?;
+        let output = child.stdout.take().ok_or("no output")?;
+        Ok(Self { child, output: BufReader::new(output) })
+    }
+
+    /// The next line that it prints.
+    pub fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        match self.output.read_line(&mut line) {
+            Ok(0) => Err("it ended without a word".to_owned()),
+            Ok(_) => Ok(line),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+impl Drop for Held {
+    /// The end of its input is the end of it.
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _status = self.child.wait();
+    }
+}
+
 impl Running {
     /// Starts the server called `name` on the server's core.
     pub fn start(name: &str) -> Result<Self, String> {
@@ -32,6 +72,7 @@ impl Running {
     }
 
     /// The same with an allocator that gives large blocks back to the system when they are freed.
+    #[cfg(feature = "streams")]
     pub fn start_returning(name: &str) -> Result<Self, String> {
         let mut command = itself(Core::Server)?;
         Self::spawn(command.args(["serve", name]).env("MALLOC_MMAP_THRESHOLD_", "32768"), name)

@@ -1,5 +1,6 @@
 //! Resident memory of a server for each idle connection.
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -20,11 +21,14 @@ pub fn cells() -> Vec<String> {
 
 pub fn run(options: &Options) -> Result<Bench, String> {
     let count = options.connections.unwrap_or(if options.quick { 1000 } else { 10_000 });
-    process::allow_sockets(count)?;
     let (mut fresh, mut used) = (Vec::new(), Vec::new());
     for candidate in super::echo::candidates(options) {
         progress(&format!("idle memory: {candidate}"));
-        match weigh(&candidate, count) {
+        let weighed = match process::allow_sockets(count) {
+            Ok(()) => weigh(&candidate, count, |_| Ok(())),
+            Err(_) => weigh_in_parts(&candidate, count),
+        };
+        match weighed {
             Ok([after_small, after_large]) => {
                 fresh.push(row(&candidate, after_small));
                 used.push(row(&candidate, after_large));
@@ -52,8 +56,49 @@ fn row(candidate: &str, bytes: f64) -> Row {
     Row { candidate: candidate.to_owned(), samples, extra: Vec::new() }
 }
 
-/// Bytes per connection after a message of 1 KiB and after one of 64 KiB on each.
-fn weigh(candidate: &str, count: usize) -> Result<[f64; 2], String> {
+/// More connections than a process may have sockets for: as many servers as it takes, each with a
+/// generator of its own. All connections are open before the first is closed.
+fn weigh_in_parts(candidate: &str, count: usize) -> Result<[f64; 2], String> {
+    let room = process::sockets();
+    if room == 0 {
+        return Err("hardly any open files are allowed (ulimit -n)".to_owned());
+    }
+    let mut parts = Vec::new();
+    let (mut left, mut sums) = (count, [0.0; 2]);
+    while left > 0 {
+        let share = left.min(room);
+        progress(&format!("idle memory: {candidate}, {} of {count}", count - left));
+        let mut part = process::Held::start(&["weigh", candidate, &share.to_string()])?;
+        let line = part.line()?;
+        for (sum, figure) in sums.iter_mut().zip(line.split_whitespace()) {
+            *sum += figure.parse::<f64>().map_err(|error| error.to_string())? * share as f64;
+        }
+        parts.push(part);
+        left -= share;
+    }
+    Ok(sums.map(|sum| sum / count as f64))
+}
+
+/// Weighs a part, says what came of it, and holds the connections until nobody listens.
+pub fn weigh_part(arguments: &[String]) -> Result<(), String> {
+    let [candidate, count] = arguments else { return Err("weigh takes NAME COUNT".to_owned()) };
+    let count = count.parse().map_err(|_| "not a number")?;
+    process::allow_sockets(count)?;
+    weigh(candidate, count, |[small, large]| {
+        println!("{small} {large}");
+        io::stdin().read_line(&mut String::new()).map_err(|error| error.to_string())?;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Bytes per connection after a message of 1 KiB and after one of 64 KiB on each; they stay open while
+/// `meanwhile` runs.
+fn weigh(
+    candidate: &str,
+    count: usize,
+    meanwhile: impl FnOnce([f64; 2]) -> Result<(), String>,
+) -> Result<[f64; 2], String> {
     let running = Running::start(candidate)?;
     let mut plan = Plan {
         port: running.port,
@@ -76,7 +121,9 @@ fn weigh(candidate: &str, count: usize) -> Result<[f64; 2], String> {
     generator.reload(64 * 1024, 1);
     generator.phase(End::Rounds(1), true)?;
     let after_large = settled(&running)?;
-    Ok([after_small, after_large].map(|after| (after - before).max(0.0) / count as f64))
+    let weight = [after_small, after_large].map(|after| (after - before).max(0.0) / count as f64);
+    meanwhile(weight)?;
+    Ok(weight)
 }
 
 fn settled(running: &Running) -> Result<f64, String> {

@@ -12,6 +12,8 @@ mod scaling;
 mod streams;
 mod syscalls;
 
+pub use memory::weigh_part;
+
 use std::io::{self, IsTerminal, Write};
 
 use crate::options::Options;
