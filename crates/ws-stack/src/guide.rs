@@ -21,3 +21,6 @@ pub mod features {}
 
 #[doc = include_str!("../docs/hardening.md")]
 pub mod hardening {}
+
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
