@@ -130,8 +130,10 @@ impl<T: Transport> Tls<T> {
         let read = match self.io.poll_read(cx, &mut self.incoming, max) {
             Poll::Ready(read) => read?,
             Poll::Pending => {
-                // At rest nothing is held for the peer.
+                // At rest nothing is held for the peer. rustls makes its buffer small again when it
+                // is to read and nothing is in it.
                 self.incoming = BytesMut::new();
+                let _waits = self.connection.read_tls(&mut Silence);
                 return Poll::Pending;
             }
         };
@@ -279,6 +281,15 @@ impl<T: Transport> Transport for Tls<T> {
 impl<T: fmt::Debug> fmt::Debug for Tls<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls").field("io", &self.io).finish_non_exhaustive()
+    }
+}
+
+/// What rustls reads while there is nothing to read.
+struct Silence;
+
+impl io::Read for Silence {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 

@@ -2,13 +2,17 @@
 //! every width.
 
 use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use allocation_counter::measure;
+use bytes::BytesMut;
 
 use crate::support::{certificates, certificates_for, distrustful, read, shutdown, write};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use ws_endpoint::tls::Tls;
-use ws_io::Transport as _;
+use ws_io::{Duplex, Transport as _};
 use ws_session::TransportError;
 use ws_tokio::Io;
 
@@ -35,6 +39,41 @@ async fn our_server(width: usize) -> (Ours, tokio_rustls::client::TlsStream<Dupl
         tokio::spawn(async move { TlsConnector::from(client).connect(localhost(), b).await });
     let ours = Tls::accept(Io::new(a), server).await.expect("our side");
     (ours, theirs.await.expect("no panic").expect("their side"))
+}
+
+/// Both ends ours, in memory.
+async fn both_ours() -> (Tls<Duplex>, Tls<Duplex>) {
+    let (server, client) = certificates();
+    let (a, b) = ws_io::duplex(1 << 20);
+    let (server, client) =
+        tokio::join!(Tls::accept(a, server), Tls::connect(b, client, localhost()));
+    (server.expect("the server's side"), client.expect("the client's side"))
+}
+
+/// Sends so many bytes, receives them, and waits for more, which do not come.
+fn pass(from: &mut Tls<Duplex>, to: &mut Tls<Duplex>, length: usize) {
+    let mut cx = Context::from_waker(Waker::noop());
+    let sent = vec![7; length];
+    let mut rest = &sent[..];
+    while !rest.is_empty() {
+        assert!(from.poll_write(&mut cx, &mut rest).is_ready(), "the pipe is wide");
+    }
+    assert!(from.poll_flush(&mut cx).is_ready());
+    let mut received = BytesMut::new();
+    while to.poll_read(&mut cx, &mut received, 64 * 1024).is_ready() {}
+    assert_eq!(received, sent);
+}
+
+// THREAT: memory-amplification
+#[tokio::test]
+async fn a_stream_at_rest_holds_nothing_of_a_large_message() {
+    // What the pools of this thread keep belongs to nobody.
+    let (mut server, mut client) = both_ours().await;
+    pass(&mut client, &mut server, 64 * 1024);
+    let (mut server, mut client) = both_ours().await;
+    pass(&mut client, &mut server, 1);
+    let held = measure(|| pass(&mut client, &mut server, 64 * 1024)).bytes_current;
+    assert!(held < 8 * 1024, "{held} bytes");
 }
 
 fn pattern(length: usize) -> Vec<u8> {
