@@ -96,6 +96,8 @@ const BARS: &[(&str, &str, Bar)] = &[
     ("h2", "", Bar::Times(1.25, "raw")),
     #[cfg(feature = "streams")]
     ("h3", "", Bar::Times(1.25, "raw")),
+    #[cfg(feature = "streams")]
+    ("stream-memory", "", Bar::Above(768.0, "raw")),
 ];
 
 #[cfg(test)]

@@ -139,8 +139,13 @@ fn receive_answer(stream: &mut TcpStream) -> io::Result<()> {
         }
         head.extend_from_slice(&buffer[..count]);
     }
+    check_answer(&head)
+}
+
+/// Whether this is the answer to our request.
+pub fn check_answer(head: &[u8]) -> io::Result<()> {
     let accepted =
-        head.starts_with(b"HTTP/1.1 101 ") && memchr::memmem::find(&head, wire::ACCEPT).is_some();
+        head.starts_with(b"HTTP/1.1 101 ") && memchr::memmem::find(head, wire::ACCEPT).is_some();
     if accepted { Ok(()) } else { Err(io::Error::other("the handshake was refused")) }
 }
 

@@ -9,7 +9,7 @@ use crate::load::End;
 use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
-use crate::server::certificate;
+use crate::server::{self, certificate};
 use crate::stats::Samples;
 use crate::streams::{Generator, Kind, Over, Plan};
 
@@ -143,6 +143,9 @@ pub fn run_memory(options: &Options) -> Result<Bench, String> {
             }
             let mut rows = Vec::new();
             for (candidate, kind) in CANDIDATES {
+                if server::find(&format!("{candidate}-{name}")).is_none() {
+                    continue;
+                }
                 progress(&format!("memory of idle streams: {name}, {candidate}"));
                 match weigh((over, name), (candidate, kind), count, load) {
                     Ok(weight) => rows.push(Row {
@@ -161,7 +164,7 @@ pub fn run_memory(options: &Options) -> Result<Bench, String> {
         name: "stream-memory".to_owned(),
         about: format!(
             "Resident memory of the server for each of {count} idle streams, a hundred on each \
-             connection, after one echoed message on each. All messages of a connection come \
+             connection, over TLS one, after one echoed message on each. All messages of a connection come \
              at once, and glibc does not give back what is freed of them below something small \
              that lives; in the cells so called it is told to map each block of 32 KiB or more."
         ),
@@ -170,7 +173,7 @@ pub fn run_memory(options: &Options) -> Result<Bench, String> {
     })
 }
 
-const OVER: [(Over, &str); 2] = [(Over::H2, "h2"), (Over::H3, "h3")];
+const OVER: [(Over, &str); 3] = [(Over::H2, "h2"), (Over::H3, "h3"), (Over::Tls, "tls")];
 
 fn weigh(
     (over, name): (Over, &str),

@@ -1,4 +1,4 @@
-//! The certificate of a server over QUIC: made when it starts, and left in a file for the generator.
+//! The certificate of a server over TLS or QUIC: made when it starts, and left in a file for the generator.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,8 +28,8 @@ pub fn publish(port: u16, certificate: &[u8]) -> Result<(), String> {
     fs::write(file(port), certificate).map_err(text)
 }
 
-/// TLS of a client that trusts the server on `port`, for HTTP/3.
-pub fn trusting(port: u16) -> Result<ClientConfig, String> {
+/// TLS of a client that trusts the server on `port`, for these protocols.
+pub fn trusting(port: u16, protocols: &[&[u8]]) -> Result<ClientConfig, String> {
     let certificate = fs::read(file(port)).map_err(text)?;
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from(certificate)).map_err(text)?;
@@ -38,7 +38,7 @@ pub fn trusting(port: u16) -> Result<ClientConfig, String> {
         .map_err(text)?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h3".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }
 

@@ -11,7 +11,7 @@ mod floor;
 mod foreign;
 mod ours;
 #[cfg(feature = "streams")]
-mod ours_h3;
+mod ours_secure;
 mod raw;
 #[cfg(feature = "streams")]
 mod raw_streams;
@@ -91,7 +91,7 @@ pub const SERVERS: &[Server] = &[
     },
 ];
 
-/// Servers over streams of HTTP/2 and HTTP/3.
+/// Servers over streams of HTTP/2 and HTTP/3, and over TLS.
 #[cfg(feature = "streams")]
 const STREAM_SERVERS: &[Server] = &[
     Server {
@@ -115,7 +115,9 @@ const STREAM_SERVERS: &[Server] = &[
         serve: || Box::pin(raw_streams::serve_h3(Echo::Floor)),
         reply: Reply::Whole,
     },
-    Server { name: "ours-h3", serve: || Box::pin(ours_h3::serve()), reply: Reply::Whole },
+    Server { name: "ours-h3", serve: || Box::pin(ours_secure::serve_h3()), reply: Reply::Whole },
+    Server { name: "raw-tls", serve: || Box::pin(raw_streams::serve_tls()), reply: Reply::Raw },
+    Server { name: "ours-tls", serve: || Box::pin(ours_secure::serve_tls()), reply: Reply::Whole },
 ];
 
 #[cfg(not(feature = "streams"))]

@@ -1,16 +1,27 @@
-//! This project's server over HTTP/3, as its documentation shows.
+//! This project's server over HTTP/3 and over TLS, as its documentation shows.
 
 use std::io;
 use std::sync::Arc;
 
 use super::{announce, certificate, ours};
 
-pub async fn serve() -> io::Result<()> {
+pub async fn serve_h3() -> io::Result<()> {
     let (tls, der) = certificate::make().map_err(io::Error::other)?;
-    let server = ws_tokio::server().listen_h3(([127, 0, 0, 1], 0).into(), Arc::new(tls))?;
+    serve(ws_tokio::server().listen_h3(LOOPBACK.into(), Arc::new(tls))?, &der).await
+}
+
+pub async fn serve_tls() -> io::Result<()> {
+    let (tls, der) = certificate::make().map_err(io::Error::other)?;
+    let server = ws_tokio::server().with_max_connections(usize::MAX);
+    serve(server.listen_tls(LOOPBACK.into(), Arc::new(tls))?, &der).await
+}
+
+async fn serve(server: ws_tokio::Server, certificate: &[u8]) -> io::Result<()> {
     let address = server.local_addrs().next().expect("it listens on one address");
-    certificate::publish(address.port(), &der).map_err(io::Error::other)?;
+    certificate::publish(address.port(), certificate).map_err(io::Error::other)?;
     announce(address.port())?;
     server.serve(ours::echo).await;
     Ok(())
 }
+
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);

@@ -11,15 +11,21 @@ use tokio::net::TcpStream;
 use super::scratch;
 
 /// Sends back what comes in, one read and one write a turn, out of one buffer for all connections.
-pub async fn echo(mut stream: TcpStream) -> io::Result<()> {
+pub async fn echo(stream: TcpStream) -> io::Result<()> {
+    echo_on(stream).await
+}
+
+/// The same on any stream.
+pub async fn echo_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
     while let Some(unsent) = turn(&mut stream).await? {
         stream.write_all(&unsent).await?;
+        stream.flush().await?;
     }
     Ok(())
 }
 
 /// What the socket would not take at once, or `None` at the end of the stream.
-async fn turn(stream: &mut TcpStream) -> io::Result<Option<Vec<u8>>> {
+async fn turn(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<Option<Vec<u8>>> {
     poll_fn(|cx| {
         scratch::with(|scratch| {
             let mut buffer = ReadBuf::new(scratch);

@@ -11,9 +11,10 @@ use h2::{RecvStream, SendStream};
 use http::Response;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use super::floor::parse;
-use super::{announce, certificate};
+use super::{announce, certificate, raw};
 use crate::wire;
 
 /// What is sent back for what comes on a stream.
@@ -86,6 +87,26 @@ async fn echo_h2(
             }
             send.send_data(data.split_to(capacity.min(data.len())), false).ok()?;
         }
+    }
+}
+
+/// TLS on a connection of TCP.
+pub async fn serve_tls() -> io::Result<()> {
+    let (tls, der) = certificate::make().map_err(io::Error::other)?;
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let port = listener.local_addr()?.port();
+    certificate::publish(port, &der).map_err(io::Error::other)?;
+    announce(port)?;
+    loop {
+        let (tcp, _) = listener.accept().await?;
+        tcp.set_nodelay(true)?;
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(tcp).await {
+                let _ended = raw::echo_on(stream).await;
+            }
+        });
     }
 }
 

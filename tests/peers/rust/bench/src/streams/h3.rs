@@ -30,7 +30,7 @@ pub struct Receiving {
 /// Opens the streams of a plan.
 pub async fn open(plan: &Plan) -> Result<(Vec<Lane>, Vec<Line>), String> {
     let (mut lanes, mut lines) = (Vec::new(), Vec::new());
-    let tls = certificate::trusting(plan.port)?;
+    let tls = certificate::trusting(plan.port, &[b"h3"])?;
     let tls = QuicClientConfig::try_from(tls).map_err(text)?;
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     let mut transport = TransportConfig::default();

@@ -1,10 +1,12 @@
-//! The load generator over HTTP/2 and HTTP/3: WebSockets, or bare streams, of one connection.
+//! The load generator over HTTP/2 and HTTP/3: WebSockets, or bare streams, of one connection; and over
+//! TLS, where each has a connection of its own.
 //!
 //! Each stream sends a batch of messages, waits until all of it has come back, and sends the next.
 //! The first round of every stream is compared byte by byte with what a correct server must send.
 
 mod h2;
 mod h3;
+mod tls;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use crate::wire::{self, Content};
 pub enum Over {
     H2,
     H3,
+    Tls,
 }
 
 /// What is at the other end of the streams.
@@ -69,6 +72,7 @@ pub struct Generator {
 enum Lanes {
     H2(Vec<h2::Lane>),
     H3(Vec<h3::Lane>, Vec<h3::Line>),
+    Tls(Vec<tls::Lane>),
 }
 
 /// How many streams go on one connection.
@@ -92,6 +96,7 @@ impl Generator {
                     let (lanes, lines) = h3::open(plan).await?;
                     Lanes::H3(lanes, lines)
                 }
+                Over::Tls => Lanes::Tls(tls::open(plan).await?),
             })
         })?;
         let (mut batch, mut expected) = (Vec::new(), Vec::new());
@@ -123,6 +128,12 @@ impl Generator {
                         join_all(rounds).await
                     }
                     Lanes::H3(lanes, _lines) => {
+                        let rounds = lanes
+                            .iter_mut()
+                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
+                        join_all(rounds).await
+                    }
+                    Lanes::Tls(lanes) => {
                         let rounds = lanes
                             .iter_mut()
                             .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
@@ -187,6 +198,7 @@ impl Plan {
         let over = match self.over {
             Over::H2 => "h2",
             Over::H3 => "h3",
+            Over::Tls => "tls",
         };
         let numbers = [self.port.into(), self.pid as usize, self.streams, self.size, self.depth];
         let [a, b, c, d, e] = numbers.map(|number| number.to_string());
@@ -205,6 +217,7 @@ impl Plan {
         let over = match over.as_str() {
             "h2" => Over::H2,
             "h3" => Over::H3,
+            "tls" => Over::Tls,
             _ => return None,
         };
         let kind = match kind.as_str() {
