@@ -121,24 +121,11 @@ impl Generator {
         let rounds: Vec<Result<u64, String>> = self.runtime.block_on(async {
             let everything = async {
                 match &mut self.lanes {
-                    Lanes::H2(lanes) => {
-                        let rounds = lanes
-                            .iter_mut()
-                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
-                        join_all(rounds).await
-                    }
+                    Lanes::H2(lanes) => all(lanes, batch, expected, end, start, verify).await,
                     Lanes::H3(lanes, _lines) => {
-                        let rounds = lanes
-                            .iter_mut()
-                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
-                        join_all(rounds).await
+                        all(lanes, batch, expected, end, start, verify).await
                     }
-                    Lanes::Tls(lanes) => {
-                        let rounds = lanes
-                            .iter_mut()
-                            .map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
-                        join_all(rounds).await
-                    }
+                    Lanes::Tls(lanes) => all(lanes, batch, expected, end, start, verify).await,
                 }
             };
             let patience = match end {
@@ -151,6 +138,19 @@ impl Generator {
         let rounds: u64 = rounds.into_iter().sum::<Result<u64, String>>()?;
         Ok(rounds * self.depth)
     }
+}
+
+/// The rounds of all streams.
+async fn all(
+    lanes: &mut [(impl Out, impl In)],
+    batch: &Bytes,
+    expected: &Bytes,
+    end: End,
+    start: Instant,
+    verify: bool,
+) -> Vec<Result<u64, String>> {
+    let lanes = lanes.iter_mut();
+    join_all(lanes.map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify))).await
 }
 
 /// The rounds of one stream.
