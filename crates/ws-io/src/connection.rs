@@ -180,6 +180,16 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
+    /// Queues a small message from where it lies, if nothing stands in its way; otherwise nothing
+    /// happened, and [`poll_ready`](Self::poll_ready) knows why.
+    pub(crate) fn feed_small(&mut self, message: &Message) -> bool {
+        if self.write_error.is_some() || !self.session.is_writable() {
+            return false;
+        }
+        self.prepare_queue();
+        matches!(self.session.send_small(message), Some(Ok(())))
+    }
+
     /// Ends the connection because of a failure on our side, unless the transport failed before.
     pub(crate) fn fail(&mut self, failure: Failure) {
         if self.write_error.is_none() {

@@ -309,7 +309,7 @@ impl<T: Transport, R: Runtime> Link for WebSocket<T, R> {
     }
 
     fn start_send(&mut self, message: Message) -> Result<(), Error> {
-        self.start_send(&mut Some(message))
+        self.start_send(message)
     }
 
     fn start_close(&mut self, code: CloseCode, reason: String) -> Result<(), Error> {

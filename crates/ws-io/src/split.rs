@@ -97,7 +97,7 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
     /// As [`WebSocket::feed`].
     pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
         poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
-        self.half.change(|websocket| websocket.start_send(&mut Some(message)))
+        self.half.change(|websocket| websocket.start_send(message))
     }
 
     /// Queues a message and waits until it was handed to the transport; see [`WebSocket::send`].
@@ -107,7 +107,7 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
     /// As [`WebSocket::feed`].
     pub async fn send(&mut self, message: Message) -> Result<(), Error> {
         poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
-        self.half.with(|websocket| websocket.start_send(&mut Some(message)))?;
+        self.half.with(|websocket| websocket.start_send(message))?;
         self.flush().await
     }
 
@@ -172,7 +172,7 @@ impl<T: Transport, R: Runtime> Sink<Message> for Writer<T, R> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.get_mut().half.change(|websocket| websocket.start_send(&mut Some(message)))
+        self.get_mut().half.change(|websocket| websocket.start_send(message))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

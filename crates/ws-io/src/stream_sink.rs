@@ -39,7 +39,7 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.get_mut().start_send(&mut Some(message))
+        self.get_mut().start_send(message)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -319,23 +319,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.poll_flush(cx)
     }
 
-    /// Queues the message, which is taken; does nothing when there is none.
-    #[inline]
-    pub(crate) fn start_send(&mut self, message: &mut Option<Message>) -> Result<(), Error> {
-        self.connection.check_open()?;
-        self.connection.prepare_queue();
-        let small =
-            message.as_ref().and_then(|message| self.connection.session.send_small(message));
-        match small {
-            Some(result) => {
-                *message = None;
-                Ok(result?)
-            }
-            None => match message.take() {
-                Some(message) => Ok(self.connection.session.send(message)?),
-                None => Ok(()),
-            },
-        }
+    pub(crate) fn start_send(&mut self, message: Message) -> Result<(), Error> {
+        self.start(|session| session.send(message))
     }
 
     pub(crate) fn start_fragment(
@@ -422,8 +407,12 @@ impl<T: Transport, R: Runtime> Future for Feed<'_, T, R> {
     #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { websocket, message } = self.get_mut();
+        if message.as_ref().is_some_and(|message| websocket.connection.feed_small(message)) {
+            *message = None;
+            return Poll::Ready(Ok(()));
+        }
         ready!(websocket.poll_ready(cx))?;
-        Poll::Ready(websocket.start_send(message))
+        Poll::Ready(message.take().map_or(Ok(()), |message| websocket.start_send(message)))
     }
 }
 
