@@ -10,7 +10,7 @@ use ws_session::TransportError;
 
 use crate::handshake::Wire;
 use crate::preface::{self, Preface};
-use crate::read_budget;
+use crate::read_budget::{self, CORK};
 use crate::{AcceptOptions, Error, PageRequest, Runtime, Transport, UpgradeInfo, WebSocket};
 
 /// Takes a connection in: reads the request, judges it by `options` and answers.
@@ -202,7 +202,7 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
         self.upgrade.agreement = agreed.agreement.clone();
         let mut headers = self.options.headers.clone();
         headers.append(&mut self.headers);
-        let mut answer = read_budget::take(USUAL_ANSWER);
+        let mut answer = read_budget::take(CORK);
         if let Err(error) = ws_h1_upgrade::accept(&self.upgrade, &headers, &mut answer) {
             return self.fail(error).await;
         }
@@ -253,9 +253,6 @@ impl<T: Transport, R: Runtime> fmt::Debug for Incoming<T, R> {
             .finish_non_exhaustive()
     }
 }
-
-/// The size of an answer with a subprotocol and compression.
-const USUAL_ANSWER: usize = 256;
 
 /// Boxed, because hardly any handshake is refused, and all would be as large as if.
 pub(crate) fn refuse<T: Transport, R: Runtime>(
