@@ -52,6 +52,46 @@ fn pongs_owed_to_a_peer_that_does_not_read_stay_bounded() {
 }
 
 #[test]
+fn a_small_message_is_sent_from_where_it_lies_and_everything_else_is_left() {
+    let mut server = Session::server(Config::default());
+    let small = Message::text("hi");
+    assert_eq!(server.send_small(&small), Some(Ok(())));
+    assert_eq!(transmitted(&mut server)[..], *b"\x81\x02hi");
+    for left in [
+        Message::binary(vec![0; 2049]),
+        Message::Ping(Bytes::from_static(b"p")),
+        Message::Pong(Bytes::new()),
+        Message::Close(None),
+    ] {
+        assert_eq!(server.send_small(&left), None, "{:?}", left.opcode());
+    }
+    assert_eq!(server.send_fragment(DataKind::Text, Bytes::from_static(b"a"), false), Ok(()));
+    assert_eq!(server.send_small(&small), None, "another message is in progress");
+    assert_eq!(server.send(small.clone()), Err(SendError::MessageInProgress));
+    assert_eq!(transmitted(&mut server)[..], *b"\x01\x01a");
+    assert_eq!(server.close(None), Ok(()));
+    assert_eq!(server.send_small(&small), None, "the goodbye is under way");
+    assert_eq!(server.send(small), Err(SendError::Closed));
+    assert_eq!(transmitted(&mut server)[..], *b"\x88\x00");
+}
+
+#[test]
+fn a_whole_message_is_found_first_and_everything_else_is_left() {
+    let mut client = client().session;
+    client.read_buffer().extend_from_slice(b"\x81\x02hi\x89\x01p\x82\x02ab\x82\x03ab");
+    assert_eq!(client.poll_whole(), Some(Message::text("hi")));
+    assert_eq!(client.poll_whole(), None, "a ping has to be answered");
+    assert!(matches!(client.poll_event(), Some(Event::Message(Message::Ping(_)))));
+    assert_eq!(client.poll_whole(), Some(Message::binary(&b"ab"[..])));
+    assert_eq!(client.poll_whole(), None, "a byte is missing");
+    client.read_buffer().extend_from_slice(b"c\x81\x01\xff");
+    assert_eq!(client.poll_whole(), Some(Message::binary(&b"abc"[..])));
+    assert_eq!(client.poll_whole(), None, "it is not text");
+    assert!(client.poll_event().is_none());
+    assert!(!client.is_open());
+}
+
+#[test]
 fn a_session_above_high_water_says_so() {
     let mut client = client();
     assert!(client.session.is_writable());
