@@ -39,8 +39,13 @@ pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) 
     }
     let room = buffer.capacity() - buffer.len();
     // A read of half the size is better than a copy of what is there.
-    if room < wanted.div_ceil(2) && !buffer.try_reclaim(wanted) {
-        grow(buffer, wanted, most);
+    if room < wanted.div_ceil(2) {
+        if buffer.try_reclaim(wanted) {
+            // What is left of it moved to the front.
+            leave_lead(buffer);
+        } else {
+            grow(buffer, wanted, most);
+        }
     }
     wanted.min(buffer.capacity() - buffer.len())
 }
@@ -92,15 +97,19 @@ fn fresh(size: usize) -> BytesMut {
     buffer
 }
 
-/// Begins an empty large buffer a little behind the start of a page: the bytes of a peer's large write
-/// begin at the start of one, and some processors copy at half the speed between two addresses that
-/// are nearly the same but for their pages.
+/// Moves what a large buffer has at its front to a fixed place in the page. The system keeps the bytes of
+/// a large write from the start of a page on, the peer's and ours, and some processors copy at half
+/// the speed or less to an address that is, but for its page, a little above where the bytes come from.
 fn leave_lead(buffer: &mut BytesMut) {
     let size = buffer.capacity();
     if size > LARGE && size <= HUGE_KEPT && size == class(size) {
+        let len = buffer.len();
         let lead = LEAD.wrapping_sub(buffer.as_ptr().addr()) % PAGE;
-        buffer.resize(lead, 0);
-        buffer.advance(lead);
+        if lead + len <= size {
+            buffer.resize(lead + len, 0);
+            buffer.copy_within(..len, lead);
+            buffer.advance(lead);
+        }
     }
 }
 
@@ -300,6 +309,20 @@ mod tests {
             POOL.with_borrow(|pool| assert_eq!(pool.huge_bytes, 4 * LARGE));
         }
         assert_eq!(take(LARGE).capacity(), LARGE);
+    }
+
+    #[test]
+    fn what_is_left_in_a_large_buffer_begins_there_too() {
+        let mut buffer = take(4 * LARGE);
+        let most = buffer.capacity() - 1000;
+        buffer.resize(most, 1);
+        buffer.extend_from_slice(&[2; 1000]);
+        drop(buffer.split_to(most));
+        let address = buffer.as_ptr();
+        let offered = prepare(&mut buffer, 3 * LARGE);
+        assert_eq!((offered, &buffer[..]), (3 * LARGE, &[2; 1000][..]));
+        assert_eq!(buffer.as_ptr().addr() % PAGE, LEAD);
+        assert!(buffer.as_ptr() < address, "the memory is the same");
     }
 
     #[test]
