@@ -143,16 +143,23 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     /// Ready when the session takes another message: its queue is below high water.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        while !self.session.is_writable() && self.session.is_open() {
+        while !self.takes_more() && self.session.is_open() {
             self.check_open()?;
             match self.poll_write(cx) {
                 Poll::Ready(result) => result?,
                 // Part of the queue may have left, which is all that is asked for.
-                Poll::Pending if self.session.is_writable() => break,
+                Poll::Pending if self.takes_more() => break,
                 Poll::Pending => std::task::ready!(self.poll_write_alarm(cx)),
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Twice as much as high water in a turn that has read: what came in one read is then answered in
+    /// one write, out of the memory it was read into.
+    fn takes_more(&mut self) -> bool {
+        let most = self.session.config().high_water.saturating_mul(2);
+        self.session.is_writable() || self.reads > 0 && self.session.transmit().len() < most
     }
 
     /// Ready when all that was queued has been handed to the transport and flushed there.

@@ -92,7 +92,8 @@
 //!   is received first; the goodbye is said before its cause is returned; that once, then `None`.
 //! - **Every future may be dropped at any await.** No message is lost, doubled or torn by it.
 //! - **A peer that does not read is felt and then cut.** Sending waits above
-//!   [`Config::high_water`], for [`Config::write_timeout`] at most.
+//!   [`Config::high_water`], for [`Config::write_timeout`] at most. In a turn that has read something
+//!   twice as much may be queued, so that a read is answered with one write.
 //! - **A burst is answered with one write.** The driver reads first and writes when about to wait,
 //!   when told to flush, or when much is queued.
 //! - **Idle connections hold no buffers.** They come from a bounded pool of the thread and go back

@@ -93,7 +93,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
-    /// Queues a message; waits only while the queue is above high water.
+    /// Queues a message; waits only while the queue is above high water, or twice that after a read.
     ///
     /// The queue is written by the next call that waits ([`next`](Self::next)) or flushes.
     ///

@@ -1,33 +1,11 @@
 //! Every future may be dropped at every await: nothing is lost, doubled or torn.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use bytes::Bytes;
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Runtime as _, duplex};
 
-use crate::support::{Hostile, Plan, Sim, Socket, client, echo, server, yield_now};
-
-/// Polls `future` `polls` times and drops it then; its output if it was ready before.
-async fn give_up_after<F: Future>(polls: usize, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut polled = 0;
-    poll_fn(move |cx| {
-        if polled == polls {
-            return Poll::Ready(None);
-        }
-        polled += 1;
-        match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending if polled == polls => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
+use crate::support::{Hostile, Plan, Sim, Socket, client, echo, give_up_after, server, yield_now};
 
 /// A client and a server over transports that are pending every other call, one byte at a time.
 fn slow_pair(sim: &Sim) -> (Socket<Hostile>, Socket<Hostile>) {

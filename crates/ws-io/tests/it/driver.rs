@@ -1,14 +1,13 @@
 //! When the driver reads, writes and looks at the clock: the policy that decides the speed.
 
-use std::future::Future as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ws_frame::Message;
+use ws_frame::{FrameHeader, Message};
 use ws_io::{CloseCode, Runtime as _, duplex};
 
-use crate::support::{Hostile, Plan, Sim, client, echo, server};
+use crate::support::{Hostile, Plan, Sim, client, echo, give_up_after, server};
 
 #[test]
 fn a_burst_of_messages_is_answered_with_one_write() {
@@ -53,6 +52,54 @@ fn a_message_of_64_kib_takes_few_reads_once_the_size_is_known() {
 }
 
 #[test]
+fn what_came_in_one_read_is_answered_in_one_write_though_it_is_more_than_high_water() {
+    let sim = Sim::new();
+    let (left, right) = duplex(2 * 1024 * 1024);
+    let mut client = client(&sim, left);
+    let transport = Hostile::new(right, Plan::default());
+    let counts = transport.counts();
+    let mut server = server(&sim, transport);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        let mut before = (0, 0);
+        for round in 0..4 {
+            for _ in 0..16 {
+                client.feed(Message::binary(vec![0; 65_536])).await.unwrap();
+            }
+            for _ in 0..16 {
+                client.next().await.unwrap().unwrap();
+            }
+            let counts = counts.lock().unwrap();
+            let (reads, writes) = (counts.reads - before.0, counts.writes - before.1);
+            // A read takes four of them, and one more finds that nothing is there.
+            assert!(round == 0 || reads <= 6 && writes < reads, "{reads} reads, {writes} writes");
+            before = (counts.reads, counts.writes);
+        }
+    });
+}
+
+#[test]
+fn a_turn_that_has_read_may_queue_twice_high_water_and_no_more() {
+    const SIZE: usize = 10_000;
+    let sim = Sim::new();
+    for has_read in [false, true] {
+        let (left, right) = duplex(100);
+        let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+        sim.block_on(async {
+            if has_read {
+                client.send(Message::text("question")).await.unwrap();
+                server.next().await.unwrap().unwrap();
+            }
+            while give_up_after(1, server.feed(Message::binary(vec![0; SIZE]))).await.is_some() {}
+        });
+        let queued = server.into_parts().session.transmit().len();
+        let high_water = 128 * 1024 * (1 + usize::from(has_read));
+        let most = high_water + SIZE + FrameHeader::MAX_LEN;
+        assert!((high_water..most).contains(&queued), "{queued} of {high_water}");
+    }
+}
+
+#[test]
 fn a_deadline_that_moves_away_does_not_move_the_timer() {
     let sim = Sim::new();
     let (left, right) = duplex(64 * 1024);
@@ -83,11 +130,8 @@ fn a_peer_that_never_pauses_does_not_keep_the_thread() {
     let mut client = client(&sim, left);
     sim.block_on(async {
         client.send(Message::binary(vec![0; 80])).await.unwrap();
-        let next = std::future::poll_fn(|cx| {
-            let mut next = std::pin::pin!(server.next());
-            std::task::Poll::Ready(next.as_mut().poll(cx).is_ready())
-        });
-        assert!(!next.await, "80 bytes, one per read, are more than one turn may take");
+        let next = give_up_after(1, server.next()).await;
+        assert!(next.is_none(), "80 bytes, one per read, are more than one turn may take");
     });
     assert!(counts.lock().unwrap().reads <= 32);
 }
