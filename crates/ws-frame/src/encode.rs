@@ -60,10 +60,10 @@ impl FrameEncoder {
             }
             header::put(first, key, payload.len() as u64, tail);
         });
-        queue.push(match key {
-            None => payload,
-            Some(key) => masked(key, payload),
-        });
+        match key {
+            None => queue.push(payload),
+            Some(key) => queue.push(masked(key, payload)),
+        }
     }
 
     /// As [`encode`](Self::encode), and always copies the payload.

@@ -20,14 +20,29 @@ const COMPACT_FROM: usize = 4096;
 /// ([`Buf::copy_to_bytes`]) without a copy where one piece is enough.
 #[derive(Default)]
 pub struct WriteQueue {
-    /// Older than everything in the tail; none of them is empty.
-    chunks: VecDeque<Bytes>,
-    /// What is appended to.
+    chunks: VecDeque<Chunk>,
+    /// What is appended to; the chunks lie between its bytes.
     tail: BytesMut,
     /// How much of the tail was written.
     tail_written: usize,
     len: usize,
     taken: u64,
+}
+
+/// A piece that is kept as it came. It is not part of the tail, and does not cut it either: to share the
+/// memory of the header before it would cost more than all else about a large frame.
+struct Chunk {
+    /// Where it begins in all that ever goes out, [`WriteQueue::taken`] being where the queue begins. What
+    /// lies between the chunk before and this one is in the tail.
+    at: u64,
+    /// Not empty.
+    bytes: Bytes,
+}
+
+impl Chunk {
+    const fn end(&self) -> u64 {
+        self.at + self.bytes.len() as u64
+    }
 }
 
 impl WriteQueue {
@@ -68,9 +83,9 @@ impl WriteQueue {
         if bytes.is_empty() {
             return;
         }
-        self.freeze_tail();
+        let at = self.taken + self.len as u64;
         self.len += bytes.len();
-        self.chunks.push_back(bytes);
+        self.chunks.push_back(Chunk { at, bytes });
     }
 
     /// Appends a frame that was encoded before: a small one as a copy, a large one as it is.
@@ -88,26 +103,51 @@ impl WriteQueue {
     /// # Panics
     ///
     /// If fewer than `count` bytes wait.
-    pub fn advance_with(&mut self, mut count: usize, mut written: impl FnMut(Bytes)) {
+    pub fn advance_with(&mut self, mut count: usize, written: impl FnMut(Bytes)) {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
-        self.count_taken(count);
-        while let Some(front) = self.chunks.front_mut() {
-            if count < front.len() {
-                front.advance(count);
-                return;
-            }
-            count -= front.len();
-            written(self.chunks.pop_front().unwrap_or_default());
+        if !self.chunks.is_empty() {
+            count -= self.advance_chunks(count, written);
         }
+        self.count_taken(count);
         self.tail_written += count;
         let rest = self.tail.len() - self.tail_written;
         // A queue that is never quite empty gives back what was written, too, else the tail would
         // grow with all that ever went through it. No more is moved than was written meanwhile.
-        if rest == 0 || self.tail_written >= rest.max(COMPACT_FROM) {
-            self.tail.copy_within(self.tail_written.., 0);
-            self.tail.truncate(rest);
-            self.tail_written = 0;
+        if rest > 0 && self.tail_written < rest.max(COMPACT_FROM) {
+            return;
         }
+        if rest > 0 {
+            self.tail.copy_within(self.tail_written.., 0);
+        }
+        self.tail.truncate(rest);
+        self.tail_written = 0;
+    }
+
+    /// Advances to the end of the last chunk that `count` bytes reach, or into it, and says how far
+    /// that is.
+    fn advance_chunks(&mut self, count: usize, mut written: impl FnMut(Bytes)) -> usize {
+        let mut left = count;
+        while let Some(front) = self.chunks.front_mut() {
+            let before = distance(self.taken, front.at);
+            if left < before {
+                break;
+            }
+            self.tail_written += before;
+            let len = front.bytes.len();
+            if left - before < len {
+                let len = left - before;
+                front.bytes.advance(len);
+                front.at += len as u64;
+                self.count_taken(left);
+                return count;
+            }
+            if let Some(chunk) = self.chunks.pop_front() {
+                written(chunk.bytes);
+            }
+            self.count_taken(before + len);
+            left -= before + len;
+        }
+        count - left
     }
 
     /// Gives up the memory of an empty queue, so that it can serve elsewhere; an unallocated buffer
@@ -159,6 +199,7 @@ impl WriteQueue {
         self.tail.get(self.tail_written..).unwrap_or_default()
     }
 
+    /// Makes chunks of all that waits.
     fn freeze_tail(&mut self) {
         if self.unwritten_tail().is_empty() {
             // To split what is empty would allocate.
@@ -166,11 +207,33 @@ impl WriteQueue {
             self.tail_written = 0;
             return;
         }
-        let mut bytes = self.tail.split();
-        bytes.advance(self.tail_written);
-        self.tail_written = 0;
-        self.chunks.push_back(bytes.freeze());
+        let mut rest = self.take_tail(self.tail.len() - self.tail_written);
+        let mut at = self.taken;
+        for _ in 0..self.chunks.len() {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            let bytes = rest.split_to(distance(at, chunk.at));
+            if !bytes.is_empty() {
+                self.chunks.push_back(Chunk { at, bytes });
+            }
+            at = chunk.end();
+            self.chunks.push_back(chunk);
+        }
+        if !rest.is_empty() {
+            self.chunks.push_back(Chunk { at, bytes: rest });
+        }
     }
+
+    /// The next bytes of the tail, without a copy.
+    fn take_tail(&mut self, count: usize) -> Bytes {
+        self.tail.advance(self.tail_written);
+        self.tail_written = 0;
+        self.tail.split_to(count).freeze()
+    }
+}
+
+/// How far two places in the queue lie apart: less than its length.
+fn distance(from: u64, to: u64) -> usize {
+    usize::try_from(to - from).unwrap_or(usize::MAX)
 }
 
 impl Buf for WriteQueue {
@@ -179,9 +242,13 @@ impl Buf for WriteQueue {
     }
 
     fn chunk(&self) -> &[u8] {
+        let tail = self.unwritten_tail();
         match self.chunks.front() {
-            Some(front) => front,
-            None => self.unwritten_tail(),
+            None => tail,
+            Some(front) => match distance(self.taken, front.at) {
+                0 => &front.bytes,
+                before => tail.get(..before).unwrap_or_default(),
+            },
         }
     }
 
@@ -194,9 +261,17 @@ impl Buf for WriteQueue {
 
     #[cfg(feature = "std")]
     fn chunks_vectored<'a>(&'a self, dst: &mut [IoSlice<'a>]) -> usize {
-        let tail = self.unwritten_tail();
-        let tail = (!tail.is_empty()).then_some(tail);
-        let pieces = self.chunks.iter().map(|bytes| &bytes[..]).chain(tail);
+        let end = self.chunks.back().map_or(self.taken, Chunk::end);
+        let last = self.len - distance(self.taken, end);
+        let (mut tail, last) = self.tail.split_at(self.tail.len() - last);
+        let mut at = self.taken;
+        tail = tail.get(self.tail_written..).unwrap_or_default();
+        let chunks = self.chunks.iter().flat_map(|chunk| {
+            let before = tail.split_off(..distance(at, chunk.at)).unwrap_or_default();
+            at = chunk.end();
+            [before, &chunk.bytes]
+        });
+        let pieces = chunks.chain([last]).filter(|piece| !piece.is_empty());
         let mut count = 0;
         for (slot, piece) in dst.iter_mut().zip(pieces) {
             *slot = IoSlice::new(piece);
@@ -212,18 +287,20 @@ impl Buf for WriteQueue {
     /// If fewer than `count` bytes wait.
     fn copy_to_bytes(&mut self, count: usize) -> Bytes {
         assert!(count <= self.len, "took {count} of {} bytes", self.len);
-        if self.chunks.is_empty() {
-            self.freeze_tail();
-        }
+        let is_one_piece = count > 0 && count <= self.chunk().len();
         match self.chunks.front_mut() {
-            Some(front) if front.len() == count => {
-                self.count_taken(count);
-                self.chunks.pop_front().unwrap_or_default()
-            }
-            Some(front) if front.len() > count => {
-                let bytes = front.split_to(count);
+            Some(front) if is_one_piece && front.at == self.taken => {
+                let bytes = front.bytes.split_to(count);
+                front.at += count as u64;
+                if front.bytes.is_empty() {
+                    self.chunks.pop_front();
+                }
                 self.count_taken(count);
                 bytes
+            }
+            _ if is_one_piece => {
+                self.count_taken(count);
+                self.take_tail(count)
             }
             _ => {
                 let mut bytes = BytesMut::with_capacity(count);
