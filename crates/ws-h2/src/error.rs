@@ -191,19 +191,26 @@ impl StdError for Error {
     }
 }
 
+impl Error {
+    /// Why the socket failed.
+    pub(crate) fn from_io(error: io::Error) -> Self {
+        match error.kind() {
+            // How h2 says that the peer closed the socket.
+            io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Self::Closed,
+            // How our socket says that the peer does not begin with SETTINGS (RFC 9113 §3.4).
+            io::ErrorKind::Unsupported => {
+                Self::ProtocolError { code: Reason::PROTOCOL_ERROR.into() }
+            }
+            _ => Self::Io(error),
+        }
+    }
+}
+
 impl From<h2::Error> for Error {
     fn from(error: h2::Error) -> Self {
         let code = error.reason();
         if error.is_io() {
-            return error.into_io().map_or(Self::Closed, |io| match io.kind() {
-                // How h2 says that the peer closed the socket.
-                io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => Self::Closed,
-                // How our socket says that the peer does not begin with SETTINGS (RFC 9113 §3.4).
-                io::ErrorKind::Unsupported => {
-                    Self::ProtocolError { code: Reason::PROTOCOL_ERROR.into() }
-                }
-                _ => Self::Io(io),
-            });
+            return error.into_io().map_or(Self::Closed, Self::from_io);
         }
         match code {
             Some(_) if error.is_go_away() && error.is_remote() => Self::GoingAway,

@@ -122,6 +122,7 @@ mod alarm;
 mod client;
 mod config;
 mod error;
+mod gathered;
 mod hub;
 mod inbox;
 mod intake;

@@ -1,51 +1,76 @@
-//! A socket that hands out its bytes in turns.
+//! A socket that hands out its bytes in turns, and takes those of a turn together.
 //!
 //! `h2` reads its socket until it is empty, and a peer that floods can keep it at that for ever. A
 //! turn ends after [`TURN`] bytes: then the frames that were read are taken off the connection and
 //! other tasks run. So what can pile up inside `h2` between two turns is bounded on any runtime.
 //!
+//! What `h2` writes in a turn is [gathered](crate::gathered) and leaves at its end.
+//!
 //! It also looks at what `h2` does not: whether the peer's first frame is SETTINGS (RFC 9113 §3.4).
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::gathered::Gathered;
 
 /// Bytes of a turn: small enough that the least frames possible (10 bytes each) cannot exhaust the
 /// frame budget within one, large enough to be no brake (a system call reads less).
 pub(crate) const TURN: usize = 64 * 1024;
 
-/// A socket whose reads are counted.
+/// The socket as `h2` sees it.
 #[derive(Debug)]
-pub(crate) struct Paced<IO> {
+pub(crate) struct Paced<IO>(Arc<Mutex<Socket<IO>>>);
+
+/// The socket as the task of its connection sees it, which says when a turn begins and ends.
+#[derive(Debug)]
+pub(crate) struct Turn<IO>(Arc<Mutex<Socket<IO>>>);
+
+#[derive(Debug)]
+struct Socket<IO> {
     io: IO,
-    turn: Turn,
+    /// How many bytes were read in this turn.
+    read: usize,
     /// How many bytes are still to come before the type of the first frame.
     before_type: Option<usize>,
+    /// Nothing before the first turn: who opens a connection flushes what `h2` writes then.
+    gathered: Option<Gathered>,
 }
 
-/// How many bytes were read in this turn.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Turn(Arc<AtomicUsize>);
-
-impl Turn {
+impl<IO> Turn<IO> {
     /// Begins the next one.
     pub(crate) fn begin(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        let mut socket = lock(&self.0);
+        socket.read = 0;
+        socket.gathered.get_or_insert_default();
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Turn<IO> {
+    /// Ends it: hands over all that was written in it.
+    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).poll_flush(cx)
     }
 }
 
 impl<IO> Paced<IO> {
     /// The socket of a connection on which the peer begins with so many bytes of preface before its
     /// first frame.
-    pub(crate) fn new(io: IO, preface: usize) -> (Self, Turn) {
-        let turn = Turn::default();
-        (Self { io, turn: turn.clone(), before_type: Some(preface + BEFORE_TYPE) }, turn)
+    pub(crate) fn new(io: IO, preface: usize) -> (Self, Turn<IO>) {
+        let before_type = Some(preface + BEFORE_TYPE);
+        let socket = Arc::new(Mutex::new(Socket { io, read: 0, before_type, gathered: None }));
+        (Self(Arc::clone(&socket)), Turn(socket))
     }
+}
 
+fn lock<IO>(socket: &Mutex<Socket<IO>>) -> MutexGuard<'_, Socket<IO>> {
+    socket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<IO> Socket<IO> {
     fn check(&mut self, arrived: &[u8]) -> io::Result<()> {
         let Some(before) = self.before_type else { return Ok(()) };
         let Some(kind) = arrived.get(before) else {
@@ -68,22 +93,31 @@ const SETTINGS: u8 = 4;
 /// The length of what a client begins with (RFC 9113 §3.4).
 pub(crate) const CLIENT_PREFACE: usize = 24;
 
+impl<IO: AsyncWrite + Unpin> Socket<IO> {
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.gathered {
+            Some(gathered) => gathered.poll_flush(&mut self.io, cx),
+            None => Pin::new(&mut self.io).poll_flush(cx),
+        }
+    }
+}
+
 impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.turn.0.load(Ordering::Relaxed) >= TURN {
+        let mut socket = lock(&self.0);
+        if socket.read >= TURN {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        let result = Pin::new(&mut this.io).poll_read(cx, buf);
+        let result = Pin::new(&mut socket.io).poll_read(cx, buf);
         let arrived = buf.filled().get(before..).unwrap_or_default();
-        this.turn.0.fetch_add(arrived.len(), Ordering::Relaxed);
-        this.check(arrived)?;
+        socket.read += arrived.len();
+        socket.check(arrived)?;
         result
     }
 }
@@ -94,7 +128,7 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Paced<IO> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, buf)
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -102,19 +136,27 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Paced<IO> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, bufs)
+        let socket = &mut *lock(&self.0);
+        match &mut socket.gathered {
+            Some(gathered) => gathered.poll_write(&mut socket.io, cx, bufs),
+            None => Pin::new(&mut socket.io).poll_write_vectored(cx, bufs),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
+        true
     }
 
+    /// In a turn there is nothing to do before its end.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let mut socket = lock(&self.0);
+        if socket.gathered.is_some() { Poll::Ready(Ok(())) } else { socket.poll_flush(cx) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        let mut socket = lock(&self.0);
+        ready!(socket.poll_flush(cx))?;
+        Pin::new(&mut socket.io).poll_shutdown(cx)
     }
 }
 
@@ -165,5 +207,30 @@ mod tests {
             }
             assert_eq!(total, TURN);
         }
+    }
+
+    #[test]
+    fn what_is_written_in_a_turn_leaves_at_its_end_and_before_the_first_at_once() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut paced, turn) = Paced::new(Vec::new(), 0);
+        let written = |turn: &Turn<Vec<u8>>| lock(&turn.0).io.len();
+        let mut write = |bytes: &[u8]| {
+            let count = Pin::new(&mut paced).poll_write(&mut cx, bytes);
+            assert!(matches!(count, Poll::Ready(Ok(count)) if count == bytes.len()));
+            assert!(Pin::new(&mut paced).poll_flush(&mut cx).is_ready());
+        };
+        write(b"settings");
+        assert_eq!(written(&turn), 8);
+        turn.begin();
+        write(b"one frame");
+        write(b"and another");
+        assert_eq!(written(&turn), 8);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(turn.poll_end(&mut cx).is_ready());
+        assert_eq!(written(&turn), 28);
+        turn.begin();
+        assert!(Pin::new(&mut paced).poll_write(&mut cx, b"goodbye").is_ready());
+        assert!(Pin::new(&mut paced).poll_shutdown(&mut cx).is_ready());
+        assert_eq!(written(&turn), 35);
     }
 }

@@ -19,7 +19,7 @@ use crate::paced::{Paced, Turn};
 
 pub(super) struct Driver<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> {
     pub(super) connection: h2::client::Connection<Paced<IO>, Bytes>,
-    pub(super) turn: Turn,
+    pub(super) turn: Turn<IO>,
     /// While the answer to our first PING is awaited: SETTINGS come before it.
     pub(super) ping: Option<PingPong>,
     pub(super) intake: Intake,
@@ -68,7 +68,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return Poll::Pending;
+                return match self.turn.poll_end(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Fate::from(&Error::from_io(error))),
+                    _ => Poll::Pending,
+                };
             }
         }
     }

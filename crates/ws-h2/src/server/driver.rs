@@ -22,7 +22,7 @@ use crate::paced::{Paced, Turn};
 
 pub(super) struct Driver<IO, R: Runtime> {
     pub(super) connection: h2::server::Connection<Paced<IO>, Bytes>,
-    pub(super) turn: Turn,
+    pub(super) turn: Turn<IO>,
     pub(super) intake: Intake,
     pub(super) hub: Arc<Hub>,
     pub(super) backlog: Arc<Backlog>,
@@ -73,7 +73,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return Poll::Pending;
+                return match self.turn.poll_end(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(Error::from_io(error))),
+                    _ => Poll::Pending,
+                };
             }
         }
     }
