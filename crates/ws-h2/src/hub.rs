@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use bytes::Bytes;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 
 use crate::error::{Error, Fate};
 use crate::inbox::Inbox;
+use crate::leaving::Leaving;
 
 /// What the driver of one connection shares with everybody else.
 ///
@@ -258,7 +258,7 @@ pub(crate) enum Parting {
     Expired,
     /// The user is gone after an orderly end; what is left to come is thrown away, and this is still
     /// to be sent.
-    Ended(SendStream<Bytes>, Bytes),
+    Ended(Box<Leaving>),
     /// The user is gone and has reset the stream.
     Aborted,
     /// The driver is gone: it takes nothing any more.

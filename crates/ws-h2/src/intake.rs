@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 
 use crate::alarm::after;
 use crate::hub::{Adoption, End, Hub, Parting, Slot, StreamCore, StreamWaker};
+use crate::leaving::Leaving;
 use crate::reset_budget::ResetBudget;
 
 /// All streams of a connection, seen from its driver.
@@ -48,18 +48,9 @@ struct Entry {
     is_tunnel: bool,
     has_deadline: bool,
     has_answer_deadline: bool,
-    leaving: Option<Leaving>,
+    leaving: Option<Box<Leaving>>,
     #[expect(dead_code, reason = "held for its Drop")]
     slot: Option<Slot>,
-}
-
-/// An ended stream whose peer may still be sending.
-#[derive(Debug)]
-struct Leaving {
-    send: SendStream<Bytes>,
-    /// What the peer has given no credit for yet.
-    rest: Bytes,
-    discarded: usize,
 }
 
 #[derive(Debug)]
@@ -318,14 +309,14 @@ impl Entry {
             Parting::Waiting(_) => return Stage::Parting,
             Parting::Aborted if has_ended => return Stage::Over,
             Parting::Aborted => return Stage::Aborted,
-            Parting::Ended(..) => {
+            Parting::Ended(_) => {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();
                 state.inbox.clear();
                 drop(state);
                 self.give_credit(unread);
-                if let Parting::Ended(send, rest) = parting {
-                    self.leaving = Some(Leaving { send, rest, discarded: 0 });
+                if let Parting::Ended(leaving) = parting {
+                    self.leaving = Some(leaving);
                 }
             }
             Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
@@ -360,29 +351,6 @@ impl Entry {
     }
 }
 
-impl Leaving {
-    /// Sends what the peer gives credit for.
-    fn send_rest(&mut self, cx: &mut Context<'_>) {
-        while !self.rest.is_empty() {
-            self.send.reserve_capacity(self.rest.len());
-            let mut room = self.send.capacity();
-            if room == 0 {
-                // Edge-triggered: it is asked only when there is nothing.
-                match self.send.poll_capacity(cx) {
-                    Poll::Pending => return,
-                    Poll::Ready(Some(Ok(capacity))) => room = capacity,
-                    // The peer has reset the stream, or is gone.
-                    Poll::Ready(_) => return self.rest.clear(),
-                }
-            }
-            let piece = self.rest.split_to(room.min(self.rest.len()));
-            if self.send.send_data(piece, self.rest.is_empty()).is_err() {
-                self.rest.clear();
-            }
-        }
-    }
-}
-
 /// The first of these, when its time has come.
 fn due(deadlines: &mut VecDeque<Deadline>, now: Instant) -> Option<Deadline> {
     let is_due = deadlines.front().is_some_and(|deadline| deadline.at <= now);
@@ -400,3 +368,15 @@ fn end_of(error: &h2::Error) -> End {
 
 /// Bytes of a peer that goes on sending after the end: what may have been on its way.
 const DISCARD_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::StreamState;
+
+    #[test]
+    fn an_open_stream_is_small() {
+        let sizes = (size_of::<Option<Entry>>(), size_of::<StreamState>());
+        assert!(sizes.0 <= 96 && sizes.1 <= 136, "{sizes:?}");
+    }
+}

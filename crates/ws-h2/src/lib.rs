@@ -126,6 +126,7 @@ mod gathered;
 mod hub;
 mod inbox;
 mod intake;
+mod leaving;
 mod paced;
 mod reset_budget;
 mod server;

@@ -12,6 +12,7 @@ use ws_io::Transport;
 
 use crate::error::Error;
 use crate::hub::{End, Parting, StreamCore};
+use crate::leaving::Leaving;
 
 /// One WebSocket's stream on an HTTP/2 connection.
 ///
@@ -142,7 +143,7 @@ impl Drop for H2Stream {
     fn drop(&mut self) {
         let Some(mut send) = self.send.take() else { return };
         if self.has_ended {
-            self.reader.core.part(Parting::Ended(send, Bytes::new()));
+            self.reader.core.part(Parting::Ended(Leaving::new(send, Bytes::new())));
         } else {
             send.send_reset(Reason::CANCEL);
             self.reader.core.part(Parting::Aborted);

@@ -12,6 +12,7 @@ use ws_h2_upgrade::ConnectRequest;
 
 use crate::error::Error;
 use crate::hub::{Parting, StreamCore};
+use crate::leaving::Leaving;
 use crate::transport::{H2Stream, Reader};
 
 /// A request on a connection.
@@ -214,7 +215,7 @@ impl Exchange {
         let body = if is_empty { Bytes::new() } else { body };
         match open.responder.send_response(Response::from_parts(head, ()), is_empty) {
             Ok(send) => {
-                open.reader.core.part(Parting::Ended(send, body));
+                open.reader.core.part(Parting::Ended(Leaving::new(send, body)));
                 Ok(())
             }
             Err(error) => Err(open.fail(error)),
