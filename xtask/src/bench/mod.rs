@@ -14,7 +14,7 @@ use crate::{Verdict, peers, process, workspace};
 
 pub(crate) use counts::{instructions, step};
 
-pub(crate) const ABOUT: &str = "times codec, echo, deflate, large messages, handshake, broadcast, memory, scaling, h2, h3 next to peers\n\
+pub(crate) const ABOUT: &str = "times codec, echo, deflate, large messages, handshake, broadcast, memory, scaling, h2, h3, opening next to peers\n\
 --only BENCH[,BENCH]  --cell TEXT  --candidates A[,B]  --vs A B  --quick  --rounds N\n\
 --json FILE  --html FILE  --report  --from FILE  --list\n\
 --counts: instructions, allocations, transport calls, idle bytes against the baseline\n\
@@ -39,7 +39,7 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
 
 /// The features of the benches that are wanted. HTTP/2 and HTTP/3 take long to build.
 fn features(arguments: &[String]) -> &'static [&'static str] {
-    const STREAMS: [&str; 3] = ["h2", "h3", "stream-memory"];
+    const STREAMS: [&str; 4] = ["h2", "h3", "opening", "stream-memory"];
     let only = arguments.iter().position(|argument| argument == "--only");
     let wanted = only.and_then(|at| arguments.get(at + 1));
     let is_wanted = wanted.is_none_or(|list| list.split(',').any(|name| STREAMS.contains(&name)));

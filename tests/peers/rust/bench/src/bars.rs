@@ -97,6 +97,8 @@ const BARS: &[(&str, &str, Bar)] = &[
     #[cfg(feature = "streams")]
     ("h3", "", Bar::Times(1.25, "raw")),
     #[cfg(feature = "streams")]
+    ("opening", "", Bar::Times(1.25, "raw")),
+    #[cfg(feature = "streams")]
     ("stream-memory", "", Bar::Above(768.0, "raw")),
 ];
 

@@ -40,6 +40,14 @@ pub enum End {
 }
 
 impl End {
+    /// Whether that is enough, so many rounds after `start`.
+    pub fn is_reached(self, start: Instant, rounds: u64) -> bool {
+        match self {
+            Self::After(time) => start.elapsed() >= time,
+            Self::Rounds(wanted) => rounds >= wanted,
+        }
+    }
+
     /// As one word.
     pub fn to_text(self) -> String {
         match self {
@@ -316,11 +324,7 @@ impl Generator {
             completed += 1;
             connection.rounds += 1;
             (connection.sent, connection.received) = (0, 0);
-            let done = match end {
-                End::After(time) => start.elapsed() >= time,
-                End::Rounds(rounds) => connection.rounds >= rounds,
-            };
-            if done {
+            if end.is_reached(start, connection.rounds) {
                 connection.idle = true;
                 *finished += 1;
                 return Ok(completed);

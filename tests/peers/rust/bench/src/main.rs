@@ -1,8 +1,8 @@
 //! Times this project next to other WebSocket crates; `cargo xtask bench` builds and runs it.
 //!
-//! `serve NAME` and `load …` (`load-streams …`) are the two sides of a measurement, started as processes of
-//! their own so that each has a core; `weigh …` is a part of one that is too large for a process.
-//! Everything else is options.
+//! `serve NAME` and `load …` (`load-streams …`, `open-streams …`) are the two sides of a measurement,
+//! started as processes of their own so that each has a core; `weigh …` is a part of one that is too
+//! large for a process. Everything else is options.
 
 mod bars;
 mod clock;
@@ -34,7 +34,11 @@ fn main() -> ExitCode {
         Some((mode, rest)) if mode == "serve" => serve(rest),
         Some((mode, rest)) if mode == "load" => generate(rest),
         #[cfg(feature = "streams")]
-        Some((mode, rest)) if mode == "load-streams" => generate_streams(rest),
+        Some((mode, rest)) if mode == "load-streams" => generate_streams(rest, streams::run),
+        #[cfg(feature = "streams")]
+        Some((mode, rest)) if mode == "open-streams" => {
+            generate_streams(rest, streams::open_and_close)
+        }
         Some((mode, rest)) if mode == "weigh" => measure::weigh_part(rest),
         Some((mode, _)) if mode == "--help" => {
             println!("{}", options::USAGE);
@@ -63,9 +67,12 @@ fn generate(arguments: &[String]) -> Result<(), String> {
 }
 
 #[cfg(feature = "streams")]
-fn generate_streams(arguments: &[String]) -> Result<(), String> {
+fn generate_streams(
+    arguments: &[String],
+    run: fn(&streams::Plan) -> Result<load::Measured, String>,
+) -> Result<(), String> {
     let plan = streams::Plan::from_arguments(arguments).ok_or("not a plan")?;
-    println!("{}", streams::run(&plan)?.to_line());
+    println!("{}", run(&plan)?.to_line());
     Ok(())
 }
 

@@ -14,6 +14,12 @@ pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
+#[cfg(feature = "streams")]
+pub const CLOSE: u8 = 8;
+
+/// The payload of a close frame with the code 1000.
+#[cfg(feature = "streams")]
+pub const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 
 /// Header of an unmasked, whole message, and its length.
 pub fn server_header(opcode: u8, payload: usize) -> ([u8; 10], usize) {

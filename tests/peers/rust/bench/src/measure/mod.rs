@@ -7,6 +7,8 @@ mod echo;
 mod handshake;
 mod large;
 mod memory;
+#[cfg(feature = "streams")]
+mod opening;
 mod scaling;
 #[cfg(feature = "streams")]
 mod streams;
@@ -43,6 +45,8 @@ pub const BENCHES: &[Kind] = &[
     Kind { name: "h2", run: streams::run_h2, cells: streams::cells },
     #[cfg(feature = "streams")]
     Kind { name: "h3", run: streams::run_h3, cells: streams::cells },
+    #[cfg(feature = "streams")]
+    Kind { name: "opening", run: opening::run, cells: opening::cells },
     #[cfg(feature = "streams")]
     Kind { name: "stream-memory", run: streams::run_memory, cells: streams::memory_cells },
 ];

@@ -11,7 +11,7 @@ use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
 use crate::server::{self, certificate};
 use crate::stats::Samples;
-use crate::streams::{Generator, Kind, Over, Plan};
+use crate::streams::{Generator, Kind, Over, Plan, Work};
 
 /// Streams on one connection, bytes in a message, messages in flight on each stream.
 const CELLS: &[(usize, usize, usize)] = &[
@@ -27,32 +27,44 @@ const CELLS: &[(usize, usize, usize)] = &[
     (100, 64 * 1024, 1),
 ];
 
-/// The candidates; the name of a version behind it makes the name of a server.
-const CANDIDATES: [(&str, Kind); 3] =
-    [("raw", Kind::Raw), ("floor", Kind::Floor), ("ours", Kind::WebSocket)];
+/// A candidate over streams.
+#[derive(Clone, Copy)]
+pub struct Candidate {
+    pub name: &'static str,
+    /// The name of a version of HTTP behind it makes the name of its server.
+    pub server: &'static str,
+    pub kind: Kind,
+}
+
+const CANDIDATES: [Candidate; 3] = [
+    Candidate { name: "raw", server: "raw", kind: Kind::Raw },
+    Candidate { name: "floor", server: "floor", kind: Kind::Floor },
+    Candidate { name: "ours", server: "ours", kind: Kind::WebSocket },
+];
 
 pub fn cells() -> Vec<String> {
     CELLS.iter().map(|&(streams, size, depth)| cell_name(streams, size, depth)).collect()
 }
 
 pub fn run_h2(options: &Options) -> Result<Bench, String> {
-    run(options, Over::H2, "h2", "HTTP/2 in cleartext", "the `h2` crate")
+    run(options, Over::H2, "HTTP/2 in cleartext", "the `h2` crate")
 }
 
 pub fn run_h3(options: &Options) -> Result<Bench, String> {
-    run(options, Over::H3, "h3", "HTTP/3", "`h3` on `h3-quinn`")
+    run(options, Over::H3, "HTTP/3", "`h3` on `h3-quinn`")
 }
 
-fn run(options: &Options, over: Over, name: &str, what: &str, raw: &str) -> Result<Bench, String> {
+fn run(options: &Options, over: Over, what: &str, raw: &str) -> Result<Bench, String> {
     let mut cells = Vec::new();
     for &(streams, size, depth) in CELLS {
-        let cell = cell_name(streams, size, depth);
-        if options.wants_cell(&cell) {
-            cells.push(self::cell(options, over, name, &cell, streams, size, depth)?);
+        let name = cell_name(streams, size, depth);
+        if options.wants_cell(&name) {
+            let work = Work { over, streams, size, depth, end: End::After(options.sample()) };
+            cells.push(cell(options, &name, &CANDIDATES, "load-streams", work)?);
         }
     }
     Ok(Bench {
-        name: name.to_owned(),
+        name: over.name().to_owned(),
         about: format!(
             "Echo over streams of one connection of {what}: streams × bytes in a message × \
              messages in flight on each stream. `raw` echoes on bare streams by {raw}, \
@@ -63,36 +75,28 @@ fn run(options: &Options, over: Over, name: &str, what: &str, raw: &str) -> Resu
     })
 }
 
-fn cell(
+/// Starts a fresh server for each candidate and lets them take turns with the generator in `mode`.
+pub fn cell(
     options: &Options,
-    over: Over,
     name: &str,
-    cell: &str,
-    streams: usize,
-    size: usize,
-    depth: usize,
+    candidates: &[Candidate],
+    mode: &str,
+    work: Work,
 ) -> Result<Cell, String> {
+    let over = work.over.name();
     let mut servers = Vec::new();
-    for (candidate, _) in CANDIDATES {
-        servers.push(start(candidate, name)?);
+    for candidate in candidates.iter().filter(|one| options.wants_candidate(one.name)) {
+        let server = Serving(Running::start(&format!("{}-{over}", candidate.server))?);
+        servers.push((candidate, server));
     }
-    let candidates = CANDIDATES.map(|(candidate, _)| candidate.to_owned());
-    let rows = interleave(&format!("{name} {cell}"), &candidates, options.rounds(), |candidate| {
-        let index = candidates.iter().position(|name| name == candidate).unwrap_or_default();
-        let (server, kind) = (&servers[index], CANDIDATES[index].1);
-        let plan = Plan {
-            over,
-            kind,
-            port: server.0.port,
-            pid: server.0.pid(),
-            streams,
-            size,
-            depth,
-            end: End::After(options.sample()),
-        };
-        sample(run_generator("load-streams", &plan.to_arguments())?)
+    let names: Vec<String> = servers.iter().map(|(one, _)| one.name.to_owned()).collect();
+    let rows = interleave(&format!("{over} {name}"), &names, options.rounds(), |name| {
+        let found = servers.iter().find(|(candidate, _)| candidate.name == name);
+        let (candidate, server) = found.ok_or("no such server")?;
+        let plan = server.plan(candidate.kind, work);
+        sample(run_generator(mode, &plan.to_arguments())?)
     });
-    Ok(Cell { name: cell.to_owned(), x: None, rows })
+    Ok(Cell { name: name.to_owned(), x: None, rows })
 }
 
 /// A server, whose certificate is forgotten with it.
@@ -104,8 +108,10 @@ impl Drop for Serving {
     }
 }
 
-fn start(candidate: &str, over: &str) -> Result<Serving, String> {
-    Running::start(&format!("{candidate}-{over}")).map(Serving)
+impl Serving {
+    fn plan(&self, kind: Kind, work: Work) -> Plan {
+        Plan { kind, port: self.0.port, pid: self.0.pid(), work }
+    }
 }
 
 /// What is weighed: after messages of this size, and whether the allocator gives back what is freed.
@@ -122,41 +128,41 @@ const LOADS: &[Load] = &[
 ];
 
 pub fn memory_cells() -> Vec<String> {
-    OVER.iter()
-        .flat_map(|(_, name)| LOADS.iter().map(move |&load| memory_cell(name, load)))
-        .collect()
+    OVER.iter().flat_map(|&over| LOADS.iter().map(move |&load| memory_cell(over, load))).collect()
 }
 
-fn memory_cell(name: &str, load: Load) -> String {
+fn memory_cell(over: Over, load: Load) -> String {
     let returned = if load.returns { ", freed memory returned" } else { "" };
-    format!("{name}, idle after {}{returned}", bytes(load.size))
+    format!("{}, idle after {}{returned}", over.name(), bytes(load.size))
 }
 
 /// Resident memory of a server for each idle stream.
 pub fn run_memory(options: &Options) -> Result<Bench, String> {
     let count = if options.quick { 500 } else { 2000 };
     let mut cells = Vec::new();
-    for (over, name) in OVER {
+    for over in OVER {
         for &load in LOADS {
-            if !options.wants_cell(&memory_cell(name, load)) {
+            let cell = memory_cell(over, load);
+            if !options.wants_cell(&cell) {
                 continue;
             }
             let mut rows = Vec::new();
-            for (candidate, kind) in CANDIDATES {
-                if server::find(&format!("{candidate}-{name}")).is_none() {
+            for Candidate { name, server, kind } in CANDIDATES {
+                let server = format!("{server}-{}", over.name());
+                if server::find(&server).is_none() {
                     continue;
                 }
-                progress(&format!("memory of idle streams: {name}, {candidate}"));
-                match weigh((over, name), (candidate, kind), count, load) {
+                progress(&format!("memory of idle streams: {server}"));
+                match weigh(over, &server, kind, count, load) {
                     Ok(weight) => rows.push(Row {
-                        candidate: candidate.to_owned(),
+                        candidate: name.to_owned(),
                         samples: Samples(vec![weight]),
                         extra: Vec::new(),
                     }),
-                    Err(error) => eprintln!("!!! memory: {candidate} is left out: {error}"),
+                    Err(error) => eprintln!("!!! memory: {server} is left out: {error}"),
                 }
             }
-            cells.push(Cell { name: memory_cell(name, load), x: None, rows });
+            cells.push(Cell { name: cell, x: None, rows });
         }
     }
     progress("");
@@ -173,28 +179,16 @@ pub fn run_memory(options: &Options) -> Result<Bench, String> {
     })
 }
 
-const OVER: [(Over, &str); 3] = [(Over::H2, "h2"), (Over::H3, "h3"), (Over::Tls, "tls")];
+const OVER: [Over; 3] = [Over::H2, Over::H3, Over::Tls];
 
-fn weigh(
-    (over, name): (Over, &str),
-    (candidate, kind): (&str, Kind),
-    count: usize,
-    load: Load,
-) -> Result<f64, String> {
-    let name = format!("{candidate}-{name}");
+fn weigh(over: Over, name: &str, kind: Kind, count: usize, load: Load) -> Result<f64, String> {
     let server = Serving(match load.returns {
-        true => Running::start_returning(&name)?,
-        false => Running::start(&name)?,
+        true => Running::start_returning(name)?,
+        false => Running::start(name)?,
     });
-    let plan = |streams| Plan {
-        over,
-        kind,
-        port: server.0.port,
-        pid: server.0.pid(),
-        streams,
-        size: load.size,
-        depth: 1,
-        end: End::Rounds(1),
+    let plan = |streams| {
+        let work = Work { over, streams, size: load.size, depth: 1, end: End::Rounds(1) };
+        server.plan(kind, work)
     };
     // What the first connections of a process cost does not belong to each of them.
     let mut first = Generator::new(&plan(8))?;

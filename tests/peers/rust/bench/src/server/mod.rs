@@ -104,6 +104,11 @@ const STREAM_SERVERS: &[Server] = &[
         serve: || Box::pin(raw_streams::serve_h2(Echo::Floor)),
         reply: Reply::Whole,
     },
+    Server {
+        name: "once-h2",
+        serve: || Box::pin(raw_streams::serve_h2(Echo::Once)),
+        reply: Reply::Raw,
+    },
     Server { name: "ours-h2", serve: || Box::pin(ours::serve()), reply: Reply::Whole },
     Server {
         name: "raw-h3",
@@ -114,6 +119,11 @@ const STREAM_SERVERS: &[Server] = &[
         name: "floor-h3",
         serve: || Box::pin(raw_streams::serve_h3(Echo::Floor)),
         reply: Reply::Whole,
+    },
+    Server {
+        name: "once-h3",
+        serve: || Box::pin(raw_streams::serve_h3(Echo::Once)),
+        reply: Reply::Raw,
     },
     Server { name: "ours-h3", serve: || Box::pin(ours_secure::serve_h3()), reply: Reply::Whole },
     Server { name: "raw-tls", serve: || Box::pin(raw_streams::serve_tls()), reply: Reply::Raw },

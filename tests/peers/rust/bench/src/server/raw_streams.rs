@@ -21,6 +21,8 @@ use crate::wire;
 #[derive(Clone, Copy)]
 pub enum Echo {
     Raw,
+    /// Raw that ends the stream with its first answer.
+    Once,
     Floor,
 }
 
@@ -32,8 +34,17 @@ struct Answers {
 }
 
 impl Answers {
+    fn new(echo: Echo) -> Self {
+        Self { echo, input: Vec::new() }
+    }
+
+    /// Whether nothing comes behind the first answer.
+    fn ends(&self) -> bool {
+        matches!(self.echo, Echo::Once)
+    }
+
     fn to(&mut self, data: Bytes) -> Bytes {
-        if let Echo::Raw = self.echo {
+        if let Echo::Raw | Echo::Once = self.echo {
             return data;
         }
         self.input.extend_from_slice(&data);
@@ -63,8 +74,7 @@ pub async fn serve_h2(echo: Echo) -> io::Result<()> {
             let Ok(mut connection) = builder.handshake(tcp).await else { return };
             while let Some(Ok((request, mut respond))) = connection.accept().await {
                 let Ok(send) = respond.send_response(Response::new(()), false) else { continue };
-                let answers = Answers { echo, input: Vec::new() };
-                tokio::spawn(echo_h2(send, request.into_body(), answers));
+                tokio::spawn(echo_h2(send, request.into_body(), Answers::new(echo)));
             }
         });
     }
@@ -85,7 +95,8 @@ async fn echo_h2(
             if capacity == 0 {
                 capacity = poll_fn(|cx| send.poll_capacity(cx)).await?.ok()?;
             }
-            send.send_data(data.split_to(capacity.min(data.len())), false).ok()?;
+            let now = data.split_to(capacity.min(data.len()));
+            send.send_data(now, answers.ends() && data.is_empty()).ok()?;
         }
     }
 }
@@ -125,19 +136,23 @@ pub async fn serve_h3(echo: Echo) -> io::Result<()> {
         tokio::spawn(async move {
             let Ok(quic) = incoming.await else { return };
             let quic = h3_quinn::Connection::new(quic);
-            let Ok(mut connection) = h3::server::Connection::<_, Bytes>::new(quic).await else {
-                return;
-            };
+            // Frames that say nothing, of which it otherwise sends one at the end of each stream.
+            let mut builder = h3::server::builder();
+            builder.send_grease(false);
+            let Ok(mut connection) = builder.build::<_, Bytes>(quic).await else { return };
             while let Ok(Some(request)) = connection.accept().await {
                 tokio::spawn(async move {
                     let Ok((_, mut stream)) = request.resolve_request().await else { return };
                     if stream.send_response(Response::new(())).await.is_err() {
                         return;
                     }
-                    let mut answers = Answers { echo, input: Vec::new() };
+                    let mut answers = Answers::new(echo);
                     while let Ok(Some(mut data)) = stream.recv_data().await {
                         let data = answers.to(data.copy_to_bytes(data.remaining()));
                         if !data.is_empty() && stream.send_data(data).await.is_err() {
+                            return;
+                        }
+                        if answers.ends() && stream.finish().await.is_err() {
                             return;
                         }
                     }

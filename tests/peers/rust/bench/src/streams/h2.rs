@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 
 use bytes::Bytes;
+use h2::client::SendRequest;
 use h2::{Ping, RecvStream, SendStream};
 use http::Request;
 use tokio::net::TcpStream;
@@ -11,36 +12,50 @@ use super::{In, Out, PER_CONNECTION, Plan};
 
 pub type Lane = (SendStream<Bytes>, RecvStream);
 
+/// What opens streams of a connection.
+pub type Line = SendRequest<Bytes>;
+
 /// Opens the streams of a plan.
-pub async fn open(plan: &Plan) -> Result<Vec<Lane>, String> {
-    let mut lanes = Vec::new();
-    while lanes.len() < plan.streams {
-        let tcp = TcpStream::connect(("127.0.0.1", plan.port)).await.map_err(text)?;
-        tcp.set_nodelay(true).map_err(text)?;
-        let mut builder = h2::client::Builder::new();
-        builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
-        let (mut requests, mut connection) = builder.handshake(tcp).await.map_err(text)?;
-        let mut ping = connection.ping_pong().ok_or("no ping")?;
-        tokio::spawn(async move {
-            let _ended = connection.await;
-        });
-        // The server's SETTINGS have come when this is answered.
-        ping.ping(Ping::opaque()).await.map_err(text)?;
-        for _ in 0..PER_CONNECTION.min(plan.streams - lanes.len()) {
-            let request = Request::builder().uri("http://localhost/").method("CONNECT");
-            let request = request.header("sec-websocket-version", "13");
-            let request = request.extension(h2::ext::Protocol::from_static("websocket"));
-            requests = requests.ready().await.map_err(text)?;
-            let sent = requests.send_request(request.body(()).map_err(text)?, false);
-            let (response, out) = sent.map_err(text)?;
-            let response = response.await.map_err(text)?;
-            if response.status() != 200 {
-                return Err(format!("the server answered {}", response.status()));
-            }
-            lanes.push((out, response.into_body()));
+pub async fn open_all(plan: &Plan) -> Result<Vec<Lane>, String> {
+    let (mut lanes, streams) = (Vec::new(), plan.work.streams);
+    while lanes.len() < streams {
+        let line = connect(plan.port).await?;
+        for _ in 0..PER_CONNECTION.min(streams - lanes.len()) {
+            lanes.push(open(&line).await?);
         }
     }
     Ok(lanes)
+}
+
+/// A connection on which streams can be opened.
+pub async fn connect(port: u16) -> Result<Line, String> {
+    let tcp = TcpStream::connect(("127.0.0.1", port)).await.map_err(text)?;
+    tcp.set_nodelay(true).map_err(text)?;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(STREAM_WINDOW).initial_connection_window_size(WINDOW);
+    let (line, mut connection) = builder.handshake(tcp).await.map_err(text)?;
+    let mut ping = connection.ping_pong().ok_or("no ping")?;
+    tokio::spawn(async move {
+        let _ended = connection.await;
+    });
+    // The server's SETTINGS have come when this is answered.
+    ping.ping(Ping::opaque()).await.map_err(text)?;
+    Ok(line)
+}
+
+/// Opens a stream, which the server must answer with 200.
+pub async fn open(line: &Line) -> Result<Lane, String> {
+    let request = Request::builder().uri("http://localhost/").method("CONNECT");
+    let request = request.header("sec-websocket-version", "13");
+    let request = request.extension(h2::ext::Protocol::from_static("websocket"));
+    let mut line = line.clone().ready().await.map_err(text)?;
+    let sent = line.send_request(request.body(()).map_err(text)?, false);
+    let (response, out) = sent.map_err(text)?;
+    let response = response.await.map_err(text)?;
+    if response.status() != 200 {
+        return Err(format!("the server answered {}", response.status()));
+    }
+    Ok((out, response.into_body()))
 }
 
 impl Out for SendStream<Bytes> {
@@ -57,13 +72,17 @@ impl Out for SendStream<Bytes> {
         }
         Ok(())
     }
+
+    async fn end(&mut self) -> Result<(), String> {
+        self.send_data(Bytes::new(), true).map_err(text)
+    }
 }
 
 impl In for RecvStream {
-    async fn receive(&mut self) -> Result<Bytes, String> {
-        let bytes = self.data().await.ok_or("the server has ended the stream")?.map_err(text)?;
+    async fn receive(&mut self) -> Result<Option<Bytes>, String> {
+        let Some(bytes) = self.data().await.transpose().map_err(text)? else { return Ok(None) };
         self.flow_control().release_capacity(bytes.len()).map_err(text)?;
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 }
 

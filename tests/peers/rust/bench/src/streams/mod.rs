@@ -6,7 +6,10 @@
 
 mod h2;
 mod h3;
+mod opening;
 mod tls;
+
+pub use opening::open_and_close;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -26,6 +29,22 @@ pub enum Over {
     Tls,
 }
 
+impl Over {
+    /// As one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::H2 => "h2",
+            Self::H3 => "h3",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// From [`Over::name`].
+    fn from_name(name: &str) -> Option<Self> {
+        [Self::H2, Self::H3, Self::Tls].into_iter().find(|over| over.name() == name)
+    }
+}
+
 /// What is at the other end of the streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -36,14 +55,20 @@ pub enum Kind {
     WebSocket,
 }
 
-/// What to send.
-#[derive(Clone, Debug)]
+/// What to send, and to whom.
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    pub over: Over,
     pub kind: Kind,
     pub port: u16,
     /// The server's process, whose CPU time is read.
     pub pid: u32,
+    pub work: Work,
+}
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    pub over: Over,
     pub streams: usize,
     pub size: usize,
     pub depth: usize,
@@ -53,11 +78,15 @@ pub struct Plan {
 /// The sending half of a stream.
 trait Out {
     fn send(&mut self, bytes: Bytes) -> impl Future<Output = Result<(), String>>;
+
+    /// Ends this direction.
+    fn end(&mut self) -> impl Future<Output = Result<(), String>>;
 }
 
 /// The receiving half of a stream.
 trait In {
-    fn receive(&mut self) -> impl Future<Output = Result<Bytes, String>>;
+    /// What has come; `None` at the end of the stream.
+    fn receive(&mut self) -> impl Future<Output = Result<Option<Bytes>, String>>;
 }
 
 /// Streams that are open, and what to send on them.
@@ -81,27 +110,26 @@ const PER_CONNECTION: usize = 100;
 /// Connects, verifies, warms up, measures.
 pub fn run(plan: &Plan) -> Result<Measured, String> {
     let mut generator = Generator::new(plan)?;
-    load::measure(plan.pid, plan.end, |end, verify| generator.phase(end, verify))
+    load::measure(plan.pid, plan.work.end, |end, verify| generator.phase(end, verify))
 }
 
 impl Generator {
     /// Connects and opens the streams.
     pub fn new(plan: &Plan) -> Result<Self, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
+        let (runtime, work) = (runtime()?, &plan.work);
         let lanes = runtime.block_on(async {
-            Ok::<_, String>(match plan.over {
-                Over::H2 => Lanes::H2(h2::open(plan).await?),
+            Ok::<_, String>(match work.over {
+                Over::H2 => Lanes::H2(h2::open_all(plan).await?),
                 Over::H3 => {
-                    let (lanes, lines) = h3::open(plan).await?;
+                    let (lanes, lines) = h3::open_all(plan).await?;
                     Lanes::H3(lanes, lines)
                 }
                 Over::Tls => Lanes::Tls(tls::open(plan).await?),
             })
         })?;
         let (mut batch, mut expected) = (Vec::new(), Vec::new());
-        for number in 0..plan.depth as u64 {
-            let payload = wire::payload(Content::Binary, plan.size, number + 1);
+        for number in 0..work.depth as u64 {
+            let payload = wire::payload(Content::Binary, work.size, number + 1);
             let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
             wire::client_frame(wire::BINARY, key, &payload, &mut batch);
             wire::server_frame(wire::BINARY, &payload, &mut expected);
@@ -110,7 +138,7 @@ impl Generator {
             expected.clone_from(&batch);
         }
         let (batch, expected) = (batch.into(), expected.into());
-        Ok(Self { runtime, lanes, batch, expected, depth: plan.depth as u64 })
+        Ok(Self { runtime, lanes, batch, expected, depth: work.depth as u64 })
     }
 
     /// Runs batches until the end, then lets every stream finish its batch. Returns how many
@@ -118,25 +146,14 @@ impl Generator {
     pub fn phase(&mut self, end: End, verify: bool) -> Result<u64, String> {
         let (batch, expected) = (&self.batch, &self.expected);
         let start = Instant::now();
-        let rounds: Vec<Result<u64, String>> = self.runtime.block_on(async {
-            let everything = async {
-                match &mut self.lanes {
-                    Lanes::H2(lanes) => all(lanes, batch, expected, end, start, verify).await,
-                    Lanes::H3(lanes, _lines) => {
-                        all(lanes, batch, expected, end, start, verify).await
-                    }
-                    Lanes::Tls(lanes) => all(lanes, batch, expected, end, start, verify).await,
-                }
-            };
-            let patience = match end {
-                End::After(time) => time + PATIENCE,
-                End::Rounds(_) => 10 * PATIENCE,
-            };
-            let stopped = || vec![Err("the server has stopped answering".to_owned())];
-            tokio::time::timeout(patience, everything).await.unwrap_or_else(|_| stopped())
-        });
-        let rounds: u64 = rounds.into_iter().sum::<Result<u64, String>>()?;
-        Ok(rounds * self.depth)
+        let everything = async {
+            match &mut self.lanes {
+                Lanes::H2(lanes) => all(lanes, batch, expected, end, start, verify).await,
+                Lanes::H3(lanes, _lines) => all(lanes, batch, expected, end, start, verify).await,
+                Lanes::Tls(lanes) => all(lanes, batch, expected, end, start, verify).await,
+            }
+        };
+        Ok(self.runtime.block_on(patiently(end, everything))? * self.depth)
     }
 }
 
@@ -148,9 +165,10 @@ async fn all(
     end: End,
     start: Instant,
     verify: bool,
-) -> Vec<Result<u64, String>> {
+) -> Result<u64, String> {
     let lanes = lanes.iter_mut();
-    join_all(lanes.map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify))).await
+    let lanes = lanes.map(|(out, inn)| lane(out, inn, batch, expected, end, start, verify));
+    join_all(lanes).await.into_iter().sum()
 }
 
 /// The rounds of one stream.
@@ -168,7 +186,7 @@ async fn lane(
         let receiving = async {
             let mut received = 0;
             while received < expected.len() {
-                let bytes = inn.receive().await?;
+                let bytes = inn.receive().await?.ok_or("the server has ended the stream")?;
                 let from = received;
                 received += bytes.len();
                 let Some(expected) = expected.get(from..received) else {
@@ -182,60 +200,63 @@ async fn lane(
         };
         try_join(out.send(batch.clone()), receiving).await?;
         rounds += 1;
-        let done = match end {
-            End::After(time) => start.elapsed() >= time,
-            End::Rounds(wanted) => rounds >= wanted,
-        };
-        if done {
+        if end.is_reached(start, rounds) {
             return Ok(rounds);
         }
     }
 }
 
+/// One thread: the generator has one core.
+fn runtime() -> Result<Runtime, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())
+}
+
+/// Gives work up that ends so when the server no longer answers.
+async fn patiently<T>(
+    end: End,
+    work: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let patience = match end {
+        End::After(time) => time + PATIENCE,
+        End::Rounds(_) => 10 * PATIENCE,
+    };
+    let stopped = |_| Err("the server has stopped answering".to_owned());
+    tokio::time::timeout(patience, work).await.unwrap_or_else(stopped)
+}
+
 impl Plan {
     /// As arguments for a process of its own.
-    pub fn to_arguments(&self) -> [String; 8] {
-        let over = match self.over {
-            Over::H2 => "h2",
-            Over::H3 => "h3",
-            Over::Tls => "tls",
-        };
-        let numbers = [self.port.into(), self.pid as usize, self.streams, self.size, self.depth];
+    pub fn to_arguments(self) -> [String; 8] {
+        let work = self.work;
+        let numbers = [self.port.into(), self.pid as usize, work.streams, work.size, work.depth];
         let [a, b, c, d, e] = numbers.map(|number| number.to_string());
         let kind = match self.kind {
             Kind::Raw => "raw",
             Kind::Floor => "floor",
             Kind::WebSocket => "websocket",
         };
-        [over.to_owned(), kind.to_owned(), a, b, c, d, e, self.end.to_text()]
+        [work.over.name().to_owned(), kind.to_owned(), a, b, c, d, e, work.end.to_text()]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [over, kind, port, pid, streams, size, depth, end] = arguments else { return None };
         let end = End::from_text(end)?;
-        let over = match over.as_str() {
-            "h2" => Over::H2,
-            "h3" => Over::H3,
-            "tls" => Over::Tls,
-            _ => return None,
-        };
         let kind = match kind.as_str() {
             "raw" => Kind::Raw,
             "floor" => Kind::Floor,
             "websocket" => Kind::WebSocket,
             _ => return None,
         };
-        Some(Self {
-            over,
-            kind,
-            port: port.parse().ok()?,
-            pid: pid.parse().ok()?,
+        let work = Work {
+            over: Over::from_name(over)?,
             streams: streams.parse().ok()?,
             size: size.parse().ok()?,
             depth: depth.parse().ok()?,
             end,
-        })
+        };
+        Some(Self { kind, port: port.parse().ok()?, pid: pid.parse().ok()?, work })
     }
 }
 
@@ -248,16 +269,8 @@ mod tests {
 
     #[test]
     fn a_plan_survives_its_way_through_arguments() {
-        let plan = Plan {
-            over: Over::H3,
-            kind: Kind::Floor,
-            port: 1,
-            pid: 2,
-            streams: 3,
-            size: 4,
-            depth: 5,
-            end: End::Rounds(6),
-        };
+        let work = Work { over: Over::H3, streams: 3, size: 4, depth: 5, end: End::Rounds(6) };
+        let plan = Plan { kind: Kind::Floor, port: 1, pid: 2, work };
         let arguments = plan.to_arguments();
         let back = Plan::from_arguments(&arguments).expect("complete");
         assert_eq!(back.to_arguments(), arguments);

@@ -20,8 +20,8 @@ pub type Lane = (WriteHalf<Stream>, ReadHalf<Stream>);
 pub async fn open(plan: &Plan) -> Result<Vec<Lane>, String> {
     let connector = TlsConnector::from(Arc::new(certificate::trusting(plan.port, &[])?));
     let name = ServerName::try_from("localhost").map_err(text)?;
-    let mut lanes = Vec::with_capacity(plan.streams);
-    for number in 0..plan.streams {
+    let mut lanes = Vec::with_capacity(plan.work.streams);
+    for number in 0..plan.work.streams {
         let tcp = load::connect(plan.port, true, number).map_err(text)?;
         tcp.set_nonblocking(true).map_err(text)?;
         let tcp = TcpStream::from_std(tcp).map_err(text)?;
@@ -47,14 +47,18 @@ impl Out for WriteHalf<Stream> {
         self.write_all(&bytes).await.map_err(text)?;
         self.flush().await.map_err(text)
     }
+
+    async fn end(&mut self) -> Result<(), String> {
+        self.shutdown().await.map_err(text)
+    }
 }
 
 impl In for ReadHalf<Stream> {
-    async fn receive(&mut self) -> Result<Bytes, String> {
+    async fn receive(&mut self) -> Result<Option<Bytes>, String> {
         let mut bytes = Vec::with_capacity(64 * 1024);
         match self.read_buf(&mut bytes).await {
-            Ok(0) => Err("the server has ended the connection".to_owned()),
-            Ok(_) => Ok(bytes.into()),
+            Ok(0) => Ok(None),
+            Ok(_) => Ok(Some(bytes.into())),
             Err(error) => Err(text(error)),
         }
     }
