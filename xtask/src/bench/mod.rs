@@ -14,7 +14,7 @@ use crate::{Verdict, peers, process, workspace};
 
 pub(crate) use counts::{instructions, step};
 
-pub(crate) const ABOUT: &str = "times codec, echo, deflate, large messages, handshake, broadcast, memory, scaling, h2, h3, opening next to peers\n\
+pub(crate) const ABOUT: &str = "times codec, echo, deflate, large messages, handshake, broadcast, memory, deflate-memory, scaling, h2, h3, opening next to peers\n\
 --only BENCH[,BENCH]  --cell TEXT  --candidates A[,B]  --vs A B  --quick  --rounds N\n\
 --json FILE  --html FILE  --report  --from FILE  --list\n\
 --counts: instructions, allocations, transport calls, idle bytes against the baseline\n\

@@ -99,8 +99,8 @@ pub fn measure(
     Ok(Measured { messages, seconds, server_cpu_ns })
 }
 
-/// A connection after its handshake, the `number`th of many.
-pub fn connect(port: u16, raw: bool, number: usize) -> io::Result<TcpStream> {
+/// A connection after its handshake, the `number`th of many; without a request before it.
+pub fn connect(port: u16, request: Option<&[u8]>, number: usize) -> io::Result<TcpStream> {
     let address: SocketAddr = ([127, 0, 0, 1], port).into();
     let mut stream = match number / PORTS {
         0 => TcpStream::connect(address)?,
@@ -113,23 +113,27 @@ pub fn connect(port: u16, raw: bool, number: usize) -> io::Result<TcpStream> {
         }
     };
     stream.set_nodelay(true)?;
-    if !raw {
-        handshake(&mut stream)?;
+    if let Some(request) = request {
+        stream.write_all(request)?;
+        receive_answer(&mut stream)?;
     }
     Ok(stream)
 }
 
-/// Sends the request and checks the answer, which must be all that comes.
-fn handshake(stream: &mut TcpStream) -> io::Result<()> {
-    stream.write_all(wire::REQUEST)?;
-    receive_answer(stream)
+/// What opens a connection on which replies are such.
+fn request(reply: Reply) -> Option<Vec<u8>> {
+    match reply {
+        Reply::Raw => None,
+        Reply::Whole | Reply::Fragments => Some(wire::REQUEST.to_vec()),
+        Reply::Compressed => Some(wire::request_with_deflate()),
+    }
 }
 
 /// Opens so many connections side by side, sends all requests, checks all answers, and closes.
 pub fn open_and_close(port: u16, count: usize) -> io::Result<()> {
     let mut streams = Vec::with_capacity(count);
     for number in 0..count {
-        streams.push(connect(port, true, number)?);
+        streams.push(connect(port, None, number)?);
     }
     for stream in &mut streams {
         stream.write_all(wire::REQUEST)?;
@@ -137,6 +141,7 @@ pub fn open_and_close(port: u16, count: usize) -> io::Result<()> {
     streams.iter_mut().try_for_each(receive_answer)
 }
 
+/// Checks the answer, which must be all that comes.
 fn receive_answer(stream: &mut TcpStream) -> io::Result<()> {
     let mut head = Vec::new();
     let mut buffer = [0; 1024];
@@ -186,10 +191,10 @@ struct Connection {
 impl Generator {
     /// Connects.
     pub fn new(plan: &Plan) -> io::Result<Self> {
-        let poll = Poll::new()?;
+        let (poll, request) = (Poll::new()?, request(plan.reply));
         let mut connections = Vec::with_capacity(plan.connections);
         for token in 0..plan.connections {
-            let stream = connect(plan.port, plan.reply == Reply::Raw, token)?;
+            let stream = connect(plan.port, request.as_deref(), token)?;
             stream.set_nonblocking(true)?;
             let mut socket = Socket::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;
@@ -209,28 +214,41 @@ impl Generator {
             depth: 0,
             reply: plan.reply,
         };
-        generator.reload(plan.size, plan.depth);
+        generator.reload(plan.size, plan.depth)?;
         Ok(generator)
     }
 
-    /// Builds the frames of a batch, and the replies to them.
-    pub fn reload(&mut self, size: usize, depth: usize) {
+    /// Builds the frames of a batch, and the replies to them. What is compressed is so by a fresh
+    /// context: a server that keeps its own from message to message sends such a reply once.
+    pub fn reload(&mut self, size: usize, depth: usize) -> io::Result<()> {
         self.batch.clear();
         self.expected.clear();
         self.depth = depth as u64;
         for number in 0..self.depth {
-            let payload = wire::payload(Content::Binary, size, number + 1);
+            let (opcode, payload) = match self.reply {
+                Reply::Raw | Reply::Whole | Reply::Fragments => {
+                    (wire::BINARY, wire::payload(Content::Binary, size, number + 1))
+                }
+                Reply::Compressed => {
+                    let text = wire::payload(Content::Ascii, size, number + 1);
+                    let compressed = wire::deflate(&mut wire::fresh_context(), &text)?;
+                    (wire::TEXT | wire::COMPRESSED, compressed)
+                }
+            };
             let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
-            wire::client_frame(wire::BINARY, key, &payload, &mut self.batch);
+            wire::client_frame(opcode, key, &payload, &mut self.batch);
             match self.reply {
                 Reply::Raw => {}
-                Reply::Whole => wire::server_frame(wire::BINARY, &payload, &mut self.expected),
+                Reply::Whole | Reply::Compressed => {
+                    wire::server_frame(opcode, &payload, &mut self.expected);
+                }
                 Reply::Fragments => self.expected.extend_from_slice(&payload),
             }
         }
         if self.reply == Reply::Raw {
             self.expected.clone_from(&self.batch);
         }
+        Ok(())
     }
 
     /// Runs batches until the end, then lets every connection finish its batch. Returns how many
@@ -293,7 +311,7 @@ impl Generator {
                         let bytes = &mut self.buffer[..count];
                         let bytes = match self.reply {
                             Reply::Fragments => connection.replies.payload(bytes)?,
-                            Reply::Raw | Reply::Whole => bytes,
+                            Reply::Raw | Reply::Whole | Reply::Compressed => bytes,
                         };
                         let from = connection.received;
                         connection.received += bytes.len();
@@ -336,34 +354,23 @@ impl Generator {
 impl Plan {
     /// As arguments for a process of its own.
     pub fn to_arguments(&self) -> [String; 7] {
-        let reply = match self.reply {
-            Reply::Raw => "raw",
-            Reply::Whole => "whole",
-            Reply::Fragments => "fragments",
-        };
         let numbers =
             [self.port.into(), self.pid as usize, self.connections, self.size, self.depth];
         let [a, b, c, d, e] = numbers.map(|number| number.to_string());
-        [a, b, c, d, e, reply.to_owned(), self.end.to_text()]
+        [a, b, c, d, e, self.reply.name().to_owned(), self.end.to_text()]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let [port, pid, connections, size, depth, reply, end] = arguments else { return None };
         let end = End::from_text(end)?;
-        let reply = match reply.as_str() {
-            "raw" => Reply::Raw,
-            "whole" => Reply::Whole,
-            "fragments" => Reply::Fragments,
-            _ => return None,
-        };
         Some(Self {
             port: port.parse().ok()?,
             pid: pid.parse().ok()?,
             connections: connections.parse().ok()?,
             size: size.parse().ok()?,
             depth: depth.parse().ok()?,
-            reply,
+            reply: Reply::from_name(reply)?,
             end,
         })
     }

@@ -7,8 +7,8 @@ use lexopt::{Arg, Parser, ValueExt};
 /// How to use this program; `cargo xtask bench` passes everything on.
 pub const USAGE: &str = "\
 cargo xtask bench [OPTIONS]
-  --only BENCH[,BENCH]    codec, echo, syscalls, deflate, handshake, broadcast, memory, scaling,
-                          large, h2, h3, opening, stream-memory
+  --only BENCH[,BENCH]    codec, echo, syscalls, deflate, large, handshake, broadcast, memory,
+                          deflate-memory, scaling, h2, h3, opening, stream-memory
   --cell TEXT             only the cells whose name contains TEXT
   --candidates A[,B]      only these (raw and floor stay); default: all that exist
   --vs A B                these two only, and the paired ratio of A to B

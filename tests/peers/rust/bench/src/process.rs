@@ -72,7 +72,6 @@ impl Running {
     }
 
     /// The same with an allocator that gives large blocks back to the system when they are freed.
-    #[cfg(feature = "streams")]
     pub fn start_returning(name: &str) -> Result<Self, String> {
         let mut command = itself(Core::Server)?;
         Self::spawn(command.args(["serve", name]).env("MALLOC_MMAP_THRESHOLD_", "32768"), name)

@@ -1,9 +1,17 @@
 //! Frames and handshakes as bytes, written out here: nothing that is measured checks itself.
 
+use flate2::{Compress, CompressError, Compression, FlushCompress};
+
 /// The request of the load generator; RFC 6455 §1.3 has its key and the answer to it.
 pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\r\n";
+
+/// The same with an offer of permessage-deflate (RFC 7692).
+pub fn request_with_deflate() -> Vec<u8> {
+    let (fields, end) = REQUEST.split_at(REQUEST.len() - 2);
+    [fields, b"Sec-WebSocket-Extensions: permessage-deflate\r\n", end].concat()
+}
 
 /// The least a server may answer.
 pub const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
@@ -14,6 +22,8 @@ pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
+/// RSV1, beside the opcode of a message that is compressed (RFC 7692 §6).
+pub const COMPRESSED: u8 = 0x40;
 #[cfg(feature = "streams")]
 pub const CLOSE: u8 = 8;
 
@@ -74,6 +84,19 @@ pub fn unmask(key: [u8; 4], data: &mut [u8]) {
     for (byte, key) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
         *byte ^= key;
     }
+}
+
+/// A context that has seen nothing yet, with the full window and the level that are default.
+pub fn fresh_context() -> Compress {
+    Compress::new_with_window_bits(Compression::new(6), false, 15)
+}
+
+/// The payload of a compressed message (RFC 7692 §7.2.1).
+pub fn deflate(context: &mut Compress, message: &[u8]) -> Result<Vec<u8>, CompressError> {
+    let mut out = Vec::with_capacity(message.len() + 64);
+    context.compress_vec(message, &mut out, FlushCompress::Sync)?;
+    out.truncate(out.len() - 4);
+    Ok(out)
 }
 
 /// What a message is made of.

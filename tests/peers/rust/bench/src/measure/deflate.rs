@@ -3,13 +3,14 @@
 use std::hint::black_box;
 
 use bytes::BytesMut;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
+use flate2::{Compress, Decompress, FlushDecompress};
 use ws_deflate::{Config, Deflater, InflateLimits, Inflater, client, server};
 
 use super::interleave;
 use crate::clock::CpuTime;
 use crate::options::Options;
 use crate::result::{Bench, Cell};
+use crate::wire;
 
 const DEFLATE: &str = "compress 1 KiB JSON";
 const INFLATE: &str = "inflate 1 KiB JSON";
@@ -91,27 +92,18 @@ fn json(number: u64) -> Vec<u8> {
 
 struct Bare {
     compress: Compress,
-    level: Compression,
 }
 
 impl Bare {
     fn new() -> Self {
-        let level = Compression::new(LEVEL);
-        Self { compress: Compress::new_with_window_bits(level, false, 15), level }
+        Self { compress: wire::fresh_context() }
     }
 
     /// One context for all messages, a new one for each call.
     fn compress_all(&mut self, messages: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, String> {
-        self.compress = Compress::new_with_window_bits(self.level, false, 15);
-        let mut all = Vec::with_capacity(messages.len());
-        for message in messages {
-            let mut out = Vec::with_capacity(message.len() + 64);
-            let flushed = self.compress.compress_vec(message, &mut out, FlushCompress::Sync);
-            flushed.map_err(|error| error.to_string())?;
-            out.truncate(out.len() - 4);
-            all.push(out);
-        }
-        Ok(all)
+        self.compress = wire::fresh_context();
+        let compressed = messages.iter().map(|message| wire::deflate(&mut self.compress, message));
+        compressed.collect::<Result<_, _>>().map_err(|error| error.to_string())
     }
 
     fn inflate_all(&mut self, wire: &[Vec<u8>], messages: &[Vec<u8>]) -> Result<(), String> {
@@ -136,11 +128,11 @@ struct Ours {
 
 impl Ours {
     fn new() -> Result<Self, String> {
-        let config = Config::default().level(LEVEL as u8);
+        let config = Config::default();
         let offer = client::offer(&config);
         let (params, _) = server::negotiate(&config, &[offer]).ok_or("nothing was agreed on")?;
         let peer = params;
-        let fresh = move || (Deflater::new(15, true, LEVEL as u8), peer.inflater());
+        let fresh = move || (Deflater::new(15, true, config.level), peer.inflater());
         let (deflater, inflater) = fresh();
         Ok(Self { deflater, inflater, fresh: Box::new(fresh) })
     }
@@ -173,5 +165,3 @@ impl Ours {
 fn check(inflated: &[u8], message: &[u8]) -> Result<(), String> {
     if inflated == message { Ok(()) } else { Err("inflated to something else".to_owned()) }
 }
-
-const LEVEL: u32 = 6;

@@ -51,7 +51,8 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     })
 }
 
-fn row(candidate: &str, bytes: f64) -> Row {
+/// One weight; there is nothing to repeat.
+pub fn row(candidate: &str, bytes: f64) -> Row {
     let samples = Samples(vec![bytes]);
     Row { candidate: candidate.to_owned(), samples, extra: Vec::new() }
 }
@@ -99,31 +100,66 @@ fn weigh(
     count: usize,
     meanwhile: impl FnOnce([f64; 2]) -> Result<(), String>,
 ) -> Result<[f64; 2], String> {
-    let running = Running::start(candidate)?;
-    let mut plan = Plan {
+    let scale = Scale::new(Running::start(candidate)?, candidate, 64 * 1024, 2)?;
+    let mut generator = scale.connect(count, 1024)?;
+    generator.phase(End::Rounds(1), true)?;
+    let after_small = scale.weigh(count)?;
+    generator.reload(64 * 1024, 1).map_err(|error| error.to_string())?;
+    generator.phase(End::Rounds(1), true)?;
+    let weight = [after_small, scale.weigh(count)?];
+    meanwhile(weight)?;
+    Ok(weight)
+}
+
+/// A server, and what it weighs with its first connections: what those cost does not belong to each.
+pub struct Scale<'a> {
+    candidate: &'a str,
+    running: Running,
+    empty: f64,
+    _first: Generator,
+}
+
+impl<'a> Scale<'a> {
+    /// The first connections send messages of this size, so many each.
+    pub fn new(
+        running: Running,
+        candidate: &'a str,
+        size: usize,
+        messages: u64,
+    ) -> Result<Self, String> {
+        let mut first = connect(&running, candidate, 8, size)?;
+        first.phase(End::Rounds(messages), true)?;
+        let empty = settled(&running)?;
+        Ok(Self { candidate, running, empty, _first: first })
+    }
+
+    /// Opens connections for messages of this size.
+    pub fn connect(&self, connections: usize, size: usize) -> Result<Generator, String> {
+        connect(&self.running, self.candidate, connections, size)
+    }
+
+    /// Bytes for each of `count` connections that were opened since.
+    pub fn weigh(&self, count: usize) -> Result<f64, String> {
+        Ok((settled(&self.running)? - self.empty).max(0.0) / count as f64)
+    }
+}
+
+fn connect(
+    running: &Running,
+    candidate: &str,
+    connections: usize,
+    size: usize,
+) -> Result<Generator, String> {
+    let plan = Plan {
         port: running.port,
         pid: running.pid(),
-        connections: 8,
-        size: 64 * 1024,
+        connections,
+        size,
         depth: 1,
         reply: server::reply(candidate),
         end: End::Rounds(1),
     };
-    // What the first connections of a process cost does not belong to each of them.
-    let mut first = Generator::new(&plan).map_err(|error| error.to_string())?;
-    first.phase(End::Rounds(2), true)?;
-    let before = settled(&running)?;
-    plan.connections = count;
-    plan.size = 1024;
-    let mut generator = Generator::new(&plan).map_err(|error| error.to_string())?;
-    generator.phase(End::Rounds(1), true)?;
-    let after_small = settled(&running)?;
-    generator.reload(64 * 1024, 1);
-    generator.phase(End::Rounds(1), true)?;
-    let after_large = settled(&running)?;
-    let weight = [after_small, after_large].map(|after| (after - before).max(0.0) / count as f64);
-    meanwhile(weight)?;
-    Ok(weight)
+    Generator::new(&plan).map_err(|error| error.to_string())
 }
 
 fn settled(running: &Running) -> Result<f64, String> {

@@ -3,6 +3,7 @@
 mod broadcast;
 mod codec;
 mod deflate;
+mod deflate_memory;
 mod echo;
 mod handshake;
 mod large;
@@ -40,6 +41,7 @@ pub const BENCHES: &[Kind] = &[
     Kind { name: "handshake", run: handshake::run, cells: handshake::cells },
     Kind { name: "broadcast", run: broadcast::run, cells: broadcast::cells },
     Kind { name: "memory", run: memory::run, cells: memory::cells },
+    Kind { name: "deflate-memory", run: deflate_memory::run, cells: deflate_memory::cells },
     Kind { name: "scaling", run: scaling::run, cells: scaling::cells },
     #[cfg(feature = "streams")]
     Kind { name: "h2", run: streams::run_h2, cells: streams::cells },

@@ -29,9 +29,11 @@ use std::future::{Future, poll_fn};
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
+use ws_deflate::Config;
 
 #[cfg(feature = "streams")]
 use raw_streams::Echo;
@@ -55,6 +57,27 @@ pub enum Reply {
     Whole,
     /// In as many frames as it likes.
     Fragments,
+    /// Whole, and compressed as the message was.
+    Compressed,
+}
+
+impl Reply {
+    const ALL: [Self; 4] = [Self::Raw, Self::Whole, Self::Fragments, Self::Compressed];
+
+    /// As one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Whole => "whole",
+            Self::Fragments => "fragments",
+            Self::Compressed => "compressed",
+        }
+    }
+
+    /// From [`Reply::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reply| reply.name() == name)
+    }
 }
 
 /// `name`, `function` with the signature `async fn(TcpStream)`.
@@ -71,7 +94,7 @@ macro_rules! per_connection {
 pub const SERVERS: &[Server] = &[
     per_connection!("raw", raw::echo, Raw),
     per_connection!("floor", floor::echo),
-    Server { name: "ours", serve: || Box::pin(ours::serve()), reply: Reply::Whole },
+    Server { name: "ours", serve: || Box::pin(ours::serve(None)), reply: Reply::Whole },
     per_connection!("ours-stream", ours::echo_streaming, Fragments),
     per_connection!("tungstenite", tungstenite::echo),
     per_connection!("tungstenite-batch", tungstenite::echo_batched),
@@ -91,6 +114,27 @@ pub const SERVERS: &[Server] = &[
     },
 ];
 
+/// `name`, how it compresses.
+macro_rules! compressing {
+    ($name:literal, $deflate:expr) => {
+        Server {
+            name: $name,
+            serve: || Box::pin(ours::serve(Some($deflate))),
+            reply: Reply::Compressed,
+        }
+    };
+}
+
+/// Servers that compress: they differ in what they keep, which is measured in memory.
+const DEFLATE_SERVERS: &[Server] = &[
+    compressing!("ours-deflate", Config::default()),
+    // Sooner than whoever weighs it looks.
+    compressing!("ours-deflate-released", Config::default().release_after(RELEASE_AFTER)),
+    compressing!("ours-deflate-pooled", Config::low_memory()),
+];
+
+const RELEASE_AFTER: Duration = Duration::from_millis(50);
+
 /// Servers over streams of HTTP/2 and HTTP/3, and over TLS.
 #[cfg(feature = "streams")]
 const STREAM_SERVERS: &[Server] = &[
@@ -109,7 +153,7 @@ const STREAM_SERVERS: &[Server] = &[
         serve: || Box::pin(raw_streams::serve_h2(Echo::Once)),
         reply: Reply::Raw,
     },
-    Server { name: "ours-h2", serve: || Box::pin(ours::serve()), reply: Reply::Whole },
+    Server { name: "ours-h2", serve: || Box::pin(ours::serve(None)), reply: Reply::Whole },
     Server {
         name: "raw-h3",
         serve: || Box::pin(raw_streams::serve_h3(Echo::Raw)),
@@ -135,7 +179,7 @@ const STREAM_SERVERS: &[Server] = &[];
 
 /// The server called `name`.
 pub fn find(name: &str) -> Option<&'static Server> {
-    SERVERS.iter().chain(STREAM_SERVERS).find(|server| server.name == name)
+    SERVERS.iter().chain(DEFLATE_SERVERS).chain(STREAM_SERVERS).find(|server| server.name == name)
 }
 
 /// How the server called `name` sends a message back.

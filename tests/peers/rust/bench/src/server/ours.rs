@@ -3,7 +3,7 @@
 use std::io;
 
 use tokio::net::TcpStream;
-use ws_io::Chunk;
+use ws_io::{AcceptOptions, Chunk};
 use ws_tokio::{Error, WebSocket};
 
 /// The plain documented loop.
@@ -15,9 +15,10 @@ pub async fn echo(mut websocket: WebSocket) {
     }
 }
 
-/// The server of the documentation around it.
-pub async fn serve() -> io::Result<()> {
-    let server = ws_tokio::server().with_max_connections(usize::MAX);
+/// The server of the documentation around it; it compresses if told how.
+pub async fn serve(deflate: Option<ws_deflate::Config>) -> io::Result<()> {
+    let options = AcceptOptions { deflate, ..AcceptOptions::default() };
+    let server = ws_tokio::server().with_options(options).with_max_connections(usize::MAX);
     let server = server.listen(([127, 0, 0, 1], 0).into())?;
     let address = server.local_addrs().next().expect("it listens on one address");
     super::announce(address.port())?;

@@ -22,7 +22,7 @@ pub async fn open(plan: &Plan) -> Result<Vec<Lane>, String> {
     let name = ServerName::try_from("localhost").map_err(text)?;
     let mut lanes = Vec::with_capacity(plan.work.streams);
     for number in 0..plan.work.streams {
-        let tcp = load::connect(plan.port, true, number).map_err(text)?;
+        let tcp = load::connect(plan.port, None, number).map_err(text)?;
         tcp.set_nonblocking(true).map_err(text)?;
         let tcp = TcpStream::from_std(tcp).map_err(text)?;
         let mut stream = connector.connect(name.clone(), tcp).await.map_err(text)?;
