@@ -106,6 +106,8 @@ const BARS: &[(&str, &str, Bar)] = &[
     #[cfg(feature = "streams")]
     ("opening", "", Bar::Times(1.25, "raw")),
     #[cfg(feature = "streams")]
+    ("stream-scaling", "", Bar::Times(1.25, "raw")),
+    #[cfg(feature = "streams")]
     ("stream-memory", "", Bar::Above(768.0, "raw")),
 ];
 

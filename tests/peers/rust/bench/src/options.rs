@@ -8,7 +8,8 @@ use lexopt::{Arg, Parser, ValueExt};
 pub const USAGE: &str = "\
 cargo xtask bench [OPTIONS]
   --only BENCH[,BENCH]    codec, echo, syscalls, deflate, large, handshake, broadcast, memory,
-                          deflate-memory, scaling, h2, h3, opening, stream-memory
+                          deflate-memory, scaling, h2, h3, opening,
+                          stream-scaling, stream-memory
   --cell TEXT             only the cells whose name contains TEXT
   --candidates A[,B]      only these (raw and floor stay); default: all that exist
   --vs A B                these two only, and the paired ratio of A to B

@@ -12,6 +12,8 @@ mod memory;
 mod opening;
 mod scaling;
 #[cfg(feature = "streams")]
+mod stream_scaling;
+#[cfg(feature = "streams")]
 mod streams;
 mod syscalls;
 
@@ -49,6 +51,8 @@ pub const BENCHES: &[Kind] = &[
     Kind { name: "h3", run: streams::run_h3, cells: streams::cells },
     #[cfg(feature = "streams")]
     Kind { name: "opening", run: opening::run, cells: opening::cells },
+    #[cfg(feature = "streams")]
+    Kind { name: "stream-scaling", run: stream_scaling::run, cells: stream_scaling::cells },
     #[cfg(feature = "streams")]
     Kind { name: "stream-memory", run: streams::run_memory, cells: streams::memory_cells },
 ];

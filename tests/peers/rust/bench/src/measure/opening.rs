@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<Bench, String> {
             let name = cell_name(over, name);
             if options.wants_cell(&name) {
                 let end = End::After(options.sample());
-                let work = Work { over, streams, size: 0, depth: 1, end };
+                let work = Work { over, streams, per_connection: streams, size: 0, depth: 1, end };
                 cells.push(cell(options, &name, &CANDIDATES, "open-streams", work)?);
             }
         }

@@ -59,7 +59,8 @@ fn run(options: &Options, over: Over, what: &str, raw: &str) -> Result<Bench, St
     for &(streams, size, depth) in CELLS {
         let name = cell_name(streams, size, depth);
         if options.wants_cell(&name) {
-            let work = Work { over, streams, size, depth, end: End::After(options.sample()) };
+            let end = End::After(options.sample());
+            let work = Work { over, streams, per_connection: streams, size, depth, end };
             cells.push(cell(options, &name, &CANDIDATES, "load-streams", work)?);
         }
     }
@@ -187,7 +188,8 @@ fn weigh(over: Over, name: &str, kind: Kind, count: usize, load: Load) -> Result
         false => Running::start(name)?,
     });
     let plan = |streams| {
-        let work = Work { over, streams, size: load.size, depth: 1, end: End::Rounds(1) };
+        let (size, end) = (load.size, End::Rounds(1));
+        let work = Work { over, streams, per_connection: 100, size, depth: 1, end };
         server.plan(kind, work)
     };
     // What the first connections of a process cost does not belong to each of them.

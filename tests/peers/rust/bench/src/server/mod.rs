@@ -12,6 +12,8 @@ mod foreign;
 mod ours;
 #[cfg(feature = "streams")]
 mod ours_secure;
+#[cfg(feature = "streams")]
+mod ours_wide;
 mod raw;
 #[cfg(feature = "streams")]
 mod raw_streams;
@@ -34,6 +36,8 @@ use std::time::Duration;
 use futures::{Stream, StreamExt};
 use tokio::net::{TcpListener, TcpStream};
 use ws_deflate::Config;
+#[cfg(feature = "streams")]
+use ws_h3::QuicOptions;
 
 #[cfg(feature = "streams")]
 use raw_streams::Echo;
@@ -135,43 +139,31 @@ const DEFLATE_SERVERS: &[Server] = &[
 
 const RELEASE_AFTER: Duration = Duration::from_millis(50);
 
+/// `name`, what serves, the reply.
+#[cfg(feature = "streams")]
+macro_rules! over_streams {
+    ($name:literal, $serve:expr, $reply:ident) => {
+        Server { name: $name, serve: || Box::pin($serve), reply: Reply::$reply }
+    };
+}
+
 /// Servers over streams of HTTP/2 and HTTP/3, and over TLS.
 #[cfg(feature = "streams")]
 const STREAM_SERVERS: &[Server] = &[
-    Server {
-        name: "raw-h2",
-        serve: || Box::pin(raw_streams::serve_h2(Echo::Raw)),
-        reply: Reply::Raw,
-    },
-    Server {
-        name: "floor-h2",
-        serve: || Box::pin(raw_streams::serve_h2(Echo::Floor)),
-        reply: Reply::Whole,
-    },
-    Server {
-        name: "once-h2",
-        serve: || Box::pin(raw_streams::serve_h2(Echo::Once)),
-        reply: Reply::Raw,
-    },
-    Server { name: "ours-h2", serve: || Box::pin(ours::serve(None)), reply: Reply::Whole },
-    Server {
-        name: "raw-h3",
-        serve: || Box::pin(raw_streams::serve_h3(Echo::Raw)),
-        reply: Reply::Raw,
-    },
-    Server {
-        name: "floor-h3",
-        serve: || Box::pin(raw_streams::serve_h3(Echo::Floor)),
-        reply: Reply::Whole,
-    },
-    Server {
-        name: "once-h3",
-        serve: || Box::pin(raw_streams::serve_h3(Echo::Once)),
-        reply: Reply::Raw,
-    },
-    Server { name: "ours-h3", serve: || Box::pin(ours_secure::serve_h3()), reply: Reply::Whole },
-    Server { name: "raw-tls", serve: || Box::pin(raw_streams::serve_tls()), reply: Reply::Raw },
-    Server { name: "ours-tls", serve: || Box::pin(ours_secure::serve_tls()), reply: Reply::Whole },
+    over_streams!("raw-h2", raw_streams::serve_h2(Echo::Raw), Raw),
+    over_streams!("once-h2", raw_streams::serve_h2(Echo::Once), Raw),
+    over_streams!("floor-h2", raw_streams::serve_h2(Echo::Floor), Whole),
+    over_streams!("ours-h2", ours::serve(None), Whole),
+    over_streams!("ours-wide-h2", ours_wide::serve_h2(), Whole),
+    over_streams!("raw-h3", raw_streams::serve_h3(Echo::Raw, QuicOptions::default()), Raw),
+    over_streams!("raw-wide-h3", raw_streams::serve_h3(Echo::Raw, ours_wide::quic()), Raw),
+    over_streams!("once-h3", raw_streams::serve_h3(Echo::Once, QuicOptions::default()), Raw),
+    over_streams!("floor-h3", raw_streams::serve_h3(Echo::Floor, QuicOptions::default()), Whole),
+    over_streams!("floor-wide-h3", raw_streams::serve_h3(Echo::Floor, ours_wide::quic()), Whole),
+    over_streams!("ours-h3", ours_secure::serve_h3(QuicOptions::default()), Whole),
+    over_streams!("ours-wide-h3", ours_secure::serve_h3(ours_wide::quic()), Whole),
+    over_streams!("raw-tls", raw_streams::serve_tls(), Raw),
+    over_streams!("ours-tls", ours_secure::serve_tls(), Whole),
 ];
 
 #[cfg(not(feature = "streams"))]

@@ -3,11 +3,11 @@
 use std::io;
 
 use tokio::net::TcpStream;
-use ws_io::{AcceptOptions, Chunk};
-use ws_tokio::{Error, WebSocket};
+use ws_io::{AcceptOptions, Chunk, Runtime, Transport, WebSocket};
+use ws_tokio::Error;
 
 /// The plain documented loop.
-pub async fn echo(mut websocket: WebSocket) {
+pub async fn echo(mut websocket: WebSocket<impl Transport, impl Runtime>) {
     while let Some(Ok(message)) = websocket.next().await {
         if message.data_kind().is_some() && websocket.feed(message).await.is_err() {
             break;

@@ -3,11 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
+use ws_h3::QuicOptions;
+
 use super::{announce, certificate, ours};
 
-pub async fn serve_h3() -> io::Result<()> {
+/// Over HTTP/3, with the default room for streams on a connection or another.
+pub async fn serve_h3(quic: QuicOptions) -> io::Result<()> {
     let (tls, der) = certificate::make().map_err(io::Error::other)?;
-    serve(ws_tokio::server().listen_h3(LOOPBACK.into(), Arc::new(tls))?, &der).await
+    let server = ws_tokio::server().with_quic(quic);
+    serve(server.listen_h3(LOOPBACK.into(), Arc::new(tls))?, &der).await
 }
 
 pub async fn serve_tls() -> io::Result<()> {

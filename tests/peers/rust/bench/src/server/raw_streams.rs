@@ -12,6 +12,7 @@ use http::Response;
 use quinn::crypto::rustls::QuicServerConfig;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
+use ws_h3::QuicOptions;
 
 use super::floor::parse;
 use super::{announce, certificate, raw};
@@ -122,12 +123,12 @@ pub async fn serve_tls() -> io::Result<()> {
 }
 
 /// HTTP/3.
-pub async fn serve_h3(echo: Echo) -> io::Result<()> {
+pub async fn serve_h3(echo: Echo, quic: QuicOptions) -> io::Result<()> {
     let (mut tls, der) = certificate::make().map_err(io::Error::other)?;
     tls.alpn_protocols = vec![b"h3".to_vec()];
     let crypto = QuicServerConfig::try_from(tls).map_err(io::Error::other)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(Arc::new(ws_h3::QuicOptions::default().transport_config()));
+    config.transport_config(Arc::new(quic.transport_config()));
     let endpoint = quinn::Endpoint::server(config, ([127, 0, 0, 1], 0).into())?;
     let port = endpoint.local_addr()?.port();
     certificate::publish(port, &der).map_err(io::Error::other)?;

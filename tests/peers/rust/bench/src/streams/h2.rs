@@ -8,7 +8,7 @@ use h2::{Ping, RecvStream, SendStream};
 use http::Request;
 use tokio::net::TcpStream;
 
-use super::{In, Out, PER_CONNECTION, Plan};
+use super::{In, Out, Plan, Work};
 
 pub type Lane = (SendStream<Bytes>, RecvStream);
 
@@ -17,10 +17,10 @@ pub type Line = SendRequest<Bytes>;
 
 /// Opens the streams of a plan.
 pub async fn open_all(plan: &Plan) -> Result<Vec<Lane>, String> {
-    let (mut lanes, streams) = (Vec::new(), plan.work.streams);
+    let (mut lanes, Work { streams, per_connection, .. }) = (Vec::new(), plan.work);
     while lanes.len() < streams {
         let line = connect(plan.port).await?;
-        for _ in 0..PER_CONNECTION.min(streams - lanes.len()) {
+        for _ in 0..per_connection.min(streams - lanes.len()) {
             lanes.push(open(&line).await?);
         }
     }

@@ -6,7 +6,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{RecvStream, SendStream, TransportConfig};
 
-use super::{In, Kind, Out, PER_CONNECTION, Plan};
+use super::{In, Kind, Out, Plan, Work};
 use crate::server::certificate;
 
 pub type Lane = (Sending, Receiving);
@@ -29,11 +29,12 @@ pub struct Receiving {
 
 /// Opens the streams of a plan.
 pub async fn open_all(plan: &Plan) -> Result<(Vec<Lane>, Vec<Line>), String> {
-    let (mut lanes, mut lines, streams) = (Vec::new(), Vec::new(), plan.work.streams);
+    let (mut lanes, mut lines) = (Vec::new(), Vec::new());
+    let Work { streams, per_connection, .. } = plan.work;
     let endpoint = endpoint(plan.port)?;
     while lanes.len() < streams {
         let line = connect(&endpoint, plan.port).await?;
-        for _ in 0..PER_CONNECTION.min(streams - lanes.len()) {
+        for _ in 0..per_connection.min(streams - lanes.len()) {
             lanes.push(open(&line, plan.kind).await?);
         }
         lines.push(line);

@@ -70,6 +70,8 @@ pub struct Plan {
 pub struct Work {
     pub over: Over,
     pub streams: usize,
+    /// How many of them go on one connection.
+    pub per_connection: usize,
     pub size: usize,
     pub depth: usize,
     pub end: End,
@@ -103,9 +105,6 @@ enum Lanes {
     H3(Vec<h3::Lane>, Vec<h3::Line>),
     Tls(Vec<tls::Lane>),
 }
-
-/// How many streams go on one connection.
-const PER_CONNECTION: usize = 100;
 
 /// Connects, verifies, warms up, measures.
 pub fn run(plan: &Plan) -> Result<Measured, String> {
@@ -227,21 +226,24 @@ async fn patiently<T>(
 
 impl Plan {
     /// As arguments for a process of its own.
-    pub fn to_arguments(self) -> [String; 8] {
+    pub fn to_arguments(self) -> [String; 9] {
         let work = self.work;
-        let numbers = [self.port.into(), self.pid as usize, work.streams, work.size, work.depth];
-        let [a, b, c, d, e] = numbers.map(|number| number.to_string());
+        let [port, pid] = [self.port.into(), self.pid].map(|number| number.to_string());
+        let numbers = [work.streams, work.per_connection, work.size, work.depth];
+        let [a, b, c, d] = numbers.map(|number| number.to_string());
         let kind = match self.kind {
             Kind::Raw => "raw",
             Kind::Floor => "floor",
             Kind::WebSocket => "websocket",
         };
-        [work.over.name().to_owned(), kind.to_owned(), a, b, c, d, e, work.end.to_text()]
+        [work.over.name().to_owned(), kind.to_owned(), port, pid, a, b, c, d, work.end.to_text()]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [over, kind, port, pid, streams, size, depth, end] = arguments else { return None };
+        let [over, kind, port, pid, streams, per_connection, size, depth, end] = arguments else {
+            return None;
+        };
         let end = End::from_text(end)?;
         let kind = match kind.as_str() {
             "raw" => Kind::Raw,
@@ -252,6 +254,7 @@ impl Plan {
         let work = Work {
             over: Over::from_name(over)?,
             streams: streams.parse().ok()?,
+            per_connection: per_connection.parse().ok()?,
             size: size.parse().ok()?,
             depth: depth.parse().ok()?,
             end,
@@ -269,7 +272,14 @@ mod tests {
 
     #[test]
     fn a_plan_survives_its_way_through_arguments() {
-        let work = Work { over: Over::H3, streams: 3, size: 4, depth: 5, end: End::Rounds(6) };
+        let work = Work {
+            over: Over::H3,
+            streams: 3,
+            per_connection: 4,
+            size: 5,
+            depth: 6,
+            end: End::Rounds(7),
+        };
         let plan = Plan { kind: Kind::Floor, port: 1, pid: 2, work };
         let arguments = plan.to_arguments();
         let back = Plan::from_arguments(&arguments).expect("complete");
