@@ -17,17 +17,25 @@ use crate::reply::Replies;
 use crate::server::Reply;
 use crate::wire::{self, Content};
 
-/// What to send.
-#[derive(Clone, Debug)]
+/// What to send, and to whom.
+#[derive(Clone, Copy, Debug)]
 pub struct Plan {
     pub port: u16,
     /// The server's process, whose CPU time is read.
     pub pid: u32,
-    pub connections: usize,
-    pub size: usize,
-    pub depth: usize,
     /// Raw: no handshake, and frames come back as they are.
     pub reply: Reply,
+    pub work: Work,
+}
+
+/// What to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    pub connections: usize,
+    pub size: usize,
+    /// How many frames each message has.
+    pub fragments: usize,
+    pub depth: usize,
     pub end: End,
 }
 
@@ -77,7 +85,7 @@ pub struct Measured {
 /// Connects, verifies, warms up, measures.
 pub fn run(plan: &Plan) -> Result<Measured, String> {
     let mut generator = Generator::new(plan).map_err(|error| format!("connecting: {error}"))?;
-    measure(plan.pid, plan.end, |end, verify| generator.phase(end, verify))
+    measure(plan.pid, plan.work.end, |end, verify| generator.phase(end, verify))
 }
 
 /// Verifies, warms up, measures, by phases that end as told and return how many messages came back.
@@ -192,8 +200,8 @@ impl Generator {
     /// Connects.
     pub fn new(plan: &Plan) -> io::Result<Self> {
         let (poll, request) = (Poll::new()?, request(plan.reply));
-        let mut connections = Vec::with_capacity(plan.connections);
-        for token in 0..plan.connections {
+        let mut connections = Vec::with_capacity(plan.work.connections);
+        for token in 0..plan.work.connections {
             let stream = connect(plan.port, request.as_deref(), token)?;
             stream.set_nonblocking(true)?;
             let mut socket = Socket::from_std(stream);
@@ -214,16 +222,17 @@ impl Generator {
             depth: 0,
             reply: plan.reply,
         };
-        generator.reload(plan.size, plan.depth)?;
+        generator.reload(plan.work)?;
         Ok(generator)
     }
 
     /// Builds the frames of a batch, and the replies to them. What is compressed is so by a fresh
     /// context: a server that keeps its own from message to message sends such a reply once.
-    pub fn reload(&mut self, size: usize, depth: usize) -> io::Result<()> {
+    pub fn reload(&mut self, work: Work) -> io::Result<()> {
+        let size = work.size;
         self.batch.clear();
         self.expected.clear();
-        self.depth = depth as u64;
+        self.depth = work.depth as u64;
         for number in 0..self.depth {
             let (opcode, payload) = match self.reply {
                 Reply::Raw | Reply::Whole | Reply::Fragments => {
@@ -236,7 +245,7 @@ impl Generator {
                 }
             };
             let key = [0x11, 0xa2, 0x53, 0xe4 ^ number as u8];
-            wire::client_frame(opcode, key, &payload, &mut self.batch);
+            wire::client_message(opcode, work.fragments, key, &payload, &mut self.batch);
             match self.reply {
                 Reply::Raw => {}
                 Reply::Whole | Reply::Compressed => {
@@ -353,26 +362,28 @@ impl Generator {
 
 impl Plan {
     /// As arguments for a process of its own.
-    pub fn to_arguments(&self) -> [String; 7] {
-        let numbers =
-            [self.port.into(), self.pid as usize, self.connections, self.size, self.depth];
-        let [a, b, c, d, e] = numbers.map(|number| number.to_string());
-        [a, b, c, d, e, self.reply.name().to_owned(), self.end.to_text()]
+    pub fn to_arguments(self) -> [String; 8] {
+        let work = self.work;
+        let [port, pid] = [self.port.into(), self.pid].map(|number| number.to_string());
+        let numbers = [work.connections, work.size, work.fragments, work.depth];
+        let [a, b, c, d] = numbers.map(|number| number.to_string());
+        [port, pid, self.reply.name().to_owned(), a, b, c, d, work.end.to_text()]
     }
 
     /// From [`Plan::to_arguments`].
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
-        let [port, pid, connections, size, depth, reply, end] = arguments else { return None };
-        let end = End::from_text(end)?;
-        Some(Self {
-            port: port.parse().ok()?,
-            pid: pid.parse().ok()?,
+        let [port, pid, reply, connections, size, fragments, depth, end] = arguments else {
+            return None;
+        };
+        let work = Work {
             connections: connections.parse().ok()?,
             size: size.parse().ok()?,
+            fragments: fragments.parse().ok()?,
             depth: depth.parse().ok()?,
-            reply: Reply::from_name(reply)?,
-            end,
-        })
+            end: End::from_text(end)?,
+        };
+        let reply = Reply::from_name(reply)?;
+        Some(Self { port: port.parse().ok()?, pid: pid.parse().ok()?, reply, work })
     }
 }
 

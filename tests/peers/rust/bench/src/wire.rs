@@ -20,8 +20,11 @@ pub const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: webso
 /// What every answer must contain.
 pub const ACCEPT: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
+const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
+/// Beside the opcode of the last frame of a message.
+const FIN: u8 = 0x80;
 /// RSV1, beside the opcode of a message that is compressed (RFC 7692 §6).
 pub const COMPRESSED: u8 = 0x40;
 #[cfg(feature = "streams")]
@@ -34,7 +37,7 @@ pub const NORMAL: [u8; 2] = 1000_u16.to_be_bytes();
 /// Header of an unmasked, whole message, and its length.
 pub fn server_header(opcode: u8, payload: usize) -> ([u8; 10], usize) {
     let mut header = [0; 10];
-    header[0] = 0x80 | opcode;
+    header[0] = FIN | opcode;
     let len = match payload {
         0..=125 => {
             header[1] = payload as u8;
@@ -70,6 +73,25 @@ pub fn client_frame(opcode: u8, key: [u8; 4], payload: &[u8], out: &mut Vec<u8>)
     let start = out.len();
     out.extend_from_slice(payload);
     unmask(key, &mut out[start..]);
+}
+
+/// Appends a message in so many frames, all but the last of one size, as a client sends it.
+pub fn client_message(
+    opcode: u8,
+    fragments: usize,
+    key: [u8; 4],
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let (mut opcode, mut rest) = (opcode, payload);
+    for _ in 1..fragments {
+        let (fragment, left) = rest.split_at(payload.len() / fragments);
+        let start = out.len();
+        client_frame(opcode, key, fragment, out);
+        out[start] &= !FIN;
+        (opcode, rest) = (CONTINUATION, left);
+    }
+    client_frame(opcode, key, rest, out);
 }
 
 /// Masks and unmasks, eight bytes at a time; the compiler makes vectors of it.
@@ -148,6 +170,14 @@ mod tests {
         let mut frame = Vec::new();
         client_frame(TEXT, [0x37, 0xfa, 0x21, 0x3d], b"Hello", &mut frame);
         assert_eq!(frame, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    }
+
+    #[test]
+    fn a_message_in_fragments_ends_with_its_last_frame() {
+        let mut frames = Vec::new();
+        client_message(BINARY, 3, [0; 4], b"abcdefg", &mut frames);
+        let expected = b"\x02\x82\0\0\0\0ab\x00\x82\0\0\0\0cd\x80\x83\0\0\0\0efg";
+        assert_eq!(frames, expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use super::{Sample, interleave};
-use crate::load::{End, Measured, Plan};
+use crate::load::{End, Measured, Plan, Work};
 use crate::options::Options;
 use crate::process::{self, Core, Running};
 use crate::result::{Bench, Cell};
@@ -37,9 +37,9 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     for &(connections, size, depth) in CELLS {
         let name = cell_name(connections, size, depth);
         if options.wants_cell(&name) {
-            let mut cell = cell(options, &name, connections, size, depth, &candidates(options))?;
-            cell.x = None;
-            cells.push(cell);
+            let end = End::After(options.sample());
+            let work = Work { connections, size, fragments: 1, depth, end };
+            cells.push(cell(options, &name, work, &candidates(options))?);
         }
     }
     Ok(Bench {
@@ -76,9 +76,7 @@ pub fn candidates(options: &Options) -> Vec<String> {
 pub fn cell(
     options: &Options,
     name: &str,
-    connections: usize,
-    size: usize,
-    depth: usize,
+    work: Work,
     candidates: &[String],
 ) -> Result<Cell, String> {
     let mut servers = Vec::new();
@@ -88,16 +86,8 @@ pub fn cell(
     let rows = interleave(name, candidates, options.rounds(), |candidate| {
         let found = servers.iter().find(|(name, _)| name == candidate);
         let (_, running) = found.ok_or("no such server")?;
-        let plan = Plan {
-            port: running.port,
-            pid: running.pid(),
-            connections,
-            size,
-            depth,
-            reply: server::reply(candidate),
-            end: End::After(options.sample()),
-        };
-        sample(generate(&plan)?)
+        let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));
+        sample(generate(Plan { port, pid, reply, work })?)
     });
     Ok(Cell { name: name.to_owned(), x: None, rows })
 }
@@ -118,7 +108,7 @@ pub fn sample(measured: Measured) -> Result<Sample, String> {
 }
 
 /// Runs the generator in a process and on a core of its own.
-pub fn generate(plan: &Plan) -> Result<Measured, String> {
+pub fn generate(plan: Plan) -> Result<Measured, String> {
     run_generator("load", &plan.to_arguments())
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::progress;
-use crate::load::{End, Generator, Plan};
+use crate::load::{End, Generator, Plan, Work};
 use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
@@ -104,7 +104,7 @@ fn weigh(
     let mut generator = scale.connect(count, 1024)?;
     generator.phase(End::Rounds(1), true)?;
     let after_small = scale.weigh(count)?;
-    generator.reload(64 * 1024, 1).map_err(|error| error.to_string())?;
+    generator.reload(work(count, 64 * 1024)).map_err(|error| error.to_string())?;
     generator.phase(End::Rounds(1), true)?;
     let weight = [after_small, scale.weigh(count)?];
     meanwhile(weight)?;
@@ -150,16 +150,14 @@ fn connect(
     connections: usize,
     size: usize,
 ) -> Result<Generator, String> {
-    let plan = Plan {
-        port: running.port,
-        pid: running.pid(),
-        connections,
-        size,
-        depth: 1,
-        reply: server::reply(candidate),
-        end: End::Rounds(1),
-    };
+    let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));
+    let plan = Plan { port, pid, reply, work: work(connections, size) };
     Generator::new(&plan).map_err(|error| error.to_string())
+}
+
+/// One message on each connection.
+fn work(connections: usize, size: usize) -> Work {
+    Work { connections, size, fragments: 1, depth: 1, end: End::Rounds(1) }
 }
 
 fn settled(running: &Running) -> Result<f64, String> {

@@ -7,7 +7,7 @@ use std::fs;
 
 use super::echo::{candidates, cell_name, generate};
 use super::progress;
-use crate::load::{End, Plan};
+use crate::load::{End, Plan, Work};
 use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
@@ -70,16 +70,9 @@ fn traced(
     let file = std::env::temp_dir().join(format!("ws-bench-{}.strace", std::process::id()));
     let path = file.to_string_lossy().into_owned();
     let mut running = Running::start_traced(candidate, &path)?;
-    let plan = Plan {
-        port: running.port,
-        pid: running.pid(),
-        connections,
-        size,
-        depth,
-        reply: server::reply(candidate),
-        end: End::Rounds(rounds),
-    };
-    let generated = generate(&plan);
+    let work = Work { connections, size, fragments: 1, depth, end: End::Rounds(rounds) };
+    let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));
+    let generated = generate(Plan { port, pid, reply, work });
     running.end_traced()?;
     let table = fs::read_to_string(&file).map_err(|error| error.to_string())?;
     let _removed = fs::remove_file(&file);

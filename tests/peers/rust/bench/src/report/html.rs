@@ -36,7 +36,7 @@ fn section(page: &mut String, bench: &Bench) {
         page.push_str("</ul>");
     }
     if bench.cells.iter().any(|cell| cell.x.is_some()) {
-        for prefix in ["size", "connections", "h2 streams", "h3 streams"] {
+        for prefix in ["size", "connections", "fragments", "h2 streams", "h3 streams"] {
             page.push_str(&plot::curves(bench, prefix));
         }
     }
