@@ -39,7 +39,8 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
 
 /// The features of the benches that are wanted. HTTP/2 and HTTP/3 take long to build.
 fn features(arguments: &[String]) -> &'static [&'static str] {
-    const STREAMS: [&str; 5] = ["h2", "h3", "opening", "stream-scaling", "stream-memory"];
+    const STREAMS: [&str; 6] =
+        ["syscalls", "h2", "h3", "opening", "stream-scaling", "stream-memory"];
     let only = arguments.iter().position(|argument| argument == "--only");
     let wanted = only.and_then(|at| arguments.get(at + 1));
     let is_wanted = wanted.is_none_or(|list| list.split(',').any(|name| STREAMS.contains(&name)));

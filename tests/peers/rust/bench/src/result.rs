@@ -40,6 +40,14 @@ pub struct Row {
     pub extra: Vec<(String, f64)>,
 }
 
+impl Row {
+    /// Of one sample, where nothing is gained by more.
+    pub fn once(candidate: &str, value: f64) -> Self {
+        let samples = Samples(vec![value]);
+        Self { candidate: candidate.to_owned(), samples, extra: Vec::new() }
+    }
+}
+
 impl Cell {
     pub fn row(&self, candidate: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.candidate == candidate)

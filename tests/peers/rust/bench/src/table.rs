@@ -50,6 +50,7 @@ pub fn figure(value: f64) -> String {
     match value.abs() {
         magnitude if magnitude >= 100.0 => format!("{value:.0}"),
         magnitude if magnitude >= 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
+        magnitude if magnitude >= 0.1 || magnitude == 0.0 => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
     }
 }

@@ -1,11 +1,11 @@
 //! Resident memory of a server for each idle connection that has compressed.
 
-use super::memory::{Scale, row};
+use super::memory::Scale;
 use super::progress;
 use crate::load::End;
 use crate::options::Options;
 use crate::process::{self, Running};
-use crate::result::{Bench, Cell};
+use crate::result::{Bench, Cell, Row};
 
 type Start = fn(&str) -> Result<Running, String>;
 
@@ -32,7 +32,7 @@ pub fn run(options: &Options) -> Result<Bench, String> {
         for candidate in CANDIDATES.into_iter().filter(|name| options.wants_candidate(name)) {
             progress(&format!("idle memory: {candidate}"));
             match weigh(start, candidate, count) {
-                Ok(bytes) => rows.push(row(candidate, bytes)),
+                Ok(bytes) => rows.push(Row::once(candidate, bytes)),
                 Err(error) => eprintln!("!!! {name}: {candidate} is left out: {error}"),
             }
         }

@@ -10,7 +10,6 @@ use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
 use crate::server;
-use crate::stats::Samples;
 
 const FRESH: &str = "idle after 1 KiB";
 const USED: &str = "idle after 64 KiB";
@@ -30,8 +29,8 @@ pub fn run(options: &Options) -> Result<Bench, String> {
         };
         match weighed {
             Ok([after_small, after_large]) => {
-                fresh.push(row(&candidate, after_small));
-                used.push(row(&candidate, after_large));
+                fresh.push(Row::once(&candidate, after_small));
+                used.push(Row::once(&candidate, after_large));
             }
             Err(error) => eprintln!("!!! memory: {candidate} is left out: {error}"),
         }
@@ -49,12 +48,6 @@ pub fn run(options: &Options) -> Result<Bench, String> {
             Cell { name: USED.to_owned(), x: None, rows: used },
         ],
     })
-}
-
-/// One weight; there is nothing to repeat.
-pub fn row(candidate: &str, bytes: f64) -> Row {
-    let samples = Samples(vec![bytes]);
-    Row { candidate: candidate.to_owned(), samples, extra: Vec::new() }
 }
 
 /// More connections than a process may have sockets for: as many servers as it takes, each with a

@@ -14,6 +14,8 @@ mod scaling;
 #[cfg(feature = "streams")]
 mod stream_scaling;
 #[cfg(feature = "streams")]
+mod stream_syscalls;
+#[cfg(feature = "streams")]
 mod streams;
 mod syscalls;
 

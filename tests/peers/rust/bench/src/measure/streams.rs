@@ -10,7 +10,6 @@ use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
 use crate::server::{self, certificate};
-use crate::stats::Samples;
 use crate::streams::{Generator, Kind, Over, Plan, Work};
 
 /// Streams on one connection, bytes in a message, messages in flight on each stream.
@@ -36,7 +35,7 @@ pub struct Candidate {
     pub kind: Kind,
 }
 
-const CANDIDATES: [Candidate; 3] = [
+pub const CANDIDATES: [Candidate; 3] = [
     Candidate { name: "raw", server: "raw", kind: Kind::Raw },
     Candidate { name: "floor", server: "floor", kind: Kind::Floor },
     Candidate { name: "ours", server: "ours", kind: Kind::WebSocket },
@@ -94,7 +93,7 @@ pub fn cell(
     let rows = interleave(&format!("{over} {name}"), &names, options.rounds(), |name| {
         let found = servers.iter().find(|(candidate, _)| candidate.name == name);
         let (candidate, server) = found.ok_or("no such server")?;
-        let plan = server.plan(candidate.kind, work);
+        let plan = plan(&server.0, candidate.kind, work);
         sample(run_generator(mode, &plan.to_arguments())?)
     });
     Ok(Cell { name: name.to_owned(), x: None, rows })
@@ -109,10 +108,9 @@ impl Drop for Serving {
     }
 }
 
-impl Serving {
-    fn plan(&self, kind: Kind, work: Work) -> Plan {
-        Plan { kind, port: self.0.port, pid: self.0.pid(), work }
-    }
+/// Work for a server of this kind.
+pub fn plan(running: &Running, kind: Kind, work: Work) -> Plan {
+    Plan { kind, port: running.port, pid: running.pid(), work }
 }
 
 /// What is weighed: after messages of this size, and whether the allocator gives back what is freed.
@@ -155,11 +153,7 @@ pub fn run_memory(options: &Options) -> Result<Bench, String> {
                 }
                 progress(&format!("memory of idle streams: {server}"));
                 match weigh(over, &server, kind, count, load) {
-                    Ok(weight) => rows.push(Row {
-                        candidate: name.to_owned(),
-                        samples: Samples(vec![weight]),
-                        extra: Vec::new(),
-                    }),
+                    Ok(weight) => rows.push(Row::once(name, weight)),
                     Err(error) => eprintln!("!!! memory: {server} is left out: {error}"),
                 }
             }
@@ -187,16 +181,16 @@ fn weigh(over: Over, name: &str, kind: Kind, count: usize, load: Load) -> Result
         true => Running::start_returning(name)?,
         false => Running::start(name)?,
     });
-    let plan = |streams| {
+    let of = |streams| {
         let (size, end) = (load.size, End::Rounds(1));
         let work = Work { over, streams, per_connection: 100, size, depth: 1, end };
-        server.plan(kind, work)
+        plan(&server.0, kind, work)
     };
     // What the first connections of a process cost does not belong to each of them.
-    let mut first = Generator::new(&plan(8))?;
+    let mut first = Generator::new(&of(8))?;
     first.phase(End::Rounds(2), true)?;
     let before = settled(&server)?;
-    let mut many = Generator::new(&plan(count))?;
+    let mut many = Generator::new(&of(count))?;
     many.phase(End::Rounds(1), true)?;
     Ok((settled(&server)? - before).max(0.0) / count as f64)
 }

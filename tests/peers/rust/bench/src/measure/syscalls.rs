@@ -7,18 +7,22 @@ use std::fs;
 
 use super::echo::{candidates, cell_name, generate};
 use super::progress;
-use crate::load::{End, Plan, Work};
+#[cfg(feature = "streams")]
+use super::stream_syscalls;
+use crate::load::{End, Measured, Plan, Work};
 use crate::options::Options;
 use crate::process::{self, Running};
 use crate::result::{Bench, Cell, Row};
 use crate::server;
-use crate::stats::Samples;
 
 const CELLS: &[(usize, usize, usize)] =
     &[(1, 16, 1), (1, 16, 16), (1, 1024, 16), (1, 64 * 1024, 1), (1, 64 * 1024, 16), (100, 16, 16)];
 
 pub fn cells() -> Vec<String> {
-    CELLS.iter().map(|&(connections, size, depth)| cell_name(connections, size, depth)).collect()
+    let cells = CELLS.iter().map(|&(connections, size, depth)| cell_name(connections, size, depth));
+    #[cfg(feature = "streams")]
+    let cells = cells.chain(stream_syscalls::cells());
+    cells.collect()
 }
 
 pub fn run(options: &Options) -> Result<Bench, String> {
@@ -28,55 +32,75 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     let mut cells = Vec::new();
     for &(connections, size, depth) in CELLS {
         let name = cell_name(connections, size, depth);
-        if !options.wants_cell(&name) {
-            continue;
+        if options.wants_cell(&name) {
+            cells.push(cell(name, &candidates(options), |candidate| {
+                let rounds = (200 / connections as u64).max(4);
+                count(candidate, connections * depth, rounds, |running, end| {
+                    let work = Work { connections, size, fragments: 1, depth, end };
+                    let (port, pid, reply) =
+                        (running.port, running.pid(), server::reply(candidate));
+                    generate(Plan { port, pid, reply, work })
+                })
+            }));
         }
-        let mut rows = Vec::new();
-        for candidate in candidates(options) {
-            progress(&format!("system calls {name}: {candidate}"));
-            match count(&candidate, connections, size, depth) {
-                Ok(calls) => {
-                    rows.push(Row { candidate, samples: Samples(vec![calls]), extra: Vec::new() })
-                }
-                Err(error) => eprintln!("!!! {name}: {candidate} is left out: {error}"),
-            }
-        }
-        progress("");
-        cells.push(Cell { name, x: None, rows });
     }
+    #[cfg(feature = "streams")]
+    cells.extend(stream_syscalls::run(options));
     Ok(Bench {
         name: "syscalls".to_owned(),
-        about: "System calls of the server for each echoed message, counted by strace.".to_owned(),
+        about: "System calls of the server for each echoed message, counted by strace: over TCP \
+                connections × bytes in a message × messages in flight, over HTTP/2 and HTTP/3 \
+                streams of one connection in their place."
+            .to_owned(),
         unit: "system calls per message".to_owned(),
         cells,
     })
 }
 
-fn count(candidate: &str, connections: usize, size: usize, depth: usize) -> Result<f64, String> {
-    let rounds = (200 / connections as u64).max(4);
-    let short = traced(candidate, connections, size, depth, rounds)?;
-    let long = traced(candidate, connections, size, depth, 3 * rounds)?;
-    let messages = 2 * rounds * (connections * depth) as u64;
+/// Each candidate once: counts hardly vary, but for those of HTTP/3, where time decides what is
+/// acknowledged and how much comes at once.
+pub fn cell(
+    name: String,
+    candidates: &[String],
+    count: impl Fn(&str) -> Result<f64, String>,
+) -> Cell {
+    let mut rows = Vec::new();
+    for candidate in candidates {
+        progress(&format!("system calls {name}: {candidate}"));
+        match count(candidate) {
+            Ok(calls) => rows.push(Row::once(candidate, calls)),
+            Err(error) => eprintln!("!!! {name}: {candidate} is left out: {error}"),
+        }
+    }
+    progress("");
+    Cell { name, x: None, rows }
+}
+
+/// Calls per message of a server to which `load` sends so many messages a round.
+pub fn count(
+    server: &str,
+    messages: usize,
+    rounds: u64,
+    load: impl Fn(&Running, End) -> Result<Measured, String>,
+) -> Result<f64, String> {
+    let short = traced(server, |running| load(running, End::Rounds(rounds)))?;
+    let long = traced(server, |running| load(running, End::Rounds(3 * rounds)))?;
+    let messages = 2 * rounds * messages as u64;
     Ok(long.saturating_sub(short) as f64 / messages as f64)
 }
 
 fn traced(
-    candidate: &str,
-    connections: usize,
-    size: usize,
-    depth: usize,
-    rounds: u64,
+    server: &str,
+    load: impl FnOnce(&Running) -> Result<Measured, String>,
 ) -> Result<u64, String> {
     let file = std::env::temp_dir().join(format!("ws-bench-{}.strace", std::process::id()));
     let path = file.to_string_lossy().into_owned();
-    let mut running = Running::start_traced(candidate, &path)?;
-    let work = Work { connections, size, fragments: 1, depth, end: End::Rounds(rounds) };
-    let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));
-    let generated = generate(Plan { port, pid, reply, work });
+    let mut running = Running::start_traced(server, &path)?;
+    let loaded = load(&running);
     running.end_traced()?;
     let table = fs::read_to_string(&file).map_err(|error| error.to_string())?;
     let _removed = fs::remove_file(&file);
-    generated?;
+    loaded?;
     total(&table).ok_or_else(|| "strace printed no total".to_owned())
 }
 
