@@ -11,6 +11,7 @@ mod h2;
 mod h3;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod multiplexed;
+mod pulse;
 #[cfg(feature = "h3")]
 mod quic;
 mod registry;

@@ -21,6 +21,7 @@ use crate::net::Net;
 use crate::remote::Remote;
 use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
+use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
 use crate::server::quic::QuicListener;
 use crate::server::registry::{Phase, Registry};
@@ -277,6 +278,7 @@ impl<N: Net> Server<N> {
         rules.apply_budget();
         let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
+        let mut pulse = Pulse::new();
         poll_fn(|cx| {
             let mut arrived = 0;
             while let Poll::Ready(Some(arriving)) =
@@ -290,9 +292,11 @@ impl<N: Net> Server<N> {
                     break;
                 }
             }
+            pulse.keep(cx, &net, || registry.live() > 0);
             if registry.phase() == Phase::Serving { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
+        drop(pulse);
         #[cfg(feature = "h3")]
         let endpoints: Vec<_> = doors.iter().filter_map(Door::endpoint).cloned().collect();
         drop(doors);
