@@ -11,10 +11,10 @@ macro_rules! program {
             use super::*;
             use ws_stack::$adapter::{
                 self as ws, AcceptOptions, Cause, Client, CloseCode, CloseFrame, Config,
-                ConnectOptions, ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Io,
-                Limits, Message, OriginPolicy, Outcome, Page, QuicOptions, Refusal, Remote,
-                Request, Sender, Server, Shutdown, Stream, SubprotocolPolicy, TcpListener, Timer,
-                TransportError, UpgradeInfo, Utf8Bytes, WebSocket, $runtime,
+                ConnectOptions, ConnectQueue, Drained, Error, H2Options, Handler, HttpPolicy,
+                HttpVersion, Io, Limits, Message, OriginPolicy, Outcome, Page, QuicOptions,
+                Refusal, Remote, Request, Sender, Server, Shutdown, Stream, SubprotocolPolicy,
+                TcpListener, Timer, TransportError, UpgradeInfo, Utf8Bytes, WebSocket, $runtime,
             };
 
             async fn echo(mut websocket: WebSocket) {
@@ -30,6 +30,7 @@ macro_rules! program {
                 let server: Server = ws::server()
                     .with_options(AcceptOptions::default())
                     .with_pages(|_| None::<Page>)
+                    .with_h2(H2Options::default())
                     .with_quic(QuicOptions::default())
                     .with_route(|_: &Request, _: &Remote| Ok::<(), Refusal>(()))
                     .listen(address)

@@ -26,6 +26,8 @@ macro_rules! adapter {
         streams: $read:path, $write:path;
         transport: $transport:expr;
     ) => {
+        #[cfg(feature = "h2")]
+        pub use $crate::H2Options;
         #[cfg(feature = "h3")]
         pub use $crate::QuicOptions;
         pub use $crate::{

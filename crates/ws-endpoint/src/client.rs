@@ -58,6 +58,8 @@ pub struct Client<N: Net> {
     pool: Arc<pool::Pool>,
     #[cfg(any(feature = "h2", feature = "h3"))]
     tasks: tasks::Tasks,
+    #[cfg(feature = "h2")]
+    h2: crate::H2Options,
     #[cfg(feature = "h3")]
     sockets: Arc<h3::Sockets>,
     #[cfg(feature = "h3")]
@@ -78,6 +80,8 @@ impl<N: Net> Client<N> {
             pool: Arc::default(),
             #[cfg(any(feature = "h2", feature = "h3"))]
             tasks: tasks::Tasks::default(),
+            #[cfg(feature = "h2")]
+            h2: crate::H2Options::default(),
             #[cfg(feature = "h3")]
             sockets: Arc::default(),
             #[cfg(feature = "h3")]
@@ -103,6 +107,16 @@ impl<N: Net> Client<N> {
     #[must_use]
     pub fn with_http(mut self, policy: HttpPolicy) -> Self {
         self.http = policy;
+        self
+    }
+
+    /// Bounds of the HTTP/2 connections this client opens from now on.
+    #[cfg(feature = "h2")]
+    #[must_use]
+    pub fn with_h2(mut self, options: crate::H2Options) -> Self {
+        self.h2 = options;
+        // What was opened by others is not ours.
+        self.pool = Arc::default();
         self
     }
 

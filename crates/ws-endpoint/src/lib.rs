@@ -65,6 +65,8 @@ mod deadline;
 mod dial;
 #[cfg(test)]
 mod fake;
+#[cfg(feature = "h2")]
+mod h2_options;
 mod http_version;
 mod net;
 #[cfg(feature = "async-io")]
@@ -80,6 +82,8 @@ pub mod tls;
 
 pub use client::{Client, HttpPolicy};
 pub use connect_queue::ConnectQueue;
+#[cfg(feature = "h2")]
+pub use h2_options::H2Options;
 pub use http_version::HttpVersion;
 pub use net::{Listener, Net};
 pub use remote::Remote;

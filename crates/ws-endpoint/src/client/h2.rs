@@ -109,6 +109,9 @@ impl<N: Net> Client<N> {
             return Err(NotDialled::Http1(stream));
         }
         let mut config = ClientConfig::default();
+        config.max_streams = self.h2.max_streams;
+        config.stream_window = self.h2.stream_window;
+        config.send_buffer = self.h2.send_buffer;
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
         config.max_headers = options.max_headers;
         config.handshake_timeout = options.handshake_timeout;

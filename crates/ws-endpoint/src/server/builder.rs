@@ -181,6 +181,14 @@ impl<N: Net> Server<N> {
         self
     }
 
+    /// Bounds of HTTP/2 connections.
+    #[cfg(feature = "h2")]
+    #[must_use]
+    pub fn with_h2(mut self, options: crate::H2Options) -> Self {
+        self.rules.h2 = options;
+        self
+    }
+
     /// Bounds and timers of QUIC connections, whether their listeners were added before or after.
     #[cfg(feature = "h3")]
     #[must_use]

@@ -39,6 +39,8 @@ pub(crate) struct Rules<N: Net> {
     pub(crate) route: Option<Box<Route>>,
     pub(crate) pages: Option<Box<Pages>>,
     pub(crate) max_connections: usize,
+    #[cfg(feature = "h2")]
+    pub(crate) h2: crate::H2Options,
     #[cfg(feature = "h3")]
     pub(crate) quic: ws_h3::QuicOptions,
     pub(crate) budget: Option<SharedBudget>,
@@ -101,6 +103,8 @@ impl<N: Net> Rules<N> {
             route: None,
             pages: None,
             max_connections: 65_536,
+            #[cfg(feature = "h2")]
+            h2: crate::H2Options::default(),
             #[cfg(feature = "h3")]
             quic: ws_h3::QuicOptions::default(),
             budget: None,

@@ -6,6 +6,7 @@ use ws_io::{AcceptOptions, Error};
 use ws_session::TransportError;
 
 use crate::carrier_io::CarrierIo;
+use crate::h2_options::H2Options;
 use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::remote::Remote;
@@ -23,7 +24,7 @@ impl<N: Net> Rules<N> {
         alternative: Alternative,
     ) -> Result<Opened<N>, Error> {
         let remote = Remote::of(&stream, HttpVersion::H2);
-        let config = config(self.options(remote.is_secure()));
+        let config = config(self.options(remote.is_secure()), &self.h2);
         let io = CarrierIo::new(stream, received);
         let server = ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config)
             .await
@@ -32,8 +33,11 @@ impl<N: Net> Rules<N> {
     }
 }
 
-fn config(options: &AcceptOptions) -> ServerConfig {
+fn config(options: &AcceptOptions, h2: &H2Options) -> ServerConfig {
     let mut config = ServerConfig::default();
+    config.max_streams = h2.max_streams;
+    config.stream_window = h2.stream_window;
+    config.send_buffer = h2.send_buffer;
     config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
     config.max_headers = options.max_headers;
     config.handshake_timeout = options.handshake_timeout;

@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use ws_io::{AcceptOptions, Session, UpgradeInfo};
 use ws_tokio::{
-    Config, ConnectOptions, HttpPolicy, HttpVersion, Message, Tokio, WebSocket, client, server,
+    Config, ConnectOptions, H2Options, HttpPolicy, HttpVersion, Message, Tokio, WebSocket, client,
+    server,
 };
 
 use super::over::Over;
@@ -162,6 +163,35 @@ async fn beyond_the_streams_a_server_allows_there_is_a_new_connection() {
     for websocket in &mut websockets {
         greet(websocket).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_and_a_client_allow_as_many_streams_as_they_are_told_to() {
+    for (on_server, on_client, expected) in [(2, 256, 3), (256, 3, 2), (256, 256, 1)] {
+        let connections = Arc::new(Mutex::new(HashSet::new()));
+        let seen = Arc::clone(&connections);
+        let server = server().with_h2(up_to(on_server)).with_route(move |_, remote| {
+            seen.lock().expect("no panic").insert(remote.address());
+            Ok(())
+        });
+        let house = Over::H2.serve(server, echo);
+        let client = house.client.clone().with_h2(up_to(on_client));
+        let mut websockets = Vec::new();
+        for _ in 0..6 {
+            let opened = client.connect(&house.url, &ConnectOptions::default()).await;
+            websockets.push(opened.expect("open"));
+        }
+        for websocket in &mut websockets {
+            greet(websocket).await;
+        }
+        assert_eq!(connections.lock().expect("no panic").len(), expected);
+    }
+}
+
+fn up_to(max_streams: u32) -> H2Options {
+    let mut options = H2Options::default();
+    options.max_streams = max_streams;
+    options
 }
 
 #[tokio::test]

@@ -98,7 +98,11 @@ macro_rules! per_connection {
 pub const SERVERS: &[Server] = &[
     per_connection!("raw", raw::echo, Raw),
     per_connection!("floor", floor::echo),
-    Server { name: "ours", serve: || Box::pin(ours::serve(None)), reply: Reply::Whole },
+    Server {
+        name: "ours",
+        serve: || Box::pin(ours::serve(ws_tokio::server())),
+        reply: Reply::Whole,
+    },
     per_connection!("ours-stream", ours::echo_streaming, Fragments),
     per_connection!("tungstenite", tungstenite::echo),
     per_connection!("tungstenite-batch", tungstenite::echo_batched),
@@ -123,7 +127,7 @@ macro_rules! compressing {
     ($name:literal, $deflate:expr) => {
         Server {
             name: $name,
-            serve: || Box::pin(ours::serve(Some($deflate))),
+            serve: || Box::pin(ours::serve(ours::with_deflate($deflate))),
             reply: Reply::Compressed,
         }
     };
@@ -153,7 +157,7 @@ const STREAM_SERVERS: &[Server] = &[
     over_streams!("raw-h2", raw_streams::serve_h2(Echo::Raw), Raw),
     over_streams!("once-h2", raw_streams::serve_h2(Echo::Once), Raw),
     over_streams!("floor-h2", raw_streams::serve_h2(Echo::Floor), Whole),
-    over_streams!("ours-h2", ours::serve(None), Whole),
+    over_streams!("ours-h2", ours::serve(ws_tokio::server()), Whole),
     over_streams!("ours-wide-h2", ours_wide::serve_h2(), Whole),
     over_streams!("raw-h3", raw_streams::serve_h3(Echo::Raw, QuicOptions::default()), Raw),
     over_streams!("raw-wide-h3", raw_streams::serve_h3(Echo::Raw, ours_wide::quic()), Raw),

@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::net::TcpStream;
 use ws_io::{AcceptOptions, Chunk, Runtime, Transport, WebSocket};
-use ws_tokio::Error;
+use ws_tokio::{Error, Server};
 
 /// The plain documented loop.
 pub async fn echo(mut websocket: WebSocket<impl Transport, impl Runtime>) {
@@ -15,15 +15,19 @@ pub async fn echo(mut websocket: WebSocket<impl Transport, impl Runtime>) {
     }
 }
 
-/// The server of the documentation around it; it compresses if told how.
-pub async fn serve(deflate: Option<ws_deflate::Config>) -> io::Result<()> {
-    let options = AcceptOptions { deflate, ..AcceptOptions::default() };
-    let server = ws_tokio::server().with_options(options).with_max_connections(usize::MAX);
-    let server = server.listen(([127, 0, 0, 1], 0).into())?;
+/// The server of the documentation around it.
+pub async fn serve(server: Server) -> io::Result<()> {
+    let server = server.with_max_connections(usize::MAX).listen(([127, 0, 0, 1], 0).into())?;
     let address = server.local_addrs().next().expect("it listens on one address");
     super::announce(address.port())?;
     server.serve(echo).await;
     Ok(())
+}
+
+/// A server that compresses.
+pub fn with_deflate(config: ws_deflate::Config) -> Server {
+    let options = AcceptOptions { deflate: Some(config), ..AcceptOptions::default() };
+    ws_tokio::server().with_options(options)
 }
 
 /// The streaming calls, for messages that are larger than a buffer.

@@ -1,17 +1,11 @@
-//! This project's crates with room for more streams on a connection than is default.
+//! This project's server with room for more streams on a connection than is default.
 
 use std::io;
-use std::sync::Arc;
 
-use http::Response;
-use tokio::net::{TcpListener, TcpStream};
-use ws_h2::{Request, Server, ServerConfig};
 use ws_h3::QuicOptions;
-use ws_io::{UpgradeInfo, WebSocket};
-use ws_session::{Config, Session};
-use ws_tokio::Tokio;
+use ws_tokio::H2Options;
 
-use super::{announce, ours};
+use super::ours;
 
 /// More than is measured.
 const STREAMS: u32 = 1024;
@@ -23,26 +17,9 @@ pub fn quic() -> QuicOptions {
     options
 }
 
-/// HTTP/2 in cleartext, on the crate of the carrier: the server around it cannot be told.
+/// HTTP/2 in cleartext.
 pub async fn serve_h2() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    announce(listener.local_addr()?.port())?;
-    loop {
-        let (tcp, _) = listener.accept().await?;
-        tcp.set_nodelay(true)?;
-        tokio::spawn(serve(tcp));
-    }
-}
-
-async fn serve(tcp: TcpStream) {
-    let mut config = ServerConfig::default();
-    config.max_streams = STREAMS;
-    let Ok(mut server) = Server::accept(tcp, None, Tokio, &config).await else { return };
-    let config: Arc<Config> = Arc::default();
-    while let Some(request) = server.next().await {
-        let Request::WebSocket(request) = request else { continue };
-        let Ok(stream) = request.accept(Response::new(())) else { continue };
-        let (session, info) = (Session::server(Arc::clone(&config)), UpgradeInfo::default());
-        tokio::spawn(ours::echo(WebSocket::from_parts(stream, Tokio, session, info)));
-    }
+    let mut options = H2Options::default();
+    options.max_streams = STREAMS;
+    ours::serve(ws_tokio::server().with_h2(options)).await
 }
