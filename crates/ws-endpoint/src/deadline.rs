@@ -14,13 +14,13 @@ pub(crate) async fn until<R: Runtime, F: Future>(
     future: F,
 ) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut timer = runtime.timer(at);
+    let mut timer = None;
     poll_fn(|cx| {
         // The work goes first: what was done in time counts, however late we are told.
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
-        timer.poll_expired(cx).map(|()| None)
+        timer.get_or_insert_with(|| runtime.timer(at)).poll_expired(cx).map(|()| None)
     })
     .await
 }

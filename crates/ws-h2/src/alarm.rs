@@ -65,11 +65,14 @@ pub(crate) async fn within<T>(
     deadline: Instant,
     task: impl Future<Output = T>,
 ) -> Result<T, Error> {
-    let mut timer = clock.sleep(deadline);
+    let mut timer = None;
     let mut task = pin!(task);
     poll_fn(|cx| match task.as_mut().poll(cx) {
         Poll::Ready(value) => Poll::Ready(Ok(value)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| Err(Error::Timeout)),
+        Poll::Pending => {
+            let timer = timer.get_or_insert_with(|| clock.sleep(deadline));
+            timer.as_mut().poll(cx).map(|()| Err(Error::Timeout))
+        }
     })
     .await
 }

@@ -187,17 +187,20 @@ impl Link {
         self.close_reason().unwrap_or_else(|| Error::Http3(error.into()))
     }
 
-    /// Runs `task` for at most `time`.
+    /// Runs `task` for at most `time`. What is done at once needs no timer.
     pub(crate) async fn within<T>(
         &self,
         time: Duration,
         task: impl Future<Output = T>,
     ) -> Result<T, Error> {
-        let mut deadline = self.tasks.sleep(time);
+        let mut deadline = None;
         let mut task = pin!(task);
         poll_fn(|cx| match task.as_mut().poll(cx) {
             Poll::Ready(value) => Poll::Ready(Ok(value)),
-            Poll::Pending => deadline.as_mut().poll(cx).map(|()| Err(Error::Timeout)),
+            Poll::Pending => {
+                let deadline = deadline.get_or_insert_with(|| self.tasks.sleep(time));
+                deadline.as_mut().poll(cx).map(|()| Err(Error::Timeout))
+            }
         })
         .await
     }
