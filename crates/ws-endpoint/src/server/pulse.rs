@@ -36,8 +36,9 @@ impl<R: Runtime> Pulse<R> {
     }
 }
 
-/// Less than the deadline of a handshake, which is the nearest that a connection has by default.
-const PERIOD: Duration = Duration::from_secs(5);
+/// Less than the nearest deadline that a connection has by default: the end of a stream or of a
+/// transport may take two seconds.
+const PERIOD: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
