@@ -102,6 +102,12 @@ impl Options {
     pub fn sample(&self) -> Duration {
         Duration::from_millis(if self.quick { 60 } else { 400 })
     }
+
+    /// Rounds, and how long a sample takes, where one connection is measured alone: the moods of a
+    /// machine show there most, so there are more samples, and shorter ones.
+    pub fn alone(&self) -> (usize, Duration) {
+        (3 * self.rounds(), self.sample() / 3)
+    }
 }
 
 fn list(parser: &mut Parser) -> Result<Vec<String>, lexopt::Error> {

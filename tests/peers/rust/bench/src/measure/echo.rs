@@ -37,8 +37,7 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     for &(connections, size, depth) in CELLS {
         let name = cell_name(connections, size, depth);
         if options.wants_cell(&name) {
-            let end = End::After(options.sample());
-            let work = Work { connections, size, fragments: 1, depth, end };
+            let work = work(options, connections, size, 1, depth);
             cells.push(cell(options, &name, work, &candidates(options))?);
         }
     }
@@ -72,6 +71,18 @@ pub fn candidates(options: &Options) -> Vec<String> {
     names.filter(|name| options.wants_candidate(name)).map(str::to_owned).collect()
 }
 
+/// So many messages in flight on each connection, in so many fragments.
+pub fn work(
+    options: &Options,
+    connections: usize,
+    size: usize,
+    fragments: usize,
+    depth: usize,
+) -> Work {
+    let time = if connections == 1 { options.alone().1 } else { options.sample() };
+    Work { connections, size, fragments, depth, end: End::After(time) }
+}
+
 /// Starts a fresh server for each candidate and lets them take turns.
 pub fn cell(
     options: &Options,
@@ -83,7 +94,8 @@ pub fn cell(
     for candidate in candidates {
         servers.push((candidate.clone(), Running::start(candidate)?));
     }
-    let rows = interleave(name, candidates, options.rounds(), |candidate| {
+    let rounds = if work.connections == 1 { options.alone().0 } else { options.rounds() };
+    let rows = interleave(name, candidates, rounds, |candidate| {
         let found = servers.iter().find(|(name, _)| name == candidate);
         let (_, running) = found.ok_or("no such server")?;
         let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));

@@ -1,7 +1,6 @@
 //! How cost grows with size, with connections and with fragments: curves that must stay straight.
 
-use super::echo::{bytes, cell};
-use crate::load::{End, Work};
+use super::echo::{bytes, cell, work};
 use crate::options::Options;
 use crate::result::Bench;
 
@@ -61,8 +60,7 @@ pub fn run(options: &Options) -> Result<Bench, String> {
         let mut candidates = candidates.clone();
         // It takes every frame for a message.
         candidates.retain(|candidate| fragments.is_none() || candidate != "floor");
-        let (fragments, end) = (fragments.unwrap_or(1), End::After(options.sample()));
-        let work = Work { connections, size, fragments, depth: 1, end };
+        let work = work(options, connections, size, fragments.unwrap_or(1), 1);
         let mut point = cell(options, &name, work, &candidates)?;
         point.x = Some(x as f64);
         cells.push(point);
