@@ -1,23 +1,28 @@
 //! When the driver reads, writes and looks at the clock: the policy that decides the speed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ws_frame::{FrameHeader, Message};
 use ws_io::{CloseCode, Runtime as _, duplex};
 
-use crate::support::{Hostile, Plan, Sim, client, echo, give_up_after, server};
+use crate::support::{Counts, Hostile, Plan, Sim, Socket, client, echo, give_up_after, server};
+
+/// A client of an echo whose calls are counted, with room for so many bytes between them.
+fn counted(sim: &Sim, room: usize) -> (Socket, Arc<Mutex<Counts>>) {
+    let (left, right) = duplex(room);
+    let transport = Hostile::new(right, Plan::default());
+    let counts = transport.counts();
+    let mut server = server(sim, transport);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    (client(sim, left), counts)
+}
 
 #[test]
 fn a_burst_of_messages_is_answered_with_one_write() {
     let sim = Sim::new();
-    let (left, right) = duplex(64 * 1024);
-    let mut client = client(&sim, left);
-    let transport = Hostile::new(right, Plan::default());
-    let counts = transport.counts();
-    let mut server = server(&sim, transport);
-    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut client, counts) = counted(&sim, 64 * 1024);
     sim.block_on(async {
         for _ in 0..64 {
             client.feed(Message::text("0123456789abcdef")).await.unwrap();
@@ -34,12 +39,7 @@ fn a_burst_of_messages_is_answered_with_one_write() {
 #[test]
 fn a_message_of_64_kib_takes_few_reads_once_the_size_is_known() {
     let sim = Sim::new();
-    let (left, right) = duplex(1024 * 1024);
-    let mut client = client(&sim, left);
-    let transport = Hostile::new(right, Plan::default());
-    let counts = transport.counts();
-    let mut server = server(&sim, transport);
-    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut client, counts) = counted(&sim, 1024 * 1024);
     sim.block_on(async {
         for _ in 0..20 {
             client.send(Message::binary(vec![0; 65_536])).await.unwrap();
@@ -54,12 +54,7 @@ fn a_message_of_64_kib_takes_few_reads_once_the_size_is_known() {
 #[test]
 fn what_came_in_one_read_is_answered_in_one_write_though_it_is_more_than_high_water() {
     let sim = Sim::new();
-    let (left, right) = duplex(2 * 1024 * 1024);
-    let mut client = client(&sim, left);
-    let transport = Hostile::new(right, Plan::default());
-    let counts = transport.counts();
-    let mut server = server(&sim, transport);
-    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut client, counts) = counted(&sim, 2 * 1024 * 1024);
     sim.block_on(async {
         let mut before = (0, 0);
         for round in 0..4 {

@@ -10,7 +10,7 @@ use ws_frame::{MaskKeys, Message};
 use ws_io::{Duplex, Error, Transport, UpgradeInfo, WebSocket, duplex};
 use ws_session::{Config, Session};
 
-pub(crate) use hostile::{Fault, Hostile, Plan};
+pub(crate) use hostile::{Counts, Fault, Hostile, Plan};
 pub(crate) use sim::{Sim, give_up_after, join, yield_now};
 
 pub(crate) type Socket<T = Duplex> = WebSocket<T, Sim>;
