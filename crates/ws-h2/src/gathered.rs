@@ -70,9 +70,11 @@ impl Gathered {
                 count => self.written += count,
             }
         }
-        self.written = 0;
-        self.buffer.clear();
-        SPARE.set(std::mem::take(&mut self.buffer));
+        if self.buffer.capacity() > 0 {
+            self.written = 0;
+            self.buffer.clear();
+            SPARE.set(std::mem::take(&mut self.buffer));
+        }
         Poll::Ready(Ok(()))
     }
 }
@@ -144,6 +146,23 @@ mod tests {
             assert!(io.calls <= expected.len().div_ceil(most.min(MOST)) * 2 + 4, "{}", io.calls);
             assert_eq!(gathered.buffer.capacity(), 0, "memory is for the time of a turn");
         }
+    }
+
+    #[test]
+    fn a_turn_that_wrote_nothing_leaves_the_memory_for_the_next() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut io, mut gathered) = (Slow::new(usize::MAX), Gathered::default());
+        let mut addresses = Vec::new();
+        for _ in 0..2 {
+            assert!(gathered.poll_write(&mut io, &mut cx, &[IoSlice::new(b"frame")]).is_ready());
+            addresses.push(gathered.buffer.as_ptr());
+            while gathered.poll_flush(&mut io, &mut cx).is_pending() {}
+            assert!(Gathered::default().poll_flush(&mut io, &mut cx).is_ready());
+            let spare = SPARE.take();
+            assert!(spare.capacity() >= MOST);
+            SPARE.set(spare);
+        }
+        assert_eq!(addresses[0], addresses[1]);
     }
 
     // THREAT: write-stall
