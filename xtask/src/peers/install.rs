@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::uwebsockets;
 use crate::{process, workspace};
 
 /// What a script needs to run.
@@ -200,6 +201,10 @@ pub(crate) fn bench_environment() -> Vec<(&'static str, PathBuf)> {
     }
     if let (Some(python), true) = (python(), imports("websockets")) {
         environment.push(("WS_BENCH_PYTHON", python));
+    }
+    match uwebsockets::build() {
+        Ok(program) => environment.push(("WS_BENCH_UWEBSOCKETS", program)),
+        Err(why) => println!("!!! NOT MEASURED: uWebSockets: {why}"),
     }
     environment
 }

@@ -5,6 +5,7 @@
 
 mod install;
 mod matrix;
+mod uwebsockets;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -19,7 +19,7 @@ pub fn markdown(run: &Run) -> String {
     for (name, value) in &run.facts {
         let _ = writeln!(page, "| {name} | {value} |");
     }
-    page.push_str("\n## Where another crate is faster\n\n");
+    page.push_str("\n## Where another implementation is faster\n\n");
     let mut any = false;
     for bench in &run.benches {
         for (cell, peer, ratio) in losses(bench) {
@@ -172,8 +172,9 @@ clock on the wall.
   loop of the streaming calls.
 - A peer's name alone is what its own documentation shows, with its default limits or our 64 MiB
   where the default is lower. `-batch` is the same peer used cleverly by hand: collect what is
-  ready, answer it, flush once. `node-ws` and `python-websockets` are servers in other
-  languages, measured where they are installed.
+  ready, answer it, flush once. `uwebsockets` (C++), `node-ws` and
+  `python-websockets` are servers in other languages, measured where they can be had; uWebSockets has a
+  loop of its own over epoll, so it can be below `raw` and `floor`, which run on tokio.
 
 `cargo xtask bench --counts` counts instead of timing: instructions, allocations, transport calls and
 bytes per idle connection. It is part of the test command and fails when one of them rises.

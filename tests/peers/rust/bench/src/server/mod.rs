@@ -114,6 +114,7 @@ pub const SERVERS: &[Server] = &[
     per_connection!("yawc", yawc::echo),
     per_connection!("yawc-batch", yawc::echo_batched),
     per_connection!("soketto", soketto::echo),
+    Server { name: "uwebsockets", serve: || Box::pin(foreign::uwebsockets()), reply: Reply::Whole },
     Server { name: "node-ws", serve: || Box::pin(foreign::node_ws()), reply: Reply::Whole },
     Server {
         name: "python-websockets",
