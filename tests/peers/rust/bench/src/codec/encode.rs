@@ -138,15 +138,21 @@ impl Ours {
         let encoder = if client { FrameEncoder::client(keys) } else { FrameEncoder::server() };
         Self { encoder, queue: WriteQueue::new() }
     }
+
+    /// A function of its own, as in `ws-io`, where the small ones do not pass by here.
+    #[inline(never)]
+    fn encode_large(&mut self, payload: &Bytes) {
+        self.encoder.encode(OpCode::Binary, true, 0, payload.clone(), &mut self.queue);
+    }
 }
 
 impl Encode for Ours {
     fn encode(&mut self, payload: &Bytes) {
         let queue = &mut self.queue;
-        if payload.len() <= 2048 {
+        if payload.len() <= FrameEncoder::COPY_LIMIT {
             self.encoder.encode_slice(OpCode::Binary, true, 0, payload, queue);
         } else {
-            self.encoder.encode(OpCode::Binary, true, 0, payload.clone(), queue);
+            self.encode_large(payload);
         }
     }
 
