@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes, BytesMut};
-use ws_frame::{FrameEncoder, FrameHeader, Message, WriteQueue};
+use ws_frame::{DataKind, FrameEncoder, FrameHeader, Message, WriteQueue};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::alarm::Alarm;
@@ -190,11 +190,21 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// Queues a small message from where it lies, if nothing stands in its way; otherwise nothing
     /// happened, and [`poll_ready`](Self::poll_ready) knows why.
     pub(crate) fn feed_small(&mut self, message: &Message) -> bool {
+        self.is_free() && matches!(self.session.send_small(message), Some(Ok(())))
+    }
+
+    /// As [`feed_small`](Self::feed_small), a piece of a message.
+    pub(crate) fn feed_small_fragment(&mut self, kind: DataKind, data: &[u8], last: bool) -> bool {
+        self.is_free() && matches!(self.session.send_small_fragment(kind, data, last), Some(Ok(())))
+    }
+
+    /// Whether something small can be queued at once.
+    fn is_free(&mut self) -> bool {
         if self.write_error.is_some() || !self.session.is_writable() {
             return false;
         }
         self.prepare_queue();
-        matches!(self.session.send_small(message), Some(Ok(())))
+        true
     }
 
     /// Ends the connection because of a failure on our side, unless the transport failed before.

@@ -109,6 +109,7 @@
 mod accept_options;
 mod agreed;
 mod alarm;
+mod chunk;
 mod client;
 mod connect_options;
 mod connection;
@@ -132,6 +133,7 @@ mod websocket;
 
 pub use accept_options::AcceptOptions;
 pub use agreed::Agreed;
+pub use chunk::Chunk;
 pub use client::connect;
 pub use connect_options::ConnectOptions;
 pub use duplex::{Duplex, duplex};
@@ -147,7 +149,7 @@ pub use server::{Arrival, Incoming, accept, receive, receive_any};
 pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 pub use upgrade_info::UpgradeInfo;
-pub use websocket::{Chunk, Parts, WebSocket};
+pub use websocket::{Parts, WebSocket};
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
 pub use ws_handshake::UnexpectedResponse;
 pub use ws_session::{

@@ -16,7 +16,7 @@ use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError
 use crate::connection::Connection;
 use crate::sender::Outbox;
 use crate::split::{self, Reader, Writer};
-use crate::{Error, Runtime, Sender, Transport, UpgradeInfo};
+use crate::{Chunk, Error, Runtime, Sender, Transport, UpgradeInfo};
 
 /// A WebSocket connection over transport `T` on runtime `R`.
 ///
@@ -89,8 +89,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// # Errors
     ///
     /// As [`next`](Self::next).
-    pub async fn next_chunk(&mut self) -> Option<Result<Chunk, Error>> {
-        poll_fn(|cx| self.poll_chunk(cx)).await
+    pub fn next_chunk(&mut self) -> impl Future<Output = Option<Result<Chunk, Error>>> {
+        NextChunk { websocket: self }
     }
 
     /// Queues a message; waits only while the queue is above high water, or twice that after a read.
@@ -142,14 +142,13 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// # Errors
     ///
     /// As [`feed`](Self::feed).
-    pub async fn feed_fragment(
+    pub fn feed_fragment(
         &mut self,
         kind: DataKind,
         data: Bytes,
         last: bool,
-    ) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_ready(cx)).await?;
-        self.start_fragment(kind, data, last)
+    ) -> impl Future<Output = Result<(), Error>> {
+        FeedFragment { websocket: self, kind, data: Some(data), last }
     }
 
     /// Waits until everything queued was handed to the transport.
@@ -293,10 +292,19 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn poll_chunk(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Chunk, Error>>> {
+        match self.connection.poll_whole() {
+            Some(message) => Poll::Ready(Some(Ok(Chunk::from(message)))),
+            None => self.poll_any_chunk(cx),
+        }
+    }
+
+    #[inline(never)]
+    fn poll_any_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, Error>>> {
         loop {
             match ready!(self.connection.poll_event(cx, true)) {
                 Some(Event::Message(message)) => {
@@ -416,6 +424,45 @@ impl<T: Transport, R: Runtime> Future for Feed<'_, T, R> {
     }
 }
 
+/// The future of [`WebSocket::next_chunk`].
+struct NextChunk<'a, T: Transport, R: Runtime> {
+    websocket: &'a mut WebSocket<T, R>,
+}
+
+impl<T: Transport, R: Runtime> Future for NextChunk<'_, T, R> {
+    type Output = Option<Result<Chunk, Error>>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().websocket.poll_chunk(cx)
+    }
+}
+
+/// The future of [`WebSocket::feed_fragment`].
+struct FeedFragment<'a, T: Transport, R: Runtime> {
+    websocket: &'a mut WebSocket<T, R>,
+    kind: DataKind,
+    data: Option<Bytes>,
+    last: bool,
+}
+
+impl<T: Transport, R: Runtime> Future for FeedFragment<'_, T, R> {
+    type Output = Result<(), Error>;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { websocket, kind, data, last } = self.get_mut();
+        let connection = &mut websocket.connection;
+        if data.as_ref().is_some_and(|data| connection.feed_small_fragment(*kind, data, *last)) {
+            *data = None;
+            return Poll::Ready(Ok(()));
+        }
+        ready!(websocket.poll_ready(cx))?;
+        let data = data.take();
+        Poll::Ready(data.map_or(Ok(()), |data| websocket.start_fragment(*kind, data, *last)))
+    }
+}
+
 impl<T: Transport, R: Runtime> fmt::Debug for WebSocket<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
@@ -424,23 +471,6 @@ impl<T: Transport, R: Runtime> fmt::Debug for WebSocket<T, R> {
             .field("outcome", &self.outcome())
             .finish_non_exhaustive()
     }
-}
-
-/// What [`WebSocket::next_chunk`] receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 6455 knows data and control frames")]
-pub enum Chunk {
-    /// A piece of a text or binary message, `last` when the message ends with it. It may be empty.
-    Data {
-        /// Text or binary: the same for all pieces of a message.
-        kind: DataKind,
-        /// The bytes, unmasked and inflated.
-        data: Bytes,
-        /// Whether the message ends here.
-        last: bool,
-    },
-    /// A ping, a pong or the peer's close frame, which may come between pieces.
-    Control(Message),
 }
 
 /// A connection taken apart by [`WebSocket::into_parts`].

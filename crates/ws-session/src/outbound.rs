@@ -94,31 +94,57 @@ impl Outbound {
         compress: Compress,
         mut compression: Option<&mut Compression>,
     ) -> Result<(), SendError> {
-        let is_first = self.sending.is_none();
-        let mut sending = match self.sending.take() {
-            Some(sending) => sending,
-            None => {
-                let compressed =
-                    compression.as_ref().is_some_and(|c| c.is_wanted(compress, usize::MAX));
-                Sending { kind, compressed, utf8: Utf8Validator::new() }
-            }
-        };
-        if let Err(error) = sending.check(kind, &payload, fin) {
-            self.sending = (!is_first).then_some(sending);
-            return Err(error);
-        }
+        let compresses = || compression.as_ref().is_some_and(|c| c.is_wanted(compress, usize::MAX));
+        let (opcode, reserved, is_compressed) = self.admit(kind, &payload, fin, compresses)?;
         let payload = match &mut compression {
-            Some(compression) if sending.compressed => compression.deflate(&payload, fin),
+            Some(compression) if is_compressed => compression.deflate(&payload, fin),
             _ => payload,
         };
-        let (opcode, reserved) = match (is_first, sending.compressed) {
-            (true, true) => (OpCode::from(kind), FrameHeader::RSV1),
-            (true, false) => (OpCode::from(kind), 0),
-            (false, _) => (OpCode::Continuation, 0),
-        };
         self.encoder.encode(opcode, fin, reserved, payload, &mut self.queue);
-        self.sending = (!fin).then_some(sending);
         Ok(())
+    }
+
+    /// As [`send_fragment`](Self::send_fragment) without compression, for a payload that would be copied
+    /// anyhow.
+    #[inline]
+    pub(crate) fn send_fragment_copy(
+        &mut self,
+        kind: DataKind,
+        payload: &[u8],
+        fin: bool,
+    ) -> Result<(), SendError> {
+        let (opcode, reserved, _) = self.admit(kind, payload, fin, || false)?;
+        self.encoder.encode_slice(opcode, fin, reserved, payload, &mut self.queue);
+        Ok(())
+    }
+
+    /// Takes note of a fragment that may leave: what its frame says, and whether its message is
+    /// compressed, which the first fragment decides.
+    #[inline]
+    fn admit(
+        &mut self,
+        kind: DataKind,
+        payload: &[u8],
+        fin: bool,
+        compresses: impl FnOnce() -> bool,
+    ) -> Result<(OpCode, u8, bool), SendError> {
+        let is_first = self.sending.is_none();
+        let sending = self.sending.get_or_insert_with(|| Sending {
+            kind,
+            compressed: compresses(),
+            utf8: Utf8Validator::new(),
+        });
+        let checked = sending.check(kind, payload, fin);
+        let compressed = sending.compressed;
+        if if checked.is_ok() { fin } else { is_first } {
+            self.sending = None;
+        }
+        checked?;
+        Ok(match (is_first, compressed) {
+            (true, true) => (kind.into(), FrameHeader::RSV1, true),
+            (true, false) => (kind.into(), 0, false),
+            (false, _) => (OpCode::Continuation, 0, compressed),
+        })
     }
 
     /// Queues a message whose frame was encoded elsewhere.

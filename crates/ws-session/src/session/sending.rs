@@ -1,7 +1,7 @@
 //! Messages in, bytes out.
 
 use bytes::Bytes;
-use ws_frame::{CloseFrame, DataKind, Message, Role, WriteQueue};
+use ws_frame::{CloseFrame, DataKind, FrameEncoder, Message, Role, WriteQueue};
 
 use super::{Failure, Session};
 use crate::closing::Phase;
@@ -110,6 +110,24 @@ impl Session {
         self.check_room(data.len())?;
         let compression = self.compression.as_deref_mut();
         self.outbound.send_fragment(kind, data, fin, compress, compression)
+    }
+
+    /// As [`send_fragment`](Self::send_fragment) for a piece so small that it is copied into the queue
+    /// anyhow and not compressed: from where it lies. `None`: it is not like that, and nothing was
+    /// queued.
+    #[inline]
+    pub fn send_small_fragment(
+        &mut self,
+        kind: DataKind,
+        data: &[u8],
+        fin: bool,
+    ) -> Option<Result<(), SendError>> {
+        let is_small = self.compression.is_none() && data.len() <= FrameEncoder::COPY_LIMIT;
+        if self.closing.phase != Phase::Open || !is_small {
+            return None;
+        }
+        let room = self.check_room(data.len());
+        Some(room.and_then(|()| self.outbound.send_fragment_copy(kind, data, fin)))
     }
 
     /// Queues a message that was prepared once for many sessions. For a client, whose frames have a
