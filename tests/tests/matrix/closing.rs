@@ -72,6 +72,35 @@ pub(crate) async fn the_server_closes_with_code_and_reason<N: Platform>(cell: Ce
     Seen::Right
 }
 
+/// However much of the message, and of others behind it, has arrived with the length that is too much.
+// RFC: WS-7.1.7-02
+// THREAT: length-arithmetic
+pub(crate) async fn a_message_above_a_small_limit_is_told_so<N: Platform>(cell: Cell<N>) -> Seen {
+    for (limit, len) in [(100, 101), (1000, 20_000), (16_384, 900_000)] {
+        let options = cell.accept_with(|session| {
+            session.limits = session.limits.with_max_message(limit).with_max_frame(limit);
+        });
+        let (url, ended) = cell.once(options, async |mut websocket: WebSocket<N>| {
+            while websocket.next().await.is_some() {}
+            websocket.outcome().expect("it has ended").sent.clone()
+        });
+        let mut websocket = cell.connect(&url).await;
+        // The server may have said so before all of it has left.
+        let _gone = websocket.send(Message::binary(vec![7; len])).await;
+        let frame = loop {
+            match websocket.next().await {
+                Some(Ok(Message::Close(frame))) => break frame.expect("it says why"),
+                Some(Ok(_)) => {}
+                end => panic!("{len} bytes, at most {limit}: {end:?}"),
+            }
+        };
+        assert_eq!(frame.code, CloseCode::MESSAGE_TOO_BIG, "{len} bytes, at most {limit}");
+        drop(websocket);
+        assert_eq!(ended.await.expect("it was read"), Some(Some(frame)));
+    }
+    Seen::Right
+}
+
 pub(crate) async fn everyone_is_told_that_the_server_goes_away<N: Platform>(cell: Cell<N>) -> Seen {
     let server = cell.echo();
     let mut clients = Vec::new();

@@ -7,6 +7,10 @@ use super::Session;
 use crate::closing::Phase;
 use crate::{Cause, Event, TransportError};
 
+/// However small its messages have to be, a peer may have had this much on its way, in the buffers of
+/// both systems, when it learnt of our goodbye.
+const MIN_DRAIN: usize = 1024 * 1024;
+
 /// A message that came whole, as a chunk.
 const fn chunk(kind: DataKind, data: Bytes) -> Event {
     Event::Chunk { kind, data, last: true }
@@ -122,9 +126,11 @@ impl Session {
                 }
                 Phase::Draining => {
                     let drained = self.inbound.discard();
-                    if self.closing.drained_too_much(drained, self.config.limits.max_message())
-                        || self.inbound.eof && self.closing.is_shut_down
-                    {
+                    let most = self.config.limits.max_message().max(MIN_DRAIN);
+                    // Whoever floods us is cut, but not before the goodbye has left.
+                    let is_flooded = self.closing.drained_too_much(drained, most)
+                        && self.outbound.queue.is_empty();
+                    if is_flooded || self.inbound.eof && self.closing.is_shut_down {
                         self.finish();
                     } else {
                         return None;

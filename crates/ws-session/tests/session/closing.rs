@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use bytes::Buf as _;
+
 use crate::support::{Driven, check_every_cut, exchange};
 use ws_session::{
     Cause, CloseCode, CloseFrame, Config, Failure, FrameError, MaskKeys, Message, SendError,
@@ -228,14 +230,40 @@ fn a_failed_handler_closes_with_1011() {
 #[test]
 fn a_peer_that_keeps_sending_after_the_goodbye_is_cut() {
     let mut config = Config::default();
-    config.limits = config.limits.with_max_message(10_000).with_max_frame(10_000);
-    let mut client = Driven::client(config);
-    client.receive(b"\x83\x00");
-    for _ in 0..10 {
-        assert!(!client.session.is_finished());
-        client.receive(&[0; 1000]);
+    config.limits = config.limits.with_max_message(2 << 20).with_max_frame(2 << 20);
+    for (config, most) in [(small(), 1 << 20), (config, 2 << 20)] {
+        let mut client = Driven::client(config);
+        client.receive(b"\x83\x00");
+        for _ in 0..most >> 16 {
+            assert!(!client.session.is_finished());
+            client.receive(&[0; 1 << 16]);
+        }
+        client.receive(&[0]);
+        assert!(client.session.is_finished());
     }
-    assert!(client.session.is_finished());
+}
+
+fn small() -> Config {
+    let mut config = Config::default();
+    config.limits = config.limits.with_max_message(100).with_max_frame(100);
+    config
+}
+
+#[test]
+fn the_goodbye_leaves_before_anyone_is_cut() {
+    for (violation, code) in [(&b"\x82\x7f\0\0\0\0\x01\0\0\0"[..], 1009), (b"\x83\0", 1002)] {
+        for rest in [0, 101, 2 << 20] {
+            let mut client = Session::client(small(), MaskKeys::new(|| [0; 4]));
+            client.read_buffer().extend_from_slice(violation);
+            client.read_buffer().resize(violation.len() + rest, 0);
+            assert!(client.poll_event().is_none() && !client.is_finished(), "{rest} bytes behind");
+            let wire = client.transmit().chunk().to_vec();
+            assert_eq!((wire[0], &wire[6..8]), (0x88, &u16::to_be_bytes(code)[..]));
+            client.transmit().advance(wire.len());
+            let is_over = client.poll_event().is_some() && client.is_finished();
+            assert_eq!(is_over, rest > 1 << 20, "{rest} bytes behind");
+        }
+    }
 }
 
 #[test]
