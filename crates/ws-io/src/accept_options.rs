@@ -29,7 +29,9 @@ pub struct AcceptOptions {
     /// Which web pages may connect. Default: those of the same origin, because a browser sends its
     /// cookies along whatever page asks for the connection. Requests without `Origin` pass.
     pub origin: OriginPolicy,
-    /// Whether the transport is encrypted, which the same-origin rule has to know. Default: no.
+    /// Whether the transport is encrypted, which the same-origin rule has to know. Default: no. Set
+    /// it where TLS ends before the stream is handed over, as it does in an HTTP server of your own;
+    /// a [`Server`](https://docs.rs/ws-endpoint) knows it by itself.
     pub secure: bool,
     /// Header fields to add to the positive answer. Default: none.
     pub headers: Vec<(String, String)>,
@@ -82,13 +84,21 @@ impl AcceptOptions {
     /// Judges a request: its origin, its subprotocols, its extensions. For carriers that did the
     /// handshake themselves; [`Incoming::accept`](crate::Incoming::accept) asks this too.
     ///
+    /// The request counts as encrypted if it or [`secure`](Self::secure) says so.
+    ///
     /// # Errors
     ///
     /// [`HandshakeError::OriginNotAllowed`] or [`HandshakeError::NoAcceptableSubprotocol`].
     pub fn agree(&self, request: &Request) -> Result<Agreed, HandshakeError> {
-        request.check_origin(&self.origin)?;
+        self.check_origin(request)?;
         let subprotocol = self.subprotocols.choose(&request.offer.subprotocols)?;
         Ok(self.agree_on(request, subprotocol.map(str::to_owned)))
+    }
+
+    /// A validator of HTTP/1.1 cannot know of the TLS around its request, and leaves `secure` false.
+    pub(crate) fn check_origin(&self, request: &Request) -> Result<(), HandshakeError> {
+        let secure = request.secure || self.secure;
+        self.origin.check(request.offer.origin.as_deref(), secure, &request.authority)
     }
 
     /// What is agreed when someone else chose the subprotocol and judged the origin.

@@ -229,7 +229,7 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
         match &self.choice {
             None => self.options.agree(request),
             Some(subprotocol) => {
-                request.check_origin(&self.options.origin)?;
+                self.options.check_origin(request)?;
                 Ok(self.options.agree_on(request, subprotocol.clone()))
             }
         }

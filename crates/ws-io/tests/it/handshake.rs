@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use ws_handshake::{HeaderFields, Offer};
 use ws_io::{
     AcceptOptions, CloseCode, ConnectOptions, Duplex, Error, Message, OriginPolicy, Refusal,
-    Runtime as _, SubprotocolPolicy, Transport, WsUri, accept, connect, duplex, receive,
+    Request, Runtime as _, SubprotocolPolicy, Transport, WsUri, accept, connect, duplex, receive,
 };
 
 use crate::support::{Hostile, Plan, Sim, Socket, echo, frame, join};
@@ -150,6 +151,28 @@ fn a_page_of_the_same_origin_or_of_the_list_may_connect() {
     ] {
         let (accepted, answer) = answer_to(&format!("{REQUEST}Origin: {origin}\r\n\r\n"), options);
         assert!(accepted.is_ok() && answer.starts_with("HTTP/1.1 101 "), "{origin}: {answer}");
+    }
+}
+
+#[test]
+fn a_request_that_another_server_decrypted_is_of_the_same_origin_if_the_options_say_so() {
+    let asked = |origin: &str, secure| {
+        let fields = HeaderFields::copy_of(&[("Origin", origin)]);
+        let offer = Offer::from_headers(&fields).unwrap();
+        let mut request = Request::new("/".into(), "chat.example".into(), offer, fields);
+        request.secure = secure;
+        request
+    };
+    for (origin, request_is, options_are, want) in [
+        ("https://chat.example", false, true, true),
+        ("https://chat.example", true, false, true),
+        ("https://chat.example", false, false, false),
+        ("http://chat.example", false, false, true),
+        ("http://chat.example", false, true, false),
+    ] {
+        let options = AcceptOptions { secure: options_are, ..AcceptOptions::default() };
+        let agreed = options.agree(&asked(origin, request_is));
+        assert_eq!(agreed.is_ok(), want, "{origin} {request_is} {options_are}");
     }
 }
 
