@@ -1,6 +1,7 @@
 //! Whom a server lets begin a QUIC handshake: a handshake costs a signature and some memory, and the
 //! address that asks for it may be forged (RFC 9000 §21.3).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -68,6 +69,12 @@ pub struct Handshake {
 }
 
 impl Handshake {
+    /// The address that the client wrote from. It is proven when the handshake is complete.
+    #[must_use]
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.incoming.remote_address()
+    }
+
     /// Sees the handshake to its end. It has no deadline but the idle timeout.
     ///
     /// # Errors

@@ -377,9 +377,11 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         let outcome = self.outcome()?;
         tracing::debug!(
             parent: self.span(),
-            cause = outcome.cause.reason(),
+            // In full: the name of a cause says nothing of which violation it was.
+            cause = ?outcome.cause,
             code = outcome.code.get(),
             reason = ?outcome.reason,
+            sent = ?outcome.sent,
             clean = outcome.clean,
             "connection ended"
         );

@@ -55,6 +55,24 @@ impl tracing::Subscriber for Log {
     fn exit(&self, _: &span::Id) {}
 }
 
+#[tokio::test]
+async fn the_end_of_a_connection_says_which_rule_was_broken_and_what_was_answered() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let _guard = tracing::subscriber::set_default(Log(Arc::clone(&lines)));
+    let (mut raw, far) = tokio::io::duplex(4096);
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    raw.write_all(request.as_bytes()).await.expect("written");
+    // A text message without a mask.
+    raw.write_all(b"\x81\x01a").await.expect("written");
+    raw.shutdown().await.expect("ended");
+    let mut websocket = ws::accept(far).await.expect("a valid request");
+    assert!(websocket.next().await.expect("a violation").is_err());
+    let lines = lines.lock().expect("no panic");
+    let ended = lines.iter().find(|line| line.contains("connection ended")).expect("it is logged");
+    assert!(ended.contains("cause=Violation(") && ended.contains("1002"), "{ended}");
+}
+
 /// Ends the line, clears the screen, and goes on as if it were ours.
 const FORGED: &str = "\x1b[2J\u{9b}31m\u{7}INFO all is well";
 
@@ -109,5 +127,7 @@ async fn a_peer_writes_nothing_into_the_log_but_what_is_escaped() {
     }
     let refused = lines.iter().filter(|line| line.contains("handshake refused")).count();
     assert!(refused >= 5, "most of them are refused: {lines:#?}");
+    let mut failed = lines.iter().filter(|line| line.contains("no websocket")).peekable();
+    assert!(failed.peek().is_some() && failed.all(|line| line.contains("127.0.0.1:")));
     assert!(lines.iter().any(|line| line.contains("\\u{1b}[2J")), "and quoted: {lines:#?}");
 }

@@ -162,6 +162,7 @@ impl<N: Net> Rules<N> {
 
     /// `None` when nothing came of it: the client has been told why, and so has the log.
     async fn handshake(&self, arriving: Arriving<N>) -> Option<Opened<N>> {
+        let peer = arriving.peer_addr();
         let opened = match arriving {
             // Nothing comes before the request, which has the same deadline and a timer of its own.
             Arriving::Ready(stream) => self.receive(stream, None).await,
@@ -189,7 +190,7 @@ impl<N: Net> Rules<N> {
             Ok(opened) => opened,
             Err(error) => {
                 // Debug escapes what the client chose.
-                tracing::debug!(?error, "no websocket");
+                tracing::debug!(peer = peer.map(tracing::field::display), ?error, "no websocket");
                 None
             }
         }

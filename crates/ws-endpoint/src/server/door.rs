@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ws_io::Transport as _;
+
 use crate::accept::PatientListener;
 use crate::net::Net;
 #[cfg(feature = "h3")]
@@ -150,4 +152,16 @@ pub(crate) enum Arriving<N: Net> {
     },
     #[cfg(feature = "h3")]
     Quic(Box<ws_h3::Handshake>),
+}
+
+impl<N: Net> Arriving<N> {
+    pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ready(stream) => stream.peer_addr(),
+            #[cfg(feature = "rustls")]
+            Self::Tls { tcp, .. } => tcp.peer_addr(),
+            #[cfg(feature = "h3")]
+            Self::Quic(handshake) => Some(handshake.peer_addr()),
+        }
+    }
 }
