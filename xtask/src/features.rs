@@ -17,12 +17,12 @@ type Combination = (String, String);
 
 /// The facade's combinations that stand for the rest in the test command.
 const QUICK: &[&str] =
-    &["", "tokio", "tokio,rustls", "tokio,h2,deflate", "smol,h3", "async-std,h2"];
+    &["", "tokio", "tokio,rustls", "tokio,h2,deflate", "smol,h3", "async-std,h2", "http"];
 
 const FACADE: &str = "ws-stack";
 const RUNTIMES: &[&str] = &["tokio", "async-std", "smol"];
 const CARRIERS: &[&str] = &["", "h2", "h3", "h2,h3"];
-const EXTRAS: &[&str] = &["", "deflate", "rustls", "deflate,rustls"];
+const EXTRAS: &[&str] = &["", "deflate", "rustls", "deflate,rustls", "http"];
 
 /// Features of other crates that are worth a build of their own.
 const SINGLE: &[(&str, &[&str])] = &[

@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use lexopt::Arg::{Long, Short};
 use tokio::net::TcpListener;
 use ws_examples::arguments;
-use ws_h1_upgrade::{SubprotocolPolicy, http_response, validate_http_request};
+use ws_stack::h1_upgrade::{self, SubprotocolPolicy, http_response, validate_http_request};
 use ws_stack::io::WebSocket;
 use ws_stack::tokio::{AcceptOptions, Io, Tokio, UpgradeInfo};
 
@@ -37,6 +37,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let address = read_options().unwrap_or_else(|error| arguments::refuse(error));
     let listener = TcpListener::bind(address).await?;
     writeln!(std::io::stdout(), "listening ws://{}/ws", listener.local_addr()?)?;
+    // Behind TLS of hyper's, or of a proxy in front, `secure: true` belongs here: nothing else tells
+    // the rule of the same origin.
     let options = Arc::new(AcceptOptions::default());
     loop {
         let (stream, _peer) = listener.accept().await?;
@@ -72,7 +74,7 @@ fn upgrade(
     mut request: Request<Incoming>,
     options: &Arc<AcceptOptions>,
 ) -> Result<Answer, Box<Answer>> {
-    let refuse = |error: ws_h1_upgrade::Error| {
+    let refuse = |error: h1_upgrade::Error| {
         Box::new(Response::from(error.refusal()).map(|body: Vec<u8>| Full::from(body)))
     };
     let mut upgrade =
