@@ -49,6 +49,8 @@ pub(crate) struct Timers {
     /// How many bytes of a keep-alive ping are still to be written, which are no progress: a
     /// transport that is stuck may have room for them all the same.
     ping_len: u8,
+    /// How many bytes are still to be written until all of the ping has left.
+    ping_left: u32,
     last_received: Option<Instant>,
     pinged_at: Option<Instant>,
     message_since: Option<Instant>,
@@ -87,6 +89,10 @@ impl Timers {
         if self.written != activity.written {
             self.note_written(activity.written);
         }
+        if self.pinged_at.is_some() && (self.ping_left > 0 || self.flushing) {
+            // It has not left: meanwhile the peer is judged by what it takes.
+            self.pinged_at = Some(now);
+        }
         since(&mut self.stalled_since, now, activity.unwritten);
         if activity.closing {
             let begin = || Box::new(Farewell { since: now, lingering_since: None });
@@ -100,16 +106,20 @@ impl Timers {
 
     fn note_written(&mut self, written: u64) {
         let moved = written.wrapping_sub(std::mem::replace(&mut self.written, written));
-        if moved > u64::from(self.ping_len) {
+        let moved = u32::try_from(moved).unwrap_or(u32::MAX);
+        let ping_len = u32::from(self.ping_len);
+        if self.ping_left > ping_len || moved > ping_len {
             self.stalled_since = None;
         }
-        self.ping_len = self.ping_len.saturating_sub(u8::try_from(moved).unwrap_or(u8::MAX));
+        self.ping_left = self.ping_left.saturating_sub(moved);
+        self.ping_len = self.ping_len.min(u8::try_from(self.ping_left).unwrap_or(u8::MAX));
     }
 
-    /// Takes note that the keep-alive ping went out, as a frame of this length.
-    pub(crate) fn pinged(&mut self, now: Instant, len: usize) {
+    /// Takes note that the keep-alive ping was queued, as a frame of `len` bytes behind `before`.
+    pub(crate) fn pinged(&mut self, now: Instant, before: usize, len: usize) {
         self.pinged_at = Some(now);
         self.ping_len = u8::try_from(len).unwrap_or(u8::MAX);
+        self.ping_left = u32::try_from(before + len).unwrap_or(u32::MAX);
     }
 
     /// Forgets how long a message has been open: another one began.

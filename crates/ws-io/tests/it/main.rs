@@ -16,6 +16,7 @@ mod faults;
 mod handler;
 mod handshake;
 mod sender;
+mod slow_peers;
 mod split;
 mod streaming;
 mod support;

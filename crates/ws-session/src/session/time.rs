@@ -45,7 +45,7 @@ impl Session {
                 let before = self.outbound.queue.len();
                 // An empty ping is always legal while no close frame was sent.
                 let _ = self.outbound.send_control(OpCode::Ping, &[]);
-                self.timers.pinged(now, self.outbound.queue.len() - before);
+                self.timers.pinged(now, before, self.outbound.queue.len() - before);
             }
             Due::Idle => {
                 let frame = CloseFrame::new(CloseCode::GOING_AWAY, "idle for too long");

@@ -1,0 +1,108 @@
+//! Peers that take what we send slowly, or not at all.
+
+use std::time::Duration;
+
+use ws_close::CloseCode;
+use ws_frame::Message;
+use ws_io::{Chunk, Duplex, Runtime as _, WebSocket, duplex};
+
+use crate::support::{Sim, client, give_up_after, join, server};
+
+/// Takes a message at `rate` bytes a second, and nothing else; how many bytes of it came.
+async fn take_slowly(sim: &Sim, client: &mut WebSocket<Duplex, Sim>, rate: usize) -> usize {
+    let (mut taken, mut may) = (0, 0);
+    loop {
+        sim.sleep(Duration::from_secs(1)).await;
+        may += rate;
+        while taken < may {
+            match give_up_after(1, client.next_chunk()).await {
+                None => break,
+                Some(Some(Ok(Chunk::Data { data, last, .. }))) => {
+                    taken += data.len();
+                    if last {
+                        return taken;
+                    }
+                }
+                Some(end) => panic!("{end:?} after {taken} bytes"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_takes_bytes_steadily_is_not_idle_however_long_it_takes() {
+    // The keep-alive ping stands behind all of it, and cannot be answered before.
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+    sim.spawn(async move {
+        server.feed(Message::binary(vec![7; 120_000])).await.unwrap();
+        while server.next().await.is_some() {}
+    });
+    let taken = sim.block_on(take_slowly(&sim, &mut client, 1000));
+    assert_eq!(taken, 120_000);
+    assert!(sim.elapsed() > Duration::from_secs(100));
+}
+
+#[test]
+fn nor_is_one_that_two_tasks_serve() {
+    let sim = Sim::new();
+    let (left, right) = duplex(64 * 1024);
+    let (mut client, server) = (client(&sim, left), server(&sim, right));
+    let (mut reader, mut writer) = server.split();
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    let sending = async {
+        writer.send(Message::binary(vec![7; 10_000_000])).await.unwrap();
+    };
+    let (taken, ()) = sim.block_on(join(take_slowly(&sim, &mut client, 100_000), sending));
+    assert_eq!(taken, 10_000_000);
+}
+
+#[test]
+fn one_that_takes_the_message_and_does_not_answer_the_ping_is_idle() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1 << 20);
+    let (mut server, _silent) = (server(&sim, right), left);
+    sim.block_on(async {
+        server.feed(Message::binary(vec![7; 1000])).await.unwrap();
+        let end = server.next().await;
+        assert!(matches!(end, Some(Err(ws_io::Error::Idle))), "{end:?}");
+    });
+    assert_eq!(sim.elapsed().as_secs(), 60 + 5);
+}
+
+/// How the end comes while a half waits to send.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum End {
+    Vanishes,
+    TakesNothing,
+    ClosesAndTakesNothing,
+}
+
+#[test]
+fn a_message_that_never_left_was_not_sent_whichever_half_meets_the_end() {
+    for end in [End::Vanishes, End::TakesNothing, End::ClosesAndTakesNothing] {
+        for size in [5000, 50_000] {
+            let sim = Sim::new();
+            let (left, right) = duplex(1000);
+            let (mut client, server) = (client(&sim, left), server(&sim, right));
+            let (mut reader, mut writer) = server.split();
+            let sending = async { writer.send(Message::binary(vec![7; size])).await };
+            let receiving = async { while reader.next().await.is_some() {} };
+            let peer = async {
+                sim.sleep(Duration::from_millis(10)).await;
+                if end == End::ClosesAndTakesNothing {
+                    client.start_close(CloseCode::NORMAL, "").unwrap();
+                    let _full = give_up_after(1, client.flush()).await;
+                }
+                if end != End::Vanishes {
+                    sim.sleep(Duration::from_secs(60)).await;
+                }
+                drop(client);
+            };
+            // The reader is the first to be woken.
+            let ((), (sent, ())) = sim.block_on(join(receiving, join(sending, peer)));
+            assert!(sent.is_err(), "{end:?}, {size} bytes");
+        }
+    }
+}
