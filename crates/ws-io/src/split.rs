@@ -56,6 +56,7 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
     ///
     /// As [`WebSocket::next`].
     pub async fn next(&mut self) -> Option<Result<Message, Error>> {
+        let _waiting = Waiting(&self.half);
         poll_fn(|cx| self.half.poll(cx, WebSocket::poll_message)).await
     }
 
@@ -65,6 +66,7 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
     ///
     /// As [`WebSocket::next_chunk`].
     pub async fn next_chunk(&mut self) -> Option<Result<Chunk, Error>> {
+        let _waiting = Waiting(&self.half);
         poll_fn(|cx| self.half.poll(cx, WebSocket::poll_chunk)).await
     }
 
@@ -276,6 +278,16 @@ impl<T: Transport, R: Runtime> Half<T, R> {
 
     fn with<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
         act(self.shared.lock().websocket())
+    }
+}
+
+/// A call that waits to receive. When it is given up nobody receives any more, and the peer is not to
+/// be blamed for silence.
+struct Waiting<'a, T: Transport, R: Runtime>(&'a Half<T, R>);
+
+impl<T: Transport, R: Runtime> Drop for Waiting<'_, T, R> {
+    fn drop(&mut self) {
+        self.0.with(WebSocket::receive_no_more);
     }
 }
 

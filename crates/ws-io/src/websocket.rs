@@ -357,6 +357,11 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         Poll::Ready(())
     }
 
+    /// Takes note that nobody waits to receive.
+    pub(crate) fn receive_no_more(&mut self) {
+        self.connection.receiver_waits = false;
+    }
+
     pub(crate) fn set_split(&mut self, is_split: bool) {
         self.connection.is_split = is_split;
     }

@@ -8,7 +8,7 @@ use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Runtime as _, duplex};
 
-use crate::support::{Hostile, Plan, Sim, client, echo, pair, server, texts};
+use crate::support::{Hostile, Plan, Sim, client, echo, give_up_after, pair, server, texts};
 
 #[test]
 fn halves_in_two_tasks_send_and_receive_at_once() {
@@ -108,4 +108,31 @@ fn halves_of_one_connection_reunite_and_others_do_not() {
         client.send(Message::text("together")).await.unwrap();
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text("together"));
     });
+}
+
+#[test]
+fn nobody_is_blamed_for_silence_while_nobody_reads() {
+    for is_dropped in [false, true] {
+        let sim = Sim::new();
+        let (left, right) = duplex(1000);
+        let (mut client, server) = (client(&sim, left), server(&sim, right));
+        let (mut reader, mut writer) = server.split();
+        // A slow peer that is alive: it takes something every five seconds, and says something.
+        let clock = sim.clone();
+        sim.spawn(async move {
+            loop {
+                clock.sleep(Duration::from_secs(5)).await;
+                let _something = give_up_after(1, client.next_chunk()).await;
+                let _full = give_up_after(1, client.send(Message::text("alive"))).await;
+            }
+        });
+        sim.block_on(async {
+            // A reader that waited once and is busy elsewhere now.
+            assert!(give_up_after(1, reader.next()).await.is_none());
+            let _reader = (!is_dropped).then_some(reader);
+            while sim.elapsed() < Duration::from_secs(300) {
+                writer.send(Message::binary(vec![0; 5000])).await.unwrap();
+            }
+        });
+    }
 }
