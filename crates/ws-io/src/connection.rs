@@ -38,7 +38,9 @@ pub(crate) struct Connection<T, R: Runtime> {
     /// Whether another task may be receiving while one waits to send.
     pub(crate) is_split: bool,
     /// Whether receiving waits for input, so that silence is the peer's.
-    receiver_waits: bool,
+    pub(crate) receiver_waits: bool,
+    /// Whether other tasks want to send more than there is room for.
+    outbox_waits: bool,
 }
 
 /// Whether a step changed something that may have produced an event.
@@ -62,6 +64,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             needs_flush: false,
             is_split: false,
             receiver_waits: false,
+            outbox_waits: false,
         }
     }
 
@@ -166,6 +169,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             match self.poll_flush_transport(cx) {
+                // The other half may have met the end, and what was queued is gone.
+                Poll::Ready(Ok(())) if self.session.is_cut_short() => {
+                    return Poll::Ready(self.check_open());
+                }
                 Poll::Ready(result) => return Poll::Ready(result),
                 Poll::Pending => {
                     // Of what has ended there is nothing to wait for, and no deadline either.
@@ -289,7 +296,6 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     /// Everything that was put off until there is nothing to read.
     fn poll_before_waiting(&mut self, cx: &mut Context<'_>) -> Step {
-        let was_writable = self.session.is_writable();
         let flushed = self.poll_flush_transport(cx);
         if let Some(error) = self.write_error.take() {
             // Everything that arrived has been delivered: now the failure counts.
@@ -309,7 +315,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 Poll::Pending => {}
             }
         }
-        if !was_writable && self.session.is_writable() && self.outbox.is_some() {
+        if self.outbox_waits && self.session.is_writable() {
+            // Other tasks may be as fast as the transport: that, too, is work of a turn.
+            let written = self.session.config().high_water;
+            self.reads = self.reads.saturating_add(read_budget::cost(written));
             return Step::Progress;
         }
         if self.poll_alarm(cx).is_ready() {
@@ -363,11 +372,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     fn poll_outbox(&mut self, cx: &mut Context<'_>) {
         if let Some(outbox) = &mut self.outbox {
             outbox.poll_drain(cx, &mut self.session, self.written);
+            // It has not seen the end of its queue then, and is woken by nobody.
+            self.outbox_waits = !self.session.is_writable();
         }
     }
 
     fn finish(&mut self) {
         self.outbox = None;
+        self.outbox_waits = false;
         self.alarm = Alarm::default();
         let buffer = self.session.read_buffer();
         read_budget::give(buffer);

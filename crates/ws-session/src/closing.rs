@@ -25,6 +25,8 @@ pub(crate) struct Closing {
     pub(crate) phase: Phase,
     /// Whether the connection was failed, in the sense of RFC 6455 §7.1.7.
     pub(crate) failed: bool,
+    /// Whether something that was queued never left, or nobody knows.
+    pub(crate) is_cut_short: bool,
     /// Whether our direction of the transport was ended.
     pub(crate) is_shut_down: bool,
     is_reported: bool,
@@ -60,6 +62,17 @@ impl Closing {
         self.end().sent = Some(frame);
     }
 
+    /// Takes note that this many bytes of the queue are thrown away, and whether the transport holds
+    /// more. The close frame is the last in the queue, so it has not left either.
+    pub(crate) fn throw_away(&mut self, queued: usize, flushing: bool) {
+        self.is_cut_short |= queued > 0 || flushing;
+        if queued > 0
+            && let Some(end) = &mut self.end
+        {
+            end.sent = None;
+        }
+    }
+
     /// Whether close frames went both ways.
     pub(crate) fn is_handshake_complete(&self) -> bool {
         self.end.as_ref().is_some_and(|end| end.remote.is_some() && end.sent.is_some())
@@ -78,7 +91,7 @@ impl Closing {
             return;
         }
         self.phase = Phase::Finished;
-        let clean = self.is_handshake_complete() && !self.failed;
+        let clean = self.is_handshake_complete() && !self.failed && !self.is_cut_short;
         let end = self.end();
         let (code, reason) = match end.remote.take() {
             None => (CloseCode::ABNORMAL, String::new()),

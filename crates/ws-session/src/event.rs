@@ -35,9 +35,11 @@ pub struct Outcome {
     pub code: CloseCode,
     /// The reason in the peer's close frame, or empty (§7.1.6). The peer can write anything here.
     pub reason: String,
-    /// The close frame that we sent: the inner `None` means one with an empty body.
+    /// The close frame that we sent: the inner `None` means one with an empty body. `None` also when
+    /// it was queued and the end came before it had left.
     pub sent: Option<Option<CloseFrame>>,
-    /// Whether close frames went both ways and the peer broke no rule (§7.1.4).
+    /// Whether close frames went both ways, the peer broke no rule (§7.1.4), and nothing that was
+    /// queued before our close frame was lost.
     pub clean: bool,
     /// What set the end in motion.
     pub cause: Cause,

@@ -97,3 +97,24 @@ fn what_the_session_refuses_is_told_to_the_acknowledged_sender() {
         sender.send_acknowledged(Message::text("still open")).await.unwrap();
     });
 }
+
+#[test]
+fn what_is_above_high_water_leaves_without_the_help_of_the_peer() {
+    for size in [1024, 100 * 1024] {
+        let sim = Sim::new();
+        let (left, right) = duplex(64 << 20);
+        let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+        let count = (1 << 20) / size;
+        let mut sender = server.sender(count);
+        for _ in 0..count {
+            sender.try_send(Message::binary(vec![7; size])).unwrap();
+        }
+        sim.spawn(async move { while server.next().await.is_some() {} });
+        sim.block_on(async {
+            for _ in 0..count {
+                client.next().await.unwrap().unwrap();
+            }
+        });
+        assert!(sim.elapsed() < Duration::from_secs(1), "{:?}", sim.elapsed());
+    }
+}

@@ -19,6 +19,12 @@ impl Session {
         self.closing.outcome()
     }
 
+    /// Whether the end came before all that was queued had left, as far as is known.
+    #[must_use]
+    pub const fn is_cut_short(&self) -> bool {
+        self.closing.is_cut_short
+    }
+
     pub(super) fn begin_close(&mut self, frame: Option<CloseFrame>, cause: Cause) {
         self.closing.begin(cause);
         if self.closing.phase == Phase::Open {
@@ -52,13 +58,19 @@ impl Session {
         self.settle();
     }
 
+    /// Throws away what is queued.
+    pub(super) fn drop_output(&mut self) {
+        self.closing.throw_away(self.outbound.queue.len(), self.timers.flushing);
+        self.outbound.queue = WriteQueue::new();
+        self.outbound.drop_owed_pong();
+    }
+
     pub(super) fn finish(&mut self) {
+        self.drop_output();
         self.closing.finish();
         // The memory is the driver's to take back.
         self.inbound.buffer.clear();
         self.inbound.forget_message();
-        self.outbound.queue = WriteQueue::new();
-        self.outbound.drop_owed_pong();
         self.compression = None;
         self.charge = None;
     }

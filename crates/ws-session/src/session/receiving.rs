@@ -1,7 +1,7 @@
 //! Bytes in, events out.
 
 use bytes::{Bytes, BytesMut};
-use ws_frame::{CloseFrame, DataKind, Decoded, Message, WriteQueue};
+use ws_frame::{CloseFrame, DataKind, Decoded, Message};
 
 use super::Session;
 use crate::closing::Phase;
@@ -51,7 +51,7 @@ impl Session {
         self.closing.begin(Cause::Transport(error));
         self.closing.is_shut_down = true;
         self.inbound.eof = true;
-        self.outbound.queue = WriteQueue::new();
+        self.drop_output();
     }
 
     /// The next event. Data messages come whole. `None`: nothing to report until bytes arrive, the

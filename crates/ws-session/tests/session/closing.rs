@@ -378,3 +378,23 @@ fn lengths_count_and_zero_bytes_end_nothing() {
     client.end();
     assert_eq!(client.session.outcome().expect("over").reason, "so\0o");
 }
+
+// RFC: WS-7.1.4-01
+#[test]
+fn an_end_before_all_has_left_is_not_clean() {
+    let mut server = Driven::server(Config::default());
+    let mut now = server.now;
+    let server = &mut server.session;
+    server.send(Message::binary(vec![0; 1_000_000])).unwrap();
+    server.read_buffer().extend_from_slice(b"\x88\x82\0\0\0\0\x03\xe8");
+    while server.poll_event().is_some() {}
+    server.transmit().advance(10);
+    while let Some(at) = server.poll_timeout(now) {
+        now = at;
+        server.handle_timeout(now);
+        while server.poll_event().is_some() {}
+    }
+    let outcome = server.outcome().expect("over");
+    assert!(!outcome.clean && outcome.sent.is_none() && server.is_cut_short(), "{outcome:?}");
+    assert_eq!(outcome.code.get(), 1000);
+}
