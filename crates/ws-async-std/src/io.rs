@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use async_std::net::TcpStream;
 #[cfg(unix)]
@@ -11,7 +11,21 @@ use async_std::os::unix::net::UnixStream;
 use crate::Io;
 
 pub(crate) fn io<S: 'static>(stream: S) -> Io<S> {
-    Io::new(stream, "stream").with_shutdown(end_direction)
+    let (name, peer) = identity(&stream);
+    Io::new(stream, name).with_peer_addr(peer).with_shutdown(end_direction)
+}
+
+/// What the stream turns out to be, and who is at its other end.
+fn identity<S: 'static>(stream: &S) -> (&'static str, Option<SocketAddr>) {
+    let stream: &dyn Any = stream;
+    #[cfg(unix)]
+    if stream.is::<UnixStream>() {
+        return ("unix", None);
+    }
+    match stream.downcast_ref::<TcpStream>() {
+        Some(tcp) => ("tcp", tcp.peer_addr().ok()),
+        None => ("stream", None),
+    }
 }
 
 /// Closing a socket of async-std only flushes it; the peer has to learn that our direction has

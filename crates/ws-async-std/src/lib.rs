@@ -75,9 +75,10 @@ ws_endpoint::adapter! {
     /// let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
     /// let url = format!("ws://{}/", listener.local_addr()?);
     /// let serving = async_std::task::spawn(async move {
-    ///     let (stream, _peer) = listener.accept().await?;
+    ///     let (stream, peer) = listener.accept().await?;
     ///     stream.set_nodelay(true)?;
     ///     let mut websocket = ws_async_std::accept(stream).await?;
+    ///     assert_eq!(websocket.peer_addr(), Some(peer));
     ///     websocket.send(ws_async_std::Message::text("welcome")).await?;
     ///     websocket.close(ws_async_std::CloseCode::NORMAL, "").await?;
     ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())

@@ -52,6 +52,7 @@
 //! | `h2` | HTTP/2 (RFC 8441): servers speak it beside HTTP/1.1, clients by [`HttpPolicy`] |
 //! | `h3` | HTTP/3 (RFC 9220): `Server::listen_tls_and_h3`, `HttpPolicy::H3`; implies `rustls` |
 
+mod io;
 mod runtime;
 
 pub use runtime::Smol;
@@ -69,9 +70,10 @@ ws_endpoint::adapter! {
     /// let listener = smol::net::TcpListener::bind("127.0.0.1:0").await?;
     /// let url = format!("ws://{}/", listener.local_addr()?);
     /// let serving = smol::spawn(async move {
-    ///     let (stream, _peer) = listener.accept().await?;
+    ///     let (stream, peer) = listener.accept().await?;
     ///     stream.set_nodelay(true)?;
     ///     let mut websocket = ws_smol::accept(stream).await?;
+    ///     assert_eq!(websocket.peer_addr(), Some(peer));
     ///     websocket.send(ws_smol::Message::text("welcome")).await?;
     ///     websocket.close(ws_smol::CloseCode::NORMAL, "").await?;
     ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
@@ -86,5 +88,5 @@ ws_endpoint::adapter! {
     /// ```
     runtime: Smol, called "smol" in "ws_smol";
     streams: futures_io::AsyncRead, futures_io::AsyncWrite;
-    transport: |stream| Io::new(stream, "stream");
+    transport: io::io;
 }

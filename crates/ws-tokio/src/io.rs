@@ -1,5 +1,6 @@
 //! Streams of tokio as transports.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -33,6 +34,20 @@ enum Kind {
 }
 
 impl Kind {
+    /// What the stream turns out to be: whoever calls [`accept`](crate::accept) with a socket is not
+    /// to lose the address of its peer.
+    fn of<S: 'static>(stream: &S) -> Self {
+        let stream: &dyn Any = stream;
+        #[cfg(unix)]
+        if stream.is::<UnixStream>() {
+            return Self::Unix;
+        }
+        match stream.downcast_ref::<TcpStream>() {
+            Some(tcp) => Self::Tcp(tcp.peer_addr().ok()),
+            None => Self::Other,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Tcp(_) => "tcp",
@@ -51,9 +66,11 @@ impl Kind {
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
-    /// Wraps a stream. For TCP use `From`, which remembers the peer's address.
+    /// Wraps a stream, and remembers the address of its peer if it is a [`TcpStream`]. The options
+    /// of the socket stay as they are; `TCP_NODELAY` is recommended.
     pub fn new(stream: S) -> Self {
-        Self { stream, kind: Kind::Other }
+        let kind = Kind::of(&stream);
+        Self { stream, kind }
     }
 
     /// The stream.
@@ -68,10 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
 }
 
 impl From<TcpStream> for Io<TcpStream> {
-    /// Leaves the options of the socket as they are; `TCP_NODELAY` is recommended.
     fn from(stream: TcpStream) -> Self {
-        let peer = stream.peer_addr().ok();
-        Self { stream, kind: Kind::Tcp(peer) }
+        Self::new(stream)
     }
 }
 
@@ -84,7 +99,7 @@ impl Io<TcpStream> {
 #[cfg(unix)]
 impl From<UnixStream> for Io<UnixStream> {
     fn from(stream: UnixStream) -> Self {
-        Self { stream, kind: Kind::Unix }
+        Self::new(stream)
     }
 }
 

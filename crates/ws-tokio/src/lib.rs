@@ -66,9 +66,10 @@ ws_endpoint::adapter! {
     /// let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     /// let url = format!("ws://{}/", listener.local_addr()?);
     /// let serving = tokio::spawn(async move {
-    ///     let (stream, _peer) = listener.accept().await?;
+    ///     let (stream, peer) = listener.accept().await?;
     ///     stream.set_nodelay(true)?;
     ///     let mut websocket = ws_tokio::accept(stream).await?;
+    ///     assert_eq!(websocket.peer_addr(), Some(peer));
     ///     websocket.send(ws_tokio::Message::text("welcome")).await?;
     ///     websocket.close(ws_tokio::CloseCode::NORMAL, "").await?;
     ///     Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
