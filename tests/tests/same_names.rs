@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// One program, written down once for each adapter.
 macro_rules! program {
-    ($adapter:ident, $runtime:ident) => {
+    ($adapter:ident, $runtime:ident, $stream:ty) => {
         mod $adapter {
             use super::*;
             use ws_stack::$adapter::{
@@ -14,7 +14,8 @@ macro_rules! program {
                 ConnectOptions, ConnectQueue, Drained, Error, H2Options, Handler, HttpPolicy,
                 HttpVersion, Io, Limits, Message, OriginPolicy, Outcome, Page, QuicOptions,
                 Refusal, Remote, Request, Sender, Server, Shutdown, Stream, SubprotocolPolicy,
-                TcpListener, Timer, TransportError, UpgradeInfo, Utf8Bytes, WebSocket, $runtime,
+                TcpListener, Timer, TransportError, UpgradeInfo, Utf8Bytes, WebSocket,
+                WebSocketOver, $runtime,
             };
 
             async fn echo(mut websocket: WebSocket) {
@@ -36,6 +37,7 @@ macro_rules! program {
                     .listen(address)
                     .expect("a port");
                 let url = server.urls().next().expect("it listens");
+                let server_address = server.local_addrs().next().expect("it listens");
                 let shutdown: Shutdown = server.shutdown_handle();
                 let mut serving = Box::pin(server.serve(echo));
                 let talking = async {
@@ -57,6 +59,13 @@ macro_rules! program {
                         assert!(matches!(outcome.cause, Cause::Normal));
                     }
                     drop((first, second, third));
+                    let port = server_address.port();
+                    let stream = <$stream>::connect(("127.0.0.1", port)).await.expect("connected");
+                    let mut fourth: WebSocketOver<$stream> =
+                        ws::connect_over(stream, &url, &options).await.expect("open");
+                    assert_eq!(fourth.peer_addr(), Some(server_address));
+                    let outcome = fourth.close(CloseCode::NORMAL, "").await.expect("a valid code");
+                    assert!(outcome.clean);
                     shutdown.drain(Duration::from_secs(5));
                 };
                 let mut talking = Box::pin(talking);
@@ -103,9 +112,9 @@ macro_rules! program {
     };
 }
 
-program!(tokio, Tokio);
-program!(async_std, AsyncStd);
-program!(smol, Smol);
+program!(tokio, Tokio, ::tokio::net::TcpStream);
+program!(async_std, AsyncStd, ::async_std::net::TcpStream);
+program!(smol, Smol, ::smol::net::TcpStream);
 
 #[test]
 fn one_program_runs_on_every_runtime() {

@@ -3,9 +3,9 @@
 /// Writes the short way in for one runtime: `client`, `server`, `connect`, `accept` and the names
 /// that go with them.
 ///
-/// For the root of a crate that brings a [`Net`](crate::Net), depends on `ws-io` and has a feature
-/// `h3`, as `ws-tokio`, `ws-async-std` and `ws-smol` do. There has to be a transport `Io<S>` around the streams of the
-/// runtime. The doc comment is the example of `accept`.
+/// For the root of a crate that brings a [`Net`](crate::Net), depends on `ws-io` and has the features
+/// of this one, as `ws-tokio`, `ws-async-std` and `ws-smol` do. There has to be a transport `Io<S>`
+/// around the streams of the runtime. The doc comment is the example of `accept`.
 ///
 /// ```text
 /// ws_endpoint::adapter! {
@@ -88,6 +88,36 @@ macro_rules! adapter {
             client().connect(url, options).await
         }
 
+        #[doc = concat!("A WebSocket on ", $name, " over a stream of your own.")]
+        pub type WebSocketOver<S> = ::ws_io::WebSocket<Io<S>, $runtime>;
+
+        /// Opens a WebSocket over a stream that is connected already: through a proxy, over a pipe,
+        /// inside TLS of your own.
+        ///
+        /// The URL gives the `Host` and the resource to ask for. Nothing is resolved and nothing is
+        /// encrypted here: for `wss` the stream has to be. The handshake is that of HTTP/1.1.
+        ///
+        /// # Errors
+        ///
+        /// [`Error::Handshake`] for a URL that is none, options that cannot be sent, or an answer
+        /// that is no WebSocket; [`Error::Transport`] when the stream failed, or the answer did not
+        /// come in time.
+        pub fn connect_over<S>(
+            stream: S,
+            url: &str,
+            options: &ConnectOptions,
+        ) -> impl Future<Output = Result<WebSocketOver<S>, Error>>
+        where
+            S: $read + $write + Send + Unpin + 'static,
+        {
+            let transport = $transport;
+            // In a box, as in `accept_with`.
+            Box::pin(async move {
+                let uri = ::ws_io::WsUri::parse(url)?;
+                ::ws_io::connect(transport(stream), $runtime, &uri, options).await
+            })
+        }
+
         /// Takes in a connection from an accept loop of your own: reads the request and answers it.
         ///
         /// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request
@@ -100,7 +130,7 @@ macro_rules! adapter {
         /// Why there is no WebSocket; the client has been told.
         pub fn accept<S>(
             stream: S,
-        ) -> impl Future<Output = Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>>
+        ) -> impl Future<Output = Result<WebSocketOver<S>, Error>>
         where
             S: $read + $write + Send + Unpin + 'static,
         {
@@ -119,7 +149,7 @@ macro_rules! adapter {
         pub fn accept_with<S>(
             stream: S,
             options: impl Into<::std::sync::Arc<AcceptOptions>>,
-        ) -> impl Future<Output = Result<::ws_io::WebSocket<Io<S>, $runtime>, Error>>
+        ) -> impl Future<Output = Result<WebSocketOver<S>, Error>>
         where
             S: $read + $write + Send + Unpin + 'static,
         {
