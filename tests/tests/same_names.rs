@@ -103,6 +103,35 @@ macro_rules! program {
                 Ok(())
             }
 
+            /// What its methods take and give can be named without another crate.
+            #[expect(dead_code, reason = "names and signatures are all that is tested")]
+            async fn words<H: Handler>(
+                websocket: WebSocket,
+                handler: H,
+                inbox: ws::Inbox<H::Info>,
+                sending: (ws::Compress, ws::Prepared, ws::SendError, ws::TrySendError),
+                failing: (ws::FrameError, ws::HandshakeError, ws::UnexpectedResponse),
+                handling: (ws::Flow, ws::Mailbox<()>, ws::MailboxError<()>, ws::Fault<()>),
+                _peer: &ws::Peer<'_, ()>,
+                _parts: &ws::Parts<Stream<$runtime>, $runtime>,
+                _session: &ws::Session,
+            ) -> ws::Terminated<H, Stream<$runtime>, $runtime> {
+                drop((sending, failing, handling));
+                let (mut reader, mut writer): (ws::Reader, ws::Writer) = websocket.split();
+                let _: Option<Result<ws::Chunk, Error>> = reader.next_chunk().await;
+                let _ = writer.feed_fragment(ws::DataKind::Text, "".into(), true).await;
+                let parted = |ws::ReuniteError { .. }| "of one connection";
+                let websocket = reader.reunite(writer).map_err(parted).expect("both");
+                let _: &str = ws::Transport::name(websocket.transport());
+                let _ = ws::mailbox::<()>(1);
+                ws::run(websocket, handler, inbox).await
+            }
+
+            #[expect(dead_code, reason = "names and signatures are all that is tested")]
+            fn tls(client: Client, config: ws::rustls::ClientConfig) -> Client {
+                client.with_tls(Arc::new(config))
+            }
+
             #[expect(dead_code, reason = "names and signatures are all that is tested")]
             async fn options(stream: <$runtime as ws_stack::endpoint::Net>::Tcp) {
                 let options = Arc::new(AcceptOptions::default());

@@ -36,14 +36,39 @@ macro_rules! adapter {
             Message, OriginPolicy, Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget,
             Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
         };
+        // The version of rustls that the configurations are of.
+        #[cfg(feature = "rustls")]
+        pub use $crate::rustls;
+        // What the methods of a WebSocket, a sender and a handler take and give.
+        pub use ::ws_io::{
+            Chunk, Compress, DataKind, Fault, Flow, FrameError, HandshakeError, Inbox, Mailbox,
+            MailboxError, Parts, Peer, Prepared, ReuniteError, SendError, Session, Terminated,
+            Transport, TrySendError, UnexpectedResponse, mailbox, run,
+        };
 
         #[doc = concat!("A WebSocket on ", $name, ", whatever it goes over.")]
+        ///
+        /// Methods: [`ws_io::WebSocket`](::ws_io::WebSocket#implementations).
         pub type WebSocket = $crate::WebSocket<$runtime>;
 
+        #[doc = concat!("The receiving half of a [`WebSocket`] on ", $name, ", of its `split`.")]
+        ///
+        /// Methods: [`ws_io::Reader`](::ws_io::Reader#implementations).
+        pub type Reader = ::ws_io::Reader<Stream<$runtime>, $runtime>;
+
+        #[doc = concat!("The sending half of a [`WebSocket`] on ", $name, ", of its `split`.")]
+        ///
+        /// Methods: [`ws_io::Writer`](::ws_io::Writer#implementations).
+        pub type Writer = ::ws_io::Writer<Stream<$runtime>, $runtime>;
+
         #[doc = concat!("A client on ", $name, "; see [`client`].")]
+        ///
+        /// Methods: [`ws_endpoint::Client`](::ws_endpoint::Client#implementations).
         pub type Client = $crate::Client<$runtime>;
 
         #[doc = concat!("A server on ", $name, "; see [`server`].")]
+        ///
+        /// Methods: [`ws_endpoint::Server`](::ws_endpoint::Server#implementations).
         pub type Server = $crate::Server<$runtime>;
 
         /// A client to be configured: TLS, HTTP versions, connecting one at a time.
@@ -89,6 +114,8 @@ macro_rules! adapter {
         }
 
         #[doc = concat!("A WebSocket on ", $name, " over a stream of your own.")]
+        ///
+        /// Methods: [`ws_io::WebSocket`](::ws_io::WebSocket#implementations).
         pub type WebSocketOver<S> = ::ws_io::WebSocket<Io<S>, $runtime>;
 
         /// Opens a WebSocket over a stream that is connected already: through a proxy, over a pipe,

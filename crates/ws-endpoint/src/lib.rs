@@ -90,6 +90,10 @@ pub use remote::Remote;
 pub use server::{Drained, Server, Shutdown};
 pub use stream::Stream;
 
+/// The version of rustls that the configurations here are of.
+#[cfg(feature = "rustls")]
+pub use rustls;
+
 // The words of the floors below without which nothing here can be said.
 pub use ws_close::{CloseCode, CloseFrame};
 pub use ws_frame::{Limits, Message, Utf8Bytes};

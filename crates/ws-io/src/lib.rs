@@ -150,8 +150,9 @@ pub use split::{Reader, ReuniteError, Writer};
 pub use transport::Transport;
 pub use upgrade_info::UpgradeInfo;
 pub use websocket::{Parts, WebSocket};
+pub use ws_frame::FrameError;
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
-pub use ws_handshake::UnexpectedResponse;
+pub use ws_handshake::{HandshakeError, UnexpectedResponse};
 pub use ws_session::{
     Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits,
     Message, Outcome, Prepared, SendError, Session, SharedBudget, TransportError, Utf8Bytes,

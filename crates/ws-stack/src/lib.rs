@@ -73,9 +73,17 @@ pub use ws_handshake as handshake;
 pub use ws_io as io;
 pub use ws_session as session;
 
+/// The version of rustls that `Client::with_tls` and `Server::listen_tls` take configurations of.
+#[cfg(feature = "rustls")]
+pub use ws_endpoint::rustls;
+
+// Inline, so that their names stand here and not one crate further.
 #[cfg(feature = "async-std")]
+#[doc(inline)]
 pub use ws_async_std as async_std;
 #[cfg(feature = "smol")]
+#[doc(inline)]
 pub use ws_smol as smol;
 #[cfg(feature = "tokio")]
+#[doc(inline)]
 pub use ws_tokio as tokio;
