@@ -21,6 +21,16 @@ impl<R: Runtime> Default for Alarm<R> {
 }
 
 impl<R: Runtime> Alarm<R> {
+    /// Whether it is this waker that was given to the timer.
+    pub(crate) fn knows(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+    }
+
+    /// Has the timer given a waker again by the next poll.
+    pub(crate) fn forget_waker(&mut self) {
+        self.waker = None;
+    }
+
     /// Ready when the timer fired, which may be before `deadline`: look at the clock again.
     pub(crate) fn poll(
         &mut self,
@@ -30,7 +40,7 @@ impl<R: Runtime> Alarm<R> {
         deadline: Instant,
     ) -> Poll<()> {
         let stands = self.at.is_some_and(|at| now < at && at <= deadline);
-        if stands && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        if stands && self.knows(cx.waker()) {
             return Poll::Pending;
         }
         let timer = match &mut self.timer {

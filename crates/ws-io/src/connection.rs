@@ -6,7 +6,6 @@
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -18,15 +17,17 @@ use crate::alarm::Alarm;
 use crate::error::copy_transport_error;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
-use crate::{Error, Runtime, Transport};
+use crate::{Error, Notice, NoticeBoard, Runtime, Transport};
 
 pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) transport: T,
     pub(crate) runtime: R,
     pub(crate) session: Session,
     pub(crate) outbox: Option<Box<Outbox>>,
-    /// Set when the program wants all its connections to end.
-    pub(crate) leaving: Option<Arc<AtomicBool>>,
+    /// Where the program says that it wants its connections to end.
+    board: Option<Arc<dyn NoticeBoard>>,
+    /// Whether the goodbye that the board asks for was begun.
+    is_leaving: bool,
     alarm: Alarm<R>,
     /// The write that failed, until everything that arrived before it has been read.
     write_error: Option<Box<TransportError>>,
@@ -56,7 +57,8 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             runtime,
             session,
             outbox: None,
-            leaving: None,
+            board: None,
+            is_leaving: false,
             alarm: Alarm::default(),
             write_error: None,
             written: 0,
@@ -72,6 +74,12 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     pub(crate) fn with_alarm(mut self, alarm: Alarm<R>) -> Self {
         self.alarm = alarm;
         self
+    }
+
+    pub(crate) fn watch(&mut self, board: Arc<dyn NoticeBoard>) {
+        self.board = Some(board);
+        // The timer and the board are given the waker together.
+        self.alarm.forget_waker();
     }
 
     /// What [`poll_event`](Self::poll_event) would find first, see [`Session::poll_whole`].
@@ -107,7 +115,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 None => {}
             }
             self.poll_outbox(cx);
-            self.leave_if_told();
+            if self.obey() {
+                continue;
+            }
             if self.session.transmit().len() >= CORK {
                 // Pending or failed: the wait below meets it again, after all that can be read.
                 let _later = self.poll_write(cx);
@@ -136,11 +146,22 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
-    fn leave_if_told(&mut self) {
-        if self.leaving.as_ref().is_some_and(|leaving| leaving.load(Ordering::Acquire)) {
-            self.leaving = None;
-            // Refused when a goodbye is under way already, which then is the one.
-            let _under_way = self.session.close(Some(CloseCode::GOING_AWAY.into()));
+    /// Does what the board says; whether that was to be over.
+    fn obey(&mut self) -> bool {
+        let Some(board) = &self.board else { return false };
+        match board.notice() {
+            Notice::Leave if !self.is_leaving => {
+                self.is_leaving = true;
+                // Refused when a goodbye is under way already, which then is the one.
+                let _under_way = self.session.close(Some(CloseCode::GOING_AWAY.into()));
+                false
+            }
+            Notice::Stay | Notice::Leave => false,
+            Notice::Cut => {
+                self.board = None;
+                self.session.receive_error(TransportError::Closed);
+                true
+            }
         }
     }
 
@@ -321,7 +342,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             self.reads = self.reads.saturating_add(read_budget::cost(written));
             return Step::Progress;
         }
-        if self.poll_alarm(cx).is_ready() {
+        if self.poll_alarm(cx, Notice::Leave).is_ready() {
             return Step::Progress;
         }
         read_budget::release(self.session.read_buffer());
@@ -333,13 +354,41 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     }
 
     /// Ready when a deadline passed and the session has dealt with it.
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, wakes_for: Notice) -> Poll<()> {
         let now = self.runtime.now();
-        match self.meet_deadline(now) {
-            None => Poll::Pending,
-            Some(deadline) if deadline <= now => Poll::Ready(()),
-            Some(deadline) => self.alarm.poll(cx, &self.runtime, now, deadline),
+        let deadline = self.meet_deadline(now);
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            return Poll::Ready(());
         }
+        self.poll_wait(cx, now, deadline, wakes_for)
+    }
+
+    /// Ready when the deadline has passed, or there is a notice of this weight that nobody was woken
+    /// for, because this task has not waited here before.
+    fn poll_wait(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        deadline: Option<Instant>,
+        wakes_for: Notice,
+    ) -> Poll<()> {
+        let is_known = deadline.is_some() && self.alarm.knows(cx.waker());
+        let passed = match deadline {
+            Some(deadline) => self.alarm.poll(cx, &self.runtime, now, deadline),
+            None => {
+                self.alarm.forget_waker();
+                Poll::Pending
+            }
+        };
+        if !is_known && let Some(board) = &self.board {
+            board.wake_on_change(cx.waker());
+            let notice = board.notice();
+            let is_news = notice == Notice::Cut || notice == Notice::Leave && !self.is_leaving;
+            if is_news && notice >= wakes_for {
+                return Poll::Ready(());
+            }
+        }
+        passed
     }
 
     /// The earliest deadline; when it has passed, the session has dealt with it.
@@ -354,18 +403,22 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// As `poll_alarm`, where only writing is waited for. Nobody reads meanwhile, so the peer is not
     /// blamed for silence; unless the other half of the connection does.
     fn poll_write_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.board.as_ref().is_some_and(|board| board.notice() == Notice::Cut) {
+            self.board = None;
+            self.write_error = Some(Box::new(TransportError::Closed));
+            return Poll::Ready(());
+        }
+        // Goodbyes are for whoever receives.
         if self.is_split && self.receiver_waits {
-            return self.poll_alarm(cx);
+            return self.poll_alarm(cx, Notice::Cut);
         }
         let now = self.runtime.now();
-        let Some(deadline) = self.session.poll_write_timeout(now) else {
-            return Poll::Pending;
-        };
-        if deadline <= now {
+        let deadline = self.session.poll_write_timeout(now);
+        if deadline.is_some_and(|deadline| deadline <= now) {
             self.session.handle_write_timeout(now);
             return Poll::Ready(());
         }
-        self.alarm.poll(cx, &self.runtime, now, deadline)
+        self.poll_wait(cx, now, deadline, Notice::Cut)
     }
 
     /// Takes what other tasks want to send, while there is room.

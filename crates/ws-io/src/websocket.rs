@@ -5,7 +5,6 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError
 use crate::connection::Connection;
 use crate::sender::Outbox;
 use crate::split::{self, Reader, Writer};
-use crate::{Chunk, Error, Runtime, Sender, Transport, UpgradeInfo};
+use crate::{Chunk, Error, NoticeBoard, Runtime, Sender, Transport, UpgradeInfo};
 
 /// A WebSocket connection over transport `T` on runtime `R`.
 ///
@@ -203,13 +202,13 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.outbox.get_or_insert_with(|| Box::new(Outbox::new(capacity))).sender()
     }
 
-    /// Says goodbye with 1001 (going away) once `leaving` is true: how a server ends all its
-    /// connections with one flag instead of a [`Sender`] for each.
+    /// Does what `board` says, in whichever task the connection is: how a server ends all its
+    /// connections, instead of with a [`Sender`] for each.
     ///
-    /// The flag is looked at when [`next`](Self::next) finds nothing more to deliver. **Whoever sets
-    /// it has to wake the task that waits there.**
-    pub fn leave_when(&mut self, leaving: Arc<AtomicBool>) {
-        self.connection.leaving = Some(leaving);
+    /// It leaves when [`next`](Self::next) finds nothing more to deliver. When it is cut, calls that
+    /// wait and those after them fail with [`TransportError::Closed`](crate::TransportError::Closed).
+    pub fn watch(&mut self, board: Arc<dyn NoticeBoard>) {
+        self.connection.watch(board);
     }
 
     /// Splits into halves that two tasks may use at the same time.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_channel::oneshot;
 use ws_stack::endpoint::{
     Cause, CloseCode, CloseFrame, Error, Message, Outcome, TransportError, WebSocket,
 };
@@ -117,6 +118,54 @@ pub(crate) async fn everyone_is_told_that_the_server_goes_away<N: Platform>(cell
     }
     assert_eq!(server.drained.await.expect("no panic").cut, 0);
     assert!(cell.try_connect(&server.url).await.is_err(), "the port is closed");
+    Seen::Right
+}
+
+/// Where a program takes its connections to.
+#[derive(Clone, Copy, Debug)]
+enum Elsewhere {
+    /// Another task, which the server's waits for.
+    Task,
+    /// Another task, and the server's ends.
+    TaskAlone,
+    /// A reader in another task.
+    Half,
+}
+
+pub(crate) async fn wherever_a_connection_is_it_is_told<N: Platform>(cell: Cell<N>) -> Seen {
+    for elsewhere in [Elsewhere::Task, Elsewhere::TaskAlone, Elsewhere::Half] {
+        let net = cell.net.clone();
+        let server =
+            cell.serve(cell.listen(cell.accept_options()), move |mut websocket: WebSocket<N>| {
+                let (net, (ended, end)) = (net.clone(), oneshot::channel::<()>());
+                async move {
+                    if let Elsewhere::Half = elsewhere {
+                        let (mut reader, writer) = websocket.split();
+                        net.spawn(async move {
+                            while reader.next().await.is_some() {}
+                            drop((ended, writer));
+                        });
+                    } else {
+                        net.spawn(async move {
+                            while websocket.next().await.is_some() {}
+                            drop((ended, websocket));
+                        });
+                    }
+                    if !matches!(elsewhere, Elsewhere::TaskAlone) {
+                        let _ended = end.await;
+                    }
+                }
+            });
+        let mut websocket = cell.connect(&server.url).await;
+        let start = cell.net.now();
+        server.shutdown.drain(Duration::from_secs(20));
+        let (_, ours) = read_to_end(&mut websocket).await;
+        assert_eq!(ours, (1001, String::new(), true, "remote"), "{elsewhere:?}");
+        drop(websocket);
+        assert_eq!(server.drained.await.expect("no panic").cut, 0, "{elsewhere:?}");
+        let took = cell.net.now() - start;
+        assert!(took < Duration::from_secs(10), "{elsewhere:?} was told after {took:?}");
+    }
     Seen::Right
 }
 

@@ -273,8 +273,8 @@ impl<N: Net> Server<N> {
     /// [shut down](Self::shutdown_handle).
     ///
     /// Errors of a connection are that connection's; running out of file descriptors makes a pause.
-    /// At the shutdown a WebSocket says goodbye while its task waits in `next`; one that was handed
-    /// to another task learns of it when that task next wakes.
+    /// At the shutdown a WebSocket says goodbye while it waits in `next`, in whichever task that is:
+    /// one that was handed to another, or a half of one, counts until it is dropped there.
     ///
     /// Dropping the future stops accepting and leaves the connections to themselves.
     pub async fn serve<F, Fut>(self, serve: F) -> Drained

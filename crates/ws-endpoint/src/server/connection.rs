@@ -23,7 +23,7 @@ use crate::server::door::Arriving;
 use crate::server::extended::Carrier;
 #[cfg(any(feature = "h2", feature = "h3"))]
 use crate::server::multiplexed::Multiplexed;
-use crate::server::registry::{Phase, Place, Registry};
+use crate::server::registry::{Attendant, Phase, Place};
 use crate::stream::Stream;
 #[cfg(feature = "rustls")]
 use crate::tls::Tls;
@@ -57,7 +57,7 @@ pub(super) enum Opened<N: Net> {
 /// A connection, until it is over or the server cuts it. Written out, because an idle connection
 /// is hardly more than this: a box for the handshake, then one for the application.
 pub(crate) struct Attendance {
-    place: Place,
+    attendant: Attendant,
     stage: Stage,
 }
 
@@ -70,7 +70,7 @@ impl Future for Attendance {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.place.poll_phase(cx) == Phase::Cut {
+        if self.attendant.poll_phase(cx) == Phase::Cut {
             return Poll::Ready(());
         }
         if let Stage::Opening(opening) = &mut self.stage {
@@ -125,15 +125,15 @@ impl<N: Net> Rules<N> {
     pub(crate) fn attend<F, Fut>(
         self: Arc<Self>,
         arriving: Arriving<N>,
-        place: Place,
+        place: Arc<Place>,
         serve: Arc<F>,
     ) -> Attendance
     where
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let opening = Box::pin(self.open(arriving, serve, place.registry().clone()));
-        Attendance { place, stage: Stage::Opening(opening) }
+        let opening = Box::pin(self.open(arriving, serve, Arc::clone(&place)));
+        Attendance { attendant: Attendant::new(place), stage: Stage::Opening(opening) }
     }
 
     /// The life of the open connection: the future of the application, boxed so that whatever its
@@ -142,7 +142,7 @@ impl<N: Net> Rules<N> {
         self: Arc<Self>,
         arriving: Arriving<N>,
         serve: Arc<F>,
-        registry: Registry,
+        place: Arc<Place>,
     ) -> Option<Task>
     where
         F: Fn(WebSocket<N>) -> Fut + Send + Sync + 'static,
@@ -150,12 +150,12 @@ impl<N: Net> Rules<N> {
     {
         match self.handshake(arriving).await? {
             Opened::WebSocket(mut websocket) => {
-                websocket.leave_when(registry.leaving());
+                websocket.watch(place);
                 Some(Box::pin(serve(websocket)))
             }
             #[cfg(any(feature = "h2", feature = "h3"))]
             Opened::Many(connection, carrier) => {
-                Some(Box::pin(self.serve_all(connection, carrier, registry, serve)))
+                Some(Box::pin(self.serve_all(connection, carrier, place.registry().clone(), serve)))
             }
         }
     }
@@ -279,9 +279,12 @@ pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
 
 /// Runs `future` unless the server cuts its connections first.
 #[cfg(any(feature = "h2", feature = "h3"))]
-pub(super) async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Option<F::Output> {
+pub(super) async fn unless_cut<F: Future>(
+    attendant: &mut Attendant,
+    future: F,
+) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
-    std::future::poll_fn(|cx| match place.poll_phase(cx) {
+    std::future::poll_fn(|cx| match attendant.poll_phase(cx) {
         Phase::Cut => Poll::Ready(None),
         _ => future.as_mut().poll(cx).map(Some),
     })
@@ -292,6 +295,7 @@ pub(super) async fn unless_cut<F: Future>(place: &mut Place, future: F) -> Optio
 mod tests {
     use super::*;
     use crate::fake::{Fake, FakeStream};
+    use crate::server::registry::Registry;
 
     #[test]
     fn a_connection_that_has_said_nothing_yet_is_small() {
@@ -299,7 +303,7 @@ mod tests {
         let stream = Stream::Tcp(FakeStream { peer: ([127, 0, 0, 1], 3).into() });
         let serve = Arc::new(|_websocket: WebSocket<Fake>| async {});
         let registry = Registry::default();
-        let opening = rules.open(Arriving::Ready(stream), serve, registry);
+        let opening = rules.open(Arriving::Ready(stream), serve, registry.enter());
         assert!(size_of_val(&opening) < 4096, "{} bytes", size_of_val(&opening));
     }
 }

@@ -16,7 +16,7 @@ use crate::WebSocket;
 use crate::net::Net;
 use crate::server::connection::{Rules, unless_cut};
 use crate::server::extended::{Accepted, Carrier, refusal};
-use crate::server::registry::{Place, Registry};
+use crate::server::registry::{Attendant, Place, Registry};
 use crate::stream::Stream;
 
 /// A connection of which requests come.
@@ -200,19 +200,20 @@ impl<N: Net> Rules<N> {
         self: Arc<Self>,
         ask: Ask,
         carrier: Arc<Carrier>,
-        mut place: Place,
+        place: Arc<Place>,
         serve: Arc<F>,
     ) where
         F: Fn(WebSocket<N>) -> Fut,
         Fut: Future<Output = ()>,
     {
         // Boxed, so that an open WebSocket does not carry the memory of its handshake.
+        let mut attendant = Attendant::new(Arc::clone(&place));
         let answer = Box::pin(self.answer_one(ask, &carrier));
-        let Some(Some(mut websocket)) = unless_cut(&mut place, answer).await else { return };
+        let Some(Some(mut websocket)) = unless_cut(&mut attendant, answer).await else { return };
         drop((self, carrier));
-        websocket.leave_when(place.leaving());
+        websocket.watch(place);
         let task = Box::pin(serve(websocket));
-        unless_cut(&mut place, task).await;
+        unless_cut(&mut attendant, task).await;
     }
 
     async fn answer_one(&self, ask: Ask, carrier: &Carrier) -> Option<WebSocket<N>> {

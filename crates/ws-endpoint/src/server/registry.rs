@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+
+use ws_io::{Notice, NoticeBoard};
 
 /// How far the server is in its life. Only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,15 +30,16 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Shared {
     phase: AtomicU8,
-    /// What every WebSocket looks at to learn that it is time to go.
-    leaving: Arc<AtomicBool>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     next_id: u64,
+    /// Each with the task that the server has made for it.
     live: HashMap<u64, Option<Waker>>,
+    /// The tasks of WebSockets that wait elsewhere than in that task.
+    apart: HashMap<u64, Waker>,
     /// How many of them are connections that carry WebSockets with places of their own.
     carriers: usize,
     /// The server's own task, and whether it waits for a connection to end.
@@ -55,15 +58,9 @@ impl Registry {
         }
     }
 
-    /// True from when everyone is to go; their tasks are woken then.
-    pub(crate) fn leaving(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.shared.leaving)
-    }
-
     /// Begins to drain; the first call decides how long that may take.
     pub(crate) fn drain(&self, within: Duration) {
         self.lock().drain_for.get_or_insert(within);
-        self.shared.leaving.store(true, Ordering::Release);
         self.advance(Phase::Draining);
     }
 
@@ -108,13 +105,13 @@ impl Registry {
         poll_fn(|cx| self.poll_room(cx, 1)).await;
     }
 
-    /// Enters a connection; it counts until the place is dropped.
-    pub(crate) fn enter(&self) -> Place {
+    /// Enters a connection; it counts until nobody holds the place any more.
+    pub(crate) fn enter(&self) -> Arc<Place> {
         let mut state = self.lock();
         let id = state.next_id;
         state.next_id += 1;
         state.live.insert(id, None);
-        Place { registry: self.clone(), id, known: None }
+        Arc::new(Place { registry: self.clone(), id })
     }
 
     /// Says of a connection that it carries WebSockets with places of their own.
@@ -127,7 +124,8 @@ impl Registry {
     fn advance(&self, to: Phase) {
         self.shared.phase.fetch_max(to as u8, Ordering::AcqRel);
         let mut state = self.lock();
-        let wakers: Vec<Waker> = state.live.values().flatten().cloned().collect();
+        let wakers = state.live.values().flatten().chain(state.apart.values());
+        let wakers: Vec<Waker> = wakers.cloned().collect();
         let server = state.server.take();
         drop(state);
         wakers.into_iter().chain(server).for_each(Waker::wake);
@@ -138,34 +136,38 @@ impl Registry {
     }
 }
 
-/// One connection in the registry.
+/// One connection in the registry. Its task holds it, and its WebSocket, which may be in another.
 #[derive(Debug)]
 pub(crate) struct Place {
     registry: Registry,
     id: u64,
-    known: Option<Waker>,
 }
 
+#[cfg(any(feature = "h2", feature = "h3"))]
 impl Place {
     /// Where this place is.
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(crate) const fn registry(&self) -> &Registry {
         &self.registry
     }
+}
 
-    /// As [`Registry::leaving`].
-    #[cfg(any(feature = "h2", feature = "h3"))]
-    pub(crate) fn leaving(&self) -> Arc<AtomicBool> {
-        self.registry.leaving()
+impl NoticeBoard for Place {
+    fn notice(&self) -> Notice {
+        match self.registry.phase() {
+            Phase::Serving => Notice::Stay,
+            Phase::Draining => Notice::Leave,
+            Phase::Cut => Notice::Cut,
+        }
     }
 
-    /// Where the server is; the task of `cx` is woken when that changes.
-    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
-        if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
-            let waker = cx.waker().clone();
-            self.registry.lock().live.insert(self.id, Some(waker.clone()));
-            self.known = Some(waker);
+    fn wake_on_change(&self, waker: &Waker) {
+        let mut state = self.registry.lock();
+        let own = state.live.get(&self.id).and_then(Option::as_ref);
+        if own.is_some_and(|own| own.will_wake(waker)) {
+            state.apart.remove(&self.id);
+        } else {
+            state.apart.insert(self.id, waker.clone());
         }
-        self.registry.phase()
     }
 }
 
@@ -173,10 +175,44 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.registry.lock();
         state.live.remove(&self.id);
+        state.apart.remove(&self.id);
         let server = state.awaits_end.then(|| state.server.take()).flatten();
         drop(state);
         if let Some(server) = server {
             server.wake();
+        }
+    }
+}
+
+/// The task of a connection, at its place.
+#[derive(Debug)]
+pub(crate) struct Attendant {
+    place: Arc<Place>,
+    known: Option<Waker>,
+}
+
+impl Attendant {
+    pub(crate) const fn new(place: Arc<Place>) -> Self {
+        Self { place, known: None }
+    }
+
+    /// Where the server is; the task of `cx` is woken when that changes.
+    pub(crate) fn poll_phase(&mut self, cx: &Context<'_>) -> Phase {
+        let registry = &self.place.registry;
+        if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            let waker = cx.waker().clone();
+            registry.lock().live.insert(self.place.id, Some(waker.clone()));
+            self.known = Some(waker);
+        }
+        registry.phase()
+    }
+}
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        // A WebSocket that lives on elsewhere does not keep the memory of this task.
+        if Arc::strong_count(&self.place) > 1 {
+            self.place.registry.lock().live.insert(self.place.id, None);
         }
     }
 }

@@ -1,13 +1,15 @@
 //! When the driver reads, writes and looks at the clock: the policy that decides the speed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 use ws_frame::{FrameHeader, Message};
-use ws_io::{CloseCode, Runtime as _, duplex};
+use ws_io::{CloseCode, Config, Error, Notice, NoticeBoard, Runtime as _, TransportError, duplex};
 
-use crate::support::{Counts, Hostile, Plan, Sim, Socket, client, echo, give_up_after, server};
+use crate::support::{
+    Counts, Hostile, Plan, Sim, Socket, client, echo, give_up_after, join, server, server_with,
+};
 
 /// A client of an echo whose calls are counted, with room for so many bytes between them.
 fn counted(sim: &Sim, room: usize) -> (Socket, Arc<Mutex<Counts>>) {
@@ -131,23 +133,90 @@ fn a_peer_that_never_pauses_does_not_keep_the_thread() {
     assert!(counts.lock().unwrap().reads <= 32);
 }
 
-#[test]
-fn one_flag_ends_a_connection_with_1001() {
-    let sim = Sim::new();
-    let (left, right) = duplex(64 * 1024);
-    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
-    let leaving = Arc::new(AtomicBool::new(false));
-    server.leave_when(Arc::clone(&leaving));
-    sim.spawn(async move { while server.next().await.is_some() {} });
-    sim.block_on(async {
-        client.send(Message::text("before")).await.unwrap();
-        client.flush().await.unwrap();
-        leaving.store(true, Ordering::Release);
-        // This wakes the server.
-        client.send(Message::text("after")).await.unwrap();
-        while let Some(message) = client.next().await {
-            message.unwrap();
+/// One notice, and whoever waits for it.
+#[derive(Default)]
+struct Board(Mutex<(Option<Notice>, Option<Waker>)>);
+
+impl Board {
+    fn put_up(&self, notice: Notice) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = Some(notice);
+        if let Some(waker) = state.1.take() {
+            waker.wake();
         }
+    }
+}
+
+impl NoticeBoard for Board {
+    fn notice(&self) -> Notice {
+        self.0.lock().unwrap().0.unwrap_or(Notice::Stay)
+    }
+
+    fn wake_on_change(&self, waker: &Waker) {
+        self.0.lock().unwrap().1 = Some(waker.clone());
+    }
+}
+
+#[test]
+fn a_notice_ends_a_connection_with_1001_wherever_it_waits() {
+    for (is_split, deadlines) in [(false, true), (true, true), (false, false)] {
+        let sim = Sim::new();
+        let (left, right) = duplex(64 * 1024);
+        let mut config = Config::default();
+        if !deadlines {
+            config.idle_timeout = Duration::MAX;
+            config.keep_alive = Duration::MAX;
+        }
+        let mut client = client(&sim, left);
+        let mut server = server_with(&sim, right, Arc::new(config));
+        let board = Arc::new(Board::default());
+        server.watch(Arc::clone(&board) as Arc<dyn NoticeBoard>);
+        if is_split {
+            let (mut reader, writer) = server.split();
+            sim.spawn(async move {
+                while reader.next().await.is_some() {}
+                drop(writer);
+            });
+        } else {
+            // Another task than the one that waits to the end.
+            sim.block_on(async { assert!(give_up_after(1, server.next()).await.is_none()) });
+            sim.spawn(async move { while server.next().await.is_some() {} });
+        }
+        sim.block_on(async {
+            client.send(Message::text("before")).await.unwrap();
+            sim.sleep(Duration::from_secs(1)).await;
+            board.put_up(Notice::Leave);
+            while let Some(message) = client.next().await {
+                message.unwrap();
+            }
+        });
         assert_eq!(client.outcome().unwrap().code, CloseCode::GOING_AWAY);
-    });
+        assert!(sim.elapsed() < Duration::from_secs(2), "{:?}", sim.elapsed());
+    }
+}
+
+#[test]
+fn what_is_cut_fails_at_once_whether_it_receives_or_sends() {
+    for sends in [false, true] {
+        let sim = Sim::new();
+        let (_left, right) = duplex(1000);
+        let mut server = server(&sim, right);
+        let board = Arc::new(Board::default());
+        server.watch(Arc::clone(&board) as Arc<dyn NoticeBoard>);
+        let cutting = async {
+            sim.sleep(Duration::from_secs(1)).await;
+            board.put_up(Notice::Cut);
+        };
+        let waiting = async {
+            if sends {
+                server.send(Message::binary(vec![0; 5000])).await
+            } else {
+                server.next().await.map_or(Ok(()), |end| end.map(drop))
+            }
+        };
+        let (end, ()) = sim.block_on(join(waiting, cutting));
+        assert!(matches!(end, Err(Error::Transport(TransportError::Closed))), "{end:?}");
+        assert_eq!(sim.elapsed().as_secs(), 1);
+        assert!(sim.block_on(server.send(Message::text("x"))).is_err());
+    }
 }
