@@ -16,6 +16,10 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The most payload bytes of one frame that are taken by default, here and by many others: what
+    /// is larger had better be sent in fragments.
+    pub const DEFAULT_MAX_FRAME: usize = 16 * 1024 * 1024;
+
     /// The most payload bytes of one frame, 16 MiB by default: a frame is held whole in memory.
     #[must_use]
     pub const fn max_frame(&self) -> usize {
@@ -60,7 +64,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_frame: at_least_one(16 * 1024 * 1024),
+            max_frame: at_least_one(Self::DEFAULT_MAX_FRAME),
             max_message: at_least_one(64 * 1024 * 1024),
             max_fragments: at_least_one(65_536),
         }

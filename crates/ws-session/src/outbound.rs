@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use ws_frame::{
-    CloseFrame, DataKind, FrameEncoder, FrameHeader, Message, OpCode, Utf8Validator, WriteQueue,
+    CloseFrame, DataKind, FrameEncoder, FrameHeader, Limits, Message, OpCode, Utf8Validator,
+    WriteQueue,
 };
 
 use crate::SendError;
@@ -77,13 +78,23 @@ impl Outbound {
             return Err(SendError::MessageInProgress);
         }
         match compression.filter(|c| c.is_wanted(compress, payload.len())) {
-            None => self.encoder.encode(opcode, true, 0, payload, &mut self.queue),
+            None => self.encode_whole(opcode, 0, payload),
             Some(compression) => {
                 let deflated = compression.deflate(&payload, true);
-                self.encoder.encode(opcode, true, FrameHeader::RSV1, deflated, &mut self.queue);
+                self.encode_whole(opcode, FrameHeader::RSV1, deflated);
             }
         }
         Ok(())
+    }
+
+    /// In one frame, or in several where one would be larger than is taken by default.
+    fn encode_whole(&mut self, mut opcode: OpCode, mut reserved: u8, mut payload: Bytes) {
+        while payload.len() > Limits::DEFAULT_MAX_FRAME {
+            let piece = payload.split_to(Limits::DEFAULT_MAX_FRAME);
+            self.encoder.encode(opcode, false, reserved, piece, &mut self.queue);
+            (opcode, reserved) = (OpCode::Continuation, 0);
+        }
+        self.encoder.encode(opcode, true, reserved, payload, &mut self.queue);
     }
 
     pub(crate) fn send_fragment(

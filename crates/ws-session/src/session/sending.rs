@@ -23,7 +23,8 @@ impl Session {
     }
 
     /// Queues a message or a control frame. [`Message::Close`] is the same as
-    /// [`close`](Self::close).
+    /// [`close`](Self::close). A message of more than 16 MiB goes out in fragments of that size, which
+    /// is the most that peers take in one frame by default.
     ///
     /// # Errors
     ///

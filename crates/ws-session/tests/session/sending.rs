@@ -218,3 +218,19 @@ fn every_cut_gives_the_same_messages() {
     wire.extend_from_slice(b"\x88\x04\x03\xe8ok");
     check_every_cut(|| Session::client(Config::default(), MaskKeys::new(|| [0; 4])), &wire);
 }
+
+// RFC: WS-5.4-01
+#[test]
+fn a_message_above_what_a_frame_may_have_by_default_goes_out_in_fragments() {
+    for is_client in [false, true] {
+        let mut client = Session::client(Config::default(), MaskKeys::new(|| [1, 2, 3, 4]));
+        let mut server = Session::server(Config::default());
+        let payload: Vec<u8> = (0..=255).cycle().take(33 << 20).collect();
+        let message = Message::binary(payload);
+        let sender = if is_client { &mut client } else { &mut server };
+        sender.send(message.clone()).unwrap();
+        let (at_client, at_server) = exchange(&mut client, &mut server);
+        let received = if is_client { at_server } else { at_client };
+        assert!(received == [message], "it is another message");
+    }
+}
