@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
@@ -54,8 +54,18 @@ impl<N: Net> Server<N> {
     /// # Errors
     ///
     /// The address cannot be bound.
-    pub fn listen(mut self, address: SocketAddr) -> io::Result<Self> {
-        let (listener, address) = self.bind(address)?;
+    pub fn listen(self, address: SocketAddr) -> io::Result<Self> {
+        self.listen_on(socket::listen_tcp(address)?)
+    }
+
+    /// Listens for `ws` on a socket that is bound and listens already: given by a service manager,
+    /// or with options of your own, such as `SO_REUSEPORT`.
+    ///
+    /// # Errors
+    ///
+    /// The runtime cannot have the socket.
+    pub fn listen_on(mut self, socket: TcpListener) -> io::Result<Self> {
+        let (listener, address) = self.adopt(socket)?;
         self.doors.push(Door::Tcp { listener, address });
         Ok(self)
     }
@@ -68,11 +78,25 @@ impl<N: Net> Server<N> {
     /// The address cannot be bound.
     #[cfg(feature = "rustls")]
     pub fn listen_tls(
-        mut self,
+        self,
         address: SocketAddr,
         config: Arc<rustls::ServerConfig>,
     ) -> io::Result<Self> {
-        let (listener, address) = self.bind(address)?;
+        self.listen_tls_on(socket::listen_tcp(address)?, config)
+    }
+
+    /// As [`listen_tls`](Self::listen_tls), on a socket as for [`listen_on`](Self::listen_on).
+    ///
+    /// # Errors
+    ///
+    /// The runtime cannot have the socket.
+    #[cfg(feature = "rustls")]
+    pub fn listen_tls_on(
+        mut self,
+        socket: TcpListener,
+        config: Arc<rustls::ServerConfig>,
+    ) -> io::Result<Self> {
+        let (listener, address) = self.adopt(socket)?;
         let config = crate::tls::server_with_alpn(config);
         self.doors.push(Door::Tls {
             listener,
@@ -101,7 +125,7 @@ impl<N: Net> Server<N> {
         let mut tries = if address.port() == 0 { PORT_TRIES } else { 1 };
         let (listener, address, quic) = loop {
             tries -= 1;
-            let (listener, bound) = self.bind(address)?;
+            let (listener, bound) = self.adopt(socket::listen_tcp(address)?)?;
             match QuicListener::bind(&self.rules.net, bound, &config, &self.rules.quic) {
                 Ok(quic) => break (listener, bound, quic),
                 Err(error) if tries == 0 || error.kind() != io::ErrorKind::AddrInUse => {
@@ -338,12 +362,12 @@ impl<N: Net> Server<N> {
         .await
     }
 
-    fn bind(
+    fn adopt(
         &self,
-        address: SocketAddr,
+        socket: TcpListener,
     ) -> io::Result<(PatientListener<N::TcpListener, N>, SocketAddr)> {
         let net = &self.rules.net;
-        let socket = socket::listen_tcp(address)?;
+        socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
         Ok((PatientListener::new(net.listen_tcp(socket)?, net.clone()), address))
     }

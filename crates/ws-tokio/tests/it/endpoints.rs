@@ -33,6 +33,16 @@ async fn messages_come_back_over_tcp() {
 }
 
 #[tokio::test]
+async fn a_socket_that_listens_already_is_taken_over_and_may_block() {
+    let socket = std::net::TcpListener::bind(anywhere()).expect("a port");
+    let address = socket.local_addr().expect("bound");
+    let server = server().listen_on(socket).expect("a listener");
+    assert_eq!(server.local_addrs().collect::<Vec<_>>(), [address]);
+    let (url, _shutdown) = serve(server);
+    talk(&mut connect(&url).await.expect("open")).await;
+}
+
+#[tokio::test]
 async fn messages_come_back_over_ipv6() {
     let Ok(server) = server().listen("[::1]:0".parse().expect("an address")) else {
         eprintln!("not run: this machine has no ipv6");
