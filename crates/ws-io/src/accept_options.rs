@@ -73,6 +73,15 @@ impl Default for AcceptOptions {
 }
 
 impl AcceptOptions {
+    /// Takes messages of up to `bytes` bytes, in one frame or in many: see
+    /// [`Config::with_max_message`], which this does to [`session`](Self::session).
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        let session = Arc::make_mut(&mut self.session);
+        *session = session.clone().with_max_message(bytes);
+        self
+    }
+
     /// Whether the budget that connections share ([`Config::shared_budget`]), if there is one, has
     /// room for another one. Carriers that did the handshake themselves answer 503 when not;
     /// [`Incoming::accept`](crate::Incoming::accept) does.

@@ -71,6 +71,15 @@ impl Default for ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Takes messages of up to `bytes` bytes, in one frame or in many: see
+    /// [`Config::with_max_message`], which this does to [`session`](Self::session).
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        let session = Arc::make_mut(&mut self.session);
+        *session = session.clone().with_max_message(bytes);
+        self
+    }
+
     /// The part of these options that goes into the request, for carriers that do the handshake
     /// themselves.
     #[must_use]

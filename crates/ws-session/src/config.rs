@@ -12,9 +12,10 @@ use crate::SharedBudget;
 /// ```
 /// use std::time::Duration;
 ///
-/// let mut config = ws_session::Config::default();
-/// config.limits = config.limits.with_max_message(1024 * 1024);
-/// config.idle_timeout = Duration::from_secs(300);
+/// let config = ws_session::Config::default()
+///     .with_max_message(1024 * 1024)
+///     .with_idle_timeout(Duration::from_secs(300));
+/// assert_eq!(config.limits.max_message(), 1024 * 1024);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -30,7 +31,8 @@ pub struct Config {
     /// How many bytes may be held for the peer in all, 80 MiB by default: one message of the
     /// largest size, and 16 MiB for what is queued, windows of compression and reads. Less than
     /// 256 KiB counts as 256 KiB. Who raises [`Limits::max_message`] beyond the default raises this
-    /// too: a message that does not fit is cut all the same.
+    /// too, as [`with_max_message`](Self::with_max_message) does: a message that does not fit is cut
+    /// all the same.
     ///
     /// Received bytes that cross it end the session ([`Cause::BudgetExceeded`]) with 1009 when most
     /// of what is held is the peer's message, otherwise with 1008. A message of ours that would
@@ -80,7 +82,7 @@ impl Default for Config {
         Self {
             limits: Limits::default(),
             high_water: 128 * 1024,
-            memory_budget: 80 * 1024 * 1024,
+            memory_budget: Limits::default().max_message() + BESIDE_A_MESSAGE,
             shared_budget: None,
             keep_alive: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
@@ -97,6 +99,90 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Lets messages of up to `bytes` bytes in, in any number of frames up to
+    /// [`Limits::max_fragments`]: sets [`Limits::max_message`], and raises [`Limits::max_frame`] and
+    /// [`memory_budget`](Self::memory_budget) where they would be in the way. The budget is then at
+    /// least twice such a message, because the memory that a large frame is read into doubles as it
+    /// grows, and 16 MiB.
+    #[must_use]
+    pub fn with_max_message(mut self, bytes: usize) -> Self {
+        let max_frame = self.limits.max_frame().max(bytes);
+        self.limits = self.limits.with_max_message(bytes).with_max_frame(max_frame);
+        let budget = bytes.saturating_mul(2).saturating_add(BESIDE_A_MESSAGE);
+        self.memory_budget = self.memory_budget.max(budget);
+        self
+    }
+
+    /// Sets [`limits`](Self::limits).
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets [`high_water`](Self::high_water).
+    #[must_use]
+    pub fn with_high_water(mut self, bytes: usize) -> Self {
+        self.high_water = bytes;
+        self
+    }
+
+    /// Sets [`memory_budget`](Self::memory_budget).
+    #[must_use]
+    pub fn with_memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = bytes;
+        self
+    }
+
+    /// Sets [`shared_budget`](Self::shared_budget).
+    #[must_use]
+    pub fn with_shared_budget(mut self, budget: SharedBudget) -> Self {
+        self.shared_budget = Some(budget);
+        self
+    }
+
+    /// Sets [`keep_alive`](Self::keep_alive).
+    #[must_use]
+    pub fn with_keep_alive(mut self, silence: Duration) -> Self {
+        self.keep_alive = silence;
+        self
+    }
+
+    /// Sets [`idle_timeout`](Self::idle_timeout).
+    #[must_use]
+    pub fn with_idle_timeout(mut self, silence: Duration) -> Self {
+        self.idle_timeout = silence;
+        self
+    }
+
+    /// Sets [`message_timeout`](Self::message_timeout).
+    #[must_use]
+    pub fn with_message_timeout(mut self, timeout: Duration) -> Self {
+        self.message_timeout = timeout;
+        self
+    }
+
+    /// Sets [`write_timeout`](Self::write_timeout).
+    #[must_use]
+    pub fn with_write_timeout(mut self, timeout: Duration) -> Self {
+        self.write_timeout = timeout;
+        self
+    }
+
+    /// Sets [`close_timeout`](Self::close_timeout).
+    #[must_use]
+    pub fn with_close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Sets [`iana_close_codes`](Self::iana_close_codes).
+    #[must_use]
+    pub fn with_iana_close_codes(mut self, accepted: bool) -> Self {
+        self.iana_close_codes = accepted;
+        self
+    }
+
     /// High water for pongs, which must not cross the budget by themselves.
     pub(crate) fn pong_water(&self) -> usize {
         self.high_water.clamp(1, self.budget() / 2)
@@ -107,6 +193,9 @@ impl Config {
         self.memory_budget.max(MIN_BUDGET)
     }
 }
+
+/// What is queued, windows of compression and reads, by default.
+const BESIDE_A_MESSAGE: usize = 16 * 1024 * 1024;
 
 /// Less than this no session can work with.
 const MIN_BUDGET: usize = 256 * 1024;

@@ -12,9 +12,7 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
 fn config(budget: usize) -> Config {
-    let mut config = Config::default();
-    config.memory_budget = budget;
-    config
+    Config::default().with_memory_budget(budget)
 }
 
 fn both(config: &Config) -> [(Session, u8); 2] {
@@ -132,6 +130,28 @@ fn the_largest_message_of_the_default_limits_fits_into_the_default_budget() {
     assert!(client.is_open() && peak <= client.config().memory_budget, "{peak}");
     assert_eq!(receive(&mut client, &frame(0x80, 0, 64 * KIB)), 1, "the message");
     assert!(client.held() < 2 * KIB, "it is the application's: {}", client.held());
+}
+
+#[test]
+fn a_message_of_the_size_that_was_asked_for_is_received_in_one_frame() {
+    let len = 70 * MIB;
+    let config = Config::default().with_max_message(len);
+    let mut client = Session::client(config, MaskKeys::new(|| [0; 4]));
+    receive(&mut client, &frame(0x82, 0, len)[..10]);
+    let mut missing = len;
+    while missing > 0 {
+        // As a driver reads: a buffer that doubles, where there is no room for what it asks for.
+        let wanted = client.read_size();
+        client.read_buffer().reserve(wanted);
+        let arrived = wanted.min(missing).min(MIB);
+        missing -= arrived;
+        let zeros = BytesMut::zeroed(arrived);
+        assert_eq!(receive(&mut client, &zeros), usize::from(missing == 0), "{missing} missing");
+    }
+    assert!(client.is_open());
+    let small = Config::default().with_max_message(1000);
+    assert_eq!((small.limits.max_message(), small.limits.max_frame()), (1000, 16 * MIB));
+    assert_eq!(small.memory_budget, Config::default().memory_budget);
 }
 
 #[test]

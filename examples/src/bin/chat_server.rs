@@ -14,9 +14,7 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short};
 use ws_examples::{arguments, page};
 use ws_stack::io::Prepared;
-use ws_stack::tokio::{
-    AcceptOptions, Config, Limits, Message, Refusal, Request, Sender, WebSocket,
-};
+use ws_stack::tokio::{AcceptOptions, Message, Refusal, Request, Sender, WebSocket};
 
 const USAGE: &str = "\
 A chat server with rooms and a page.
@@ -30,10 +28,8 @@ const BACKLOG: usize = 256;
 async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     ws_examples::logging();
     let address = read_options().unwrap_or_else(|error| arguments::refuse(error));
-    let mut session = Config::default();
-    session.limits = Limits::default().with_max_message(16 * 1024);
     let server = ws_stack::tokio::server()
-        .with_options(AcceptOptions { session: Arc::new(session), ..AcceptOptions::default() })
+        .with_options(AcceptOptions::default().with_max_message(16 * 1024))
         .with_pages(|path| (path == "/").then(page::chat))
         .with_route(|request, _| match room_of(request) {
             Some(_) => Ok(()),
