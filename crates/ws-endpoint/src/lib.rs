@@ -87,7 +87,7 @@ pub use h2_options::H2Options;
 pub use http_version::HttpVersion;
 pub use net::{Listener, Net};
 pub use remote::Remote;
-pub use server::{Drained, Server, Shutdown};
+pub use server::{Deciding, Drained, Server, Shutdown};
 pub use stream::Stream;
 
 /// The version of rustls that the configurations here are of.

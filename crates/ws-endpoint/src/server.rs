@@ -15,7 +15,9 @@ mod pulse;
 #[cfg(feature = "h3")]
 mod quic;
 mod registry;
+mod route;
 mod shutdown;
 
 pub use builder::Server;
+pub use route::Deciding;
 pub use shutdown::{Drained, Shutdown};

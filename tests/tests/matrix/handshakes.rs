@@ -4,14 +4,14 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use ws_stack::endpoint::{
-    AcceptOptions, CloseCode, ConnectOptions, Error, HttpVersion, Message, Server,
+    AcceptOptions, CloseCode, ConnectOptions, Error, HttpVersion, Message, Refusal, Server,
     SubprotocolPolicy, TransportError, WebSocket,
 };
 use ws_tests::Carrier;
 
 use crate::Seen;
 use crate::cell::{Cell, echo};
-use crate::platform::Platform;
+use crate::platform::{Platform, within};
 
 async fn talk<N: Platform>(websocket: &mut WebSocket<N>) {
     websocket.send(Message::text("hello")).await.expect("sent");
@@ -68,6 +68,37 @@ pub(crate) async fn a_page_of_another_origin_is_refused<N: Platform>(cell: Cell<
                 let text = error.source().expect("the answer").to_string();
                 assert!(text.contains("403"), "{text}");
             }
+        }
+    }
+    Seen::Right
+}
+
+/// Answers after a moment, or not at all.
+pub(crate) async fn a_route_may_take_its_time_but_not_for_ever<N: Platform>(cell: Cell<N>) -> Seen {
+    let patience = Duration::from_millis(300);
+    let options = AcceptOptions { handshake_timeout: patience, ..cell.accept_options() };
+    let net = cell.net.clone();
+    let server = cell.listen(options).with_async_route(move |request, _remote| {
+        let net = net.clone();
+        Box::pin(async move {
+            let _moment =
+                within(&net, Duration::from_millis(20), std::future::pending::<()>()).await;
+            match request.path_only() {
+                "/in" => Ok(()),
+                "/out" => Err(Refusal::fixed(403, &[])),
+                _ => std::future::pending().await,
+            }
+        })
+    });
+    let server = cell.serve(server, echo);
+    talk(&mut cell.connect(&format!("{}in", server.url)).await).await;
+    for (path, status) in [("out", "403"), ("never", "503")] {
+        let start = cell.net.now();
+        let error = cell.try_connect(&format!("{}{path}", server.url)).await.expect_err("refused");
+        let text = error.source().expect("the answer").to_string();
+        assert!(text.contains(status), "{path}: {text}");
+        if path == "never" {
+            cell.elapsed(start, patience / 2);
         }
     }
     Seen::Right

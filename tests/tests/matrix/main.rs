@@ -64,6 +64,7 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         handshakes::compression_is_used_when_both_want_it
         handshakes::a_name_with_several_addresses_reaches_whoever_listens
         handshakes::a_page_of_another_origin_is_refused
+        handshakes::a_route_may_take_its_time_but_not_for_ever
         handshakes::the_server_chooses_the_subprotocol
         handshakes::a_server_nobody_vouches_for_is_refused
         handshakes::a_unix_socket_carries_messages

@@ -25,6 +25,7 @@ use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
 use crate::server::quic::QuicListener;
 use crate::server::registry::{Phase, Registry};
+use crate::server::route::{Deciding, Route};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
 
@@ -261,7 +262,35 @@ impl<N: Net> Server<N> {
         mut self,
         route: impl Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync + 'static,
     ) -> Self {
-        self.rules.route = Some(Box::new(route));
+        self.rules.route = Some(Route::Now(Box::new(route)));
+        self
+    }
+
+    /// As [`with_route`](Self::with_route), for a decision that has to wait: for a database, for
+    /// another service. One that is not made within half of [`AcceptOptions::handshake_timeout`] is
+    /// a refusal with 503. The last route that was set counts.
+    ///
+    /// ```
+    /// # use ws_endpoint::{Net, Server};
+    /// # use ws_io::Refusal;
+    /// # async fn is_known(token: &str) -> bool { !token.is_empty() }
+    /// # fn route<N: Net>(server: Server<N>) -> Server<N> {
+    /// server.with_async_route(|request, _remote| {
+    ///     Box::pin(async move {
+    ///         match request.query().and_then(|query| query.strip_prefix("token=")) {
+    ///             Some(token) if is_known(token).await => Ok(()),
+    ///             _ => Err(Refusal::fixed(401, &[("WWW-Authenticate", "Bearer")])),
+    ///         }
+    ///     })
+    /// })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_async_route(
+        mut self,
+        route: impl for<'a> Fn(&'a Request, &'a Remote) -> Deciding<'a> + Send + Sync + 'static,
+    ) -> Self {
+        self.rules.route = Some(Route::Later(Box::new(route)));
         self
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 #[cfg(feature = "h2")]
 use bytes::BytesMut;
-use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal, Request};
+use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal};
 #[cfg(any(feature = "rustls", feature = "h2"))]
 use ws_session::TransportError;
 use ws_session::{Config, SharedBudget};
@@ -24,11 +24,11 @@ use crate::server::extended::Carrier;
 #[cfg(any(feature = "h2", feature = "h3"))]
 use crate::server::multiplexed::Multiplexed;
 use crate::server::registry::{Attendant, Phase, Place};
+use crate::server::route::Route;
 use crate::stream::Stream;
 #[cfg(feature = "rustls")]
 use crate::tls::Tls;
 
-type Route = dyn Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync;
 type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
 
 /// What all connections of a server share.
@@ -36,7 +36,7 @@ pub(crate) struct Rules<N: Net> {
     pub(crate) net: N,
     pub(crate) plain: Arc<AcceptOptions>,
     pub(crate) secure: Arc<AcceptOptions>,
-    pub(crate) route: Option<Box<Route>>,
+    pub(crate) route: Option<Route>,
     pub(crate) pages: Option<Box<Pages>>,
     pub(crate) max_connections: usize,
     #[cfg(feature = "h2")]
@@ -243,7 +243,8 @@ impl<N: Net> Rules<N> {
     ) -> Result<Option<WebSocket<N>>, Error> {
         if let Some(route) = &self.route {
             let remote = Remote::of(incoming.transport(), HttpVersion::H1);
-            if let Err(refusal) = route(incoming.request(), &remote) {
+            let decided = route.decide(&self.net, &self.plain, incoming.request(), &remote).await;
+            if let Err(refusal) = decided {
                 incoming.refuse(refusal).await?;
                 return Ok(None);
             }

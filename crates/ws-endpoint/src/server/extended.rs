@@ -44,7 +44,7 @@ impl<N: Net> Rules<N> {
     }
 
     /// Judges a request: its form, the route, the origin, what it offers.
-    pub(super) fn judge(
+    pub(super) async fn judge(
         &self,
         request: &ConnectRequest<'_, HeaderMap>,
         carrier: &Carrier,
@@ -63,7 +63,7 @@ impl<N: Net> Rules<N> {
         }
         upgrade.request.secure = options.secure;
         if let Some(route) = &self.route {
-            route(&upgrade.request, &carrier.remote)?;
+            route.decide(&self.net, options, &upgrade.request, &carrier.remote).await?;
         }
         let refused = |error| ws_h2_upgrade::Error::from(error).refusal();
         let agreed = options.agree(&upgrade.request).map_err(refused)?;

@@ -217,7 +217,7 @@ impl<N: Net> Rules<N> {
     }
 
     async fn answer_one(&self, ask: Ask, carrier: &Carrier) -> Option<WebSocket<N>> {
-        let Accepted { response, terms } = match self.judge(&ask.request(), carrier) {
+        let Accepted { response, terms } = match self.judge(&ask.request(), carrier).await {
             Ok(accepted) => accepted,
             Err(refusal) => {
                 ask.refuse(refusal).await;
