@@ -15,6 +15,7 @@ mod every_call;
 mod faults;
 mod handler;
 mod handshake;
+mod random_use;
 mod sender;
 mod slow_peers;
 mod split;
