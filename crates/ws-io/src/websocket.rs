@@ -15,7 +15,7 @@ use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError
 use crate::connection::Connection;
 use crate::sender::Outbox;
 use crate::split::{self, Reader, Writer};
-use crate::{Chunk, Error, NoticeBoard, Runtime, Sender, Transport, UpgradeInfo};
+use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, UpgradeInfo};
 
 /// A WebSocket connection over transport `T` on runtime `R`.
 ///
@@ -477,19 +477,4 @@ impl<T: Transport, R: Runtime> fmt::Debug for WebSocket<T, R> {
             .field("outcome", &self.outcome())
             .finish_non_exhaustive()
     }
-}
-
-/// A connection taken apart by [`WebSocket::into_parts`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Parts<T, R> {
-    /// The transport, as the session left it.
-    pub transport: T,
-    /// The runtime.
-    pub runtime: R,
-    /// The session, with what it has queued ([`Session::transmit`]) and buffered
-    /// ([`Session::read_buffer`]).
-    pub session: Session,
-    /// What the handshake agreed on; empty if it was taken before.
-    pub info: UpgradeInfo,
 }
