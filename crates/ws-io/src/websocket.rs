@@ -26,6 +26,9 @@ use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, Upgrad
 /// Every future of this type may be dropped at any await without losing a message or a byte; a
 /// dropped [`feed`](Self::feed) or [`send`](Self::send) has either queued its message whole or not
 /// at all.
+///
+/// **Close it, or read it to its end.** One that is dropped before takes with it what was fed and
+/// not written, and says no goodbye: the peer finds the connection broken (1006).
 pub struct WebSocket<T: Transport, R: Runtime> {
     connection: Box<Connection<T, R>>,
     identity: Box<Identity>,
@@ -94,7 +97,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// Queues a message; waits only while the queue is above high water, or twice that after a read.
     ///
-    /// The queue is written by the next call that waits ([`next`](Self::next)) or flushes.
+    /// The queue is written by the next call that waits ([`next`](Self::next)) or flushes; without
+    /// one it is lost when the WebSocket is dropped.
     ///
     /// # Errors
     ///
@@ -211,7 +215,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.watch(board);
     }
 
-    /// Splits into halves that two tasks may use at the same time.
+    /// Splits into halves that two tasks may use at the same time, the receiving one first.
+    /// `StreamExt::split` gives them the other way round, the sink first.
     pub fn split(self) -> (Reader<T, R>, Writer<T, R>) {
         split::halves(self)
     }

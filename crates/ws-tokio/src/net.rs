@@ -87,6 +87,12 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    #[should_panic(expected = "there is no reactor running")]
+    fn listening_outside_of_a_runtime_panics() {
+        let _never = crate::server().listen(SocketAddr::from(([127, 0, 0, 1], 0)));
+    }
+
     #[tokio::test]
     async fn small_frames_are_not_held_back_on_either_side() {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -55,6 +55,10 @@ impl<N: Net> Server<N> {
     /// # Errors
     ///
     /// The address cannot be bound.
+    ///
+    /// # Panics
+    ///
+    /// On tokio, outside of a runtime: its sockets belong to one. So does every other way to listen.
     pub fn listen(self, address: SocketAddr) -> io::Result<Self> {
         self.listen_on(socket::listen_tcp(address)?)
     }
@@ -324,6 +328,10 @@ impl<N: Net> Server<N> {
 
     /// Gives each WebSocket to `serve`, in a task of its own, until the server is
     /// [shut down](Self::shutdown_handle).
+    ///
+    /// A WebSocket that is dropped when its task returns, or panics, says no goodbye: the peer sees
+    /// 1006, and what was fed and not written is lost. Close it, or read until `None`. A panic ends
+    /// that connection and no other; who reports it is the runtime.
     ///
     /// Errors of a connection are that connection's; running out of file descriptors makes a pause.
     /// At the shutdown a WebSocket says goodbye while it waits in `next`, in whichever task that is:

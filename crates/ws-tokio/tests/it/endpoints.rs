@@ -348,6 +348,30 @@ async fn who_does_not_leave_in_time_is_cut() {
 }
 
 #[tokio::test]
+async fn a_task_that_returns_or_panics_breaks_its_connection_off_and_no_other() {
+    let server = server().listen(anywhere()).expect("a port");
+    let url = server.urls().next().expect("it listens");
+    tokio::spawn(server.serve(|mut websocket| async move {
+        websocket.feed(Message::text("lost")).await.expect("queued");
+        let path = websocket.upgrade_info().map(|info| info.path().to_owned());
+        match path.as_deref() {
+            Some("/panics") => panic!("as the test wants it"),
+            Some("/returns") => {}
+            _ => while websocket.next().await.is_some() {},
+        }
+    }));
+    for path in ["returns", "panics"] {
+        let mut websocket = connect(&format!("{url}{path}")).await.expect("open");
+        let end = websocket.next().await.expect("an end");
+        assert!(matches!(end, Err(Error::Transport(TransportError::Closed))), "{path}: {end:?}");
+        let outcome = websocket.outcome().expect("over");
+        assert_eq!(outcome.code, CloseCode::ABNORMAL, "{path}");
+    }
+    let mut other = connect(&url).await.expect("open");
+    assert_eq!(other.next().await.expect("open").expect("a message"), Message::text("lost"));
+}
+
+#[tokio::test]
 async fn beyond_the_cap_connections_wait_for_room() {
     let server = server().with_max_connections(1).listen(anywhere()).expect("a port");
     let (url, _shutdown) = serve(server);
