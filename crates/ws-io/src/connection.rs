@@ -17,13 +17,13 @@ use crate::alarm::Alarm;
 use crate::error::copy_transport_error;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
-use crate::{Error, Notice, NoticeBoard, Runtime, Transport};
+use crate::{Error, Notice, NoticeBoard, Runtime, Sender, Transport};
 
 pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) transport: T,
     pub(crate) runtime: R,
     pub(crate) session: Session,
-    pub(crate) outbox: Option<Box<Outbox>>,
+    outbox: Option<Box<Outbox>>,
     /// Where the program says that it wants its connections to end.
     board: Option<Arc<dyn NoticeBoard>>,
     /// Whether the goodbye that the board asks for was begun.
@@ -419,6 +419,13 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             return Poll::Ready(());
         }
         self.poll_wait(cx, now, deadline, Notice::Cut)
+    }
+
+    /// A handle to the queue of what other tasks want to send.
+    pub(crate) fn sender(&mut self, capacity: usize) -> Sender {
+        let Self { session, outbox, .. } = self;
+        let new = || Box::new(Outbox::new(capacity, session.config()));
+        outbox.get_or_insert_with(new).sender()
     }
 
     /// Takes what other tasks want to send, while there is room.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BufMut, BytesMut};
 
+use crate::queue::wake;
 use crate::{Transport, read_budget};
 
 /// One end of a connection in memory; made by [`duplex`].
@@ -131,11 +132,5 @@ struct State {
 impl Direction {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
     }
 }

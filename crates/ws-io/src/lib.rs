@@ -123,6 +123,7 @@ mod notice;
 mod page;
 mod parts;
 mod preface;
+mod queue;
 mod read_budget;
 mod runtime;
 mod sender;

@@ -1,69 +1,62 @@
 //! Messages from the rest of the program to a [`Handler`](crate::Handler): bounded and typed.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_channel::mpsc;
 use futures_core::Stream;
 
-use crate::sender::MAX_CAPACITY;
+use crate::queue::{Bounds, Head, Tail, queue};
 
-/// Makes the mailbox of a handler with room for `capacity` messages, and the end that
-/// [`run`](crate::run) reads.
+/// Makes the mailbox of a handler with room for `capacity` messages, but at least one, and the end
+/// that [`run`](crate::run) reads.
 #[must_use]
 pub fn mailbox<I>(capacity: usize) -> (Mailbox<I>, Inbox<I>) {
-    let (queue, receiver) = mpsc::channel(capacity.min(MAX_CAPACITY));
-    let mailbox = Mailbox { queue };
-    (mailbox.clone(), Inbox { mailbox, receiver })
+    let (tail, head) = queue(Bounds { count: capacity, bytes: usize::MAX });
+    let mailbox = Mailbox { tail };
+    (mailbox.clone(), Inbox { mailbox, head })
 }
 
 /// Sends messages to a [`Handler`](crate::Handler); cloned freely.
 ///
-/// Messages of one `Mailbox` arrive in order. Each clone has room for one message beyond the
-/// capacity, so a new clone can always send once without waiting.
+/// Messages that are sent one after the other arrive in order, and who waits for room gets it in the
+/// order of asking. Clones share the room; what the messages weigh is not counted.
 pub struct Mailbox<I> {
-    queue: mpsc::Sender<I>,
+    tail: Tail<I>,
 }
 
 impl<I> Mailbox<I> {
-    /// Sends a message, waiting for room.
+    /// Sends a message, waiting for room. Dropping the future before it is ready sends nothing.
     ///
     /// # Errors
     ///
     /// [`MailboxError::Closed`] gives the message back when the connection has ended.
-    pub async fn send(&mut self, info: I) -> Result<(), MailboxError<I>> {
-        if poll_fn(|cx| self.queue.poll_ready(cx)).await.is_err() {
-            return Err(MailboxError::Closed(info));
-        }
-        self.try_send(info)
+    pub async fn send(&self, info: I) -> Result<(), MailboxError<I>> {
+        self.tail.push(info, 0).await.map_err(MailboxError::Closed)
     }
 
-    /// Sends a message if there is room now.
+    /// Sends a message if there is room now that nobody else waits for.
     ///
     /// # Errors
     ///
     /// [`MailboxError`] gives the message back.
-    pub fn try_send(&mut self, info: I) -> Result<(), MailboxError<I>> {
-        self.queue.try_send(info).map_err(|error| {
-            let full = error.is_full();
-            let info = error.into_inner();
-            if full { MailboxError::Full(info) } else { MailboxError::Closed(info) }
+    pub fn try_send(&self, info: I) -> Result<(), MailboxError<I>> {
+        self.tail.try_push(info, 0).map_err(|info| {
+            if self.is_closed() { MailboxError::Closed(info) } else { MailboxError::Full(info) }
         })
     }
 
     /// Whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.queue.is_closed()
+        self.tail.is_closed()
     }
 }
 
 // Not derived: a message need not be `Clone`.
 impl<I> Clone for Mailbox<I> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone() }
+        Self { tail: self.tail.clone() }
     }
 }
 
@@ -76,7 +69,7 @@ impl<I> fmt::Debug for Mailbox<I> {
 /// The end of a [`Mailbox`] that [`run`](crate::run) reads; made by [`mailbox`].
 pub struct Inbox<I> {
     mailbox: Mailbox<I>,
-    receiver: mpsc::Receiver<I>,
+    head: Head<I>,
 }
 
 impl<I> Inbox<I> {
@@ -89,7 +82,7 @@ impl<I> Stream for Inbox<I> {
     type Item = I;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
-        Pin::new(&mut self.receiver).poll_next(cx)
+        self.head.poll_take(cx).map(Some)
     }
 }
 

@@ -1,29 +1,29 @@
 //! Sending from other tasks: a bounded, ordered queue that the connection's task empties.
 //!
-//! The queue is drained by [`WebSocket::next`](crate::WebSocket::next) and its relatives while the
-//! session is below high water; sending wakes the task that waits there. A `Sender` therefore never
-//! touches the transport, and a slow peer is felt as a queue that has no room.
+//! It is bounded in messages and in bytes, for all clones of a sender together.
+//! [`WebSocket::next`](crate::WebSocket::next) and its relatives drain it while the session is below
+//! high water; sending wakes the task that waits there. A `Sender` therefore never touches the
+//! transport, and a slow peer is felt as a queue that has no room.
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use futures_channel::{mpsc, oneshot};
-use futures_core::Stream;
+use futures_channel::oneshot;
 use ws_close::{CloseCode, CloseFrame};
 use ws_frame::Message;
-use ws_session::{Prepared, SendError, Session};
+use ws_session::{Config, Prepared, SendError, Session};
+
+use crate::queue::{Bounds, Head, Tail, queue};
 
 /// Sends messages on a connection that another task drives; made by
 /// [`WebSocket::sender`](crate::WebSocket::sender), cloned freely.
 ///
-/// Messages of one `Sender` leave in order. Each clone has room for one message beyond the capacity
-/// of the queue, so a new clone can always send once without waiting.
+/// Messages that are sent one after the other leave in order, and who waits for room gets it in the
+/// order of asking. All clones share the room of one queue.
 #[derive(Clone)]
 pub struct Sender {
-    queue: mpsc::Sender<Outgoing>,
+    tail: Tail<Outgoing>,
 }
 
 impl Sender {
@@ -32,7 +32,7 @@ impl Sender {
     /// # Errors
     ///
     /// [`SendError::Closed`] when the connection has ended.
-    pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
+    pub async fn send(&self, message: Message) -> Result<(), SendError> {
         self.queue(Outgoing::Message(message, None)).await
     }
 
@@ -41,20 +41,19 @@ impl Sender {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+    pub async fn send_prepared(&self, prepared: &Prepared) -> Result<(), SendError> {
         self.queue(Outgoing::Prepared(prepared.clone())).await
     }
 
-    /// Queues a prepared message if there is room now: what a broadcast does, which drops those who
-    /// cannot keep up instead of waiting for them.
+    /// Queues a prepared message if there is room now that nobody else waits for: what a broadcast
+    /// does, which drops those who cannot keep up instead of waiting for them.
     ///
     /// # Errors
     ///
     /// [`TrySendError`], with the message.
-    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), TrySendError> {
-        self.queue
-            .try_send(Outgoing::Prepared(prepared.clone()))
-            .map_err(|error| TrySendError::new(error.is_full(), prepared.message().clone()))
+    pub fn try_send_prepared(&self, prepared: &Prepared) -> Result<(), TrySendError> {
+        self.try_queue(Outgoing::Prepared(prepared.clone()))
+            .map_err(|_| self.refuse(prepared.message().clone()))
     }
 
     /// Queues a message and waits until its bytes were handed to the transport.
@@ -65,24 +64,23 @@ impl Sender {
     ///
     /// [`SendError::Closed`] when the connection ended before that; any other reason for which the
     /// session refused the message.
-    pub async fn send_acknowledged(&mut self, message: Message) -> Result<(), SendError> {
+    pub async fn send_acknowledged(&self, message: Message) -> Result<(), SendError> {
         let (acknowledge, acknowledged) = oneshot::channel();
         self.queue(Outgoing::Message(message, Some(acknowledge))).await?;
         acknowledged.await.unwrap_or(Err(SendError::Closed))
     }
 
-    /// Queues a message if there is room now.
+    /// Queues a message if there is room now that nobody else waits for.
     ///
     /// # Errors
     ///
     /// [`TrySendError`] gives the message back.
-    pub fn try_send(&mut self, message: Message) -> Result<(), TrySendError> {
-        self.queue.try_send(Outgoing::Message(message, None)).map_err(|error| {
-            let full = error.is_full();
-            let Outgoing::Message(message, _) = error.into_inner() else {
+    pub fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        self.try_queue(Outgoing::Message(message, None)).map_err(|outgoing| {
+            let Outgoing::Message(message, _) = outgoing else {
                 unreachable!("a message was queued above")
             };
-            TrySendError::new(full, message)
+            self.refuse(message)
         })
     }
 
@@ -92,11 +90,7 @@ impl Sender {
     ///
     /// [`SendError::Closed`] when the connection has ended. A code that is not valid on the wire is
     /// not sent.
-    pub async fn close(
-        &mut self,
-        code: CloseCode,
-        reason: impl Into<String>,
-    ) -> Result<(), SendError> {
+    pub async fn close(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), SendError> {
         let frame = CloseFrame { code, reason: reason.into() };
         let (acknowledge, acknowledged) = oneshot::channel();
         self.queue(Outgoing::Close(frame, acknowledge)).await?;
@@ -106,12 +100,21 @@ impl Sender {
     /// Whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.queue.is_closed()
+        self.tail.is_closed()
     }
 
-    async fn queue(&mut self, outgoing: Outgoing) -> Result<(), SendError> {
-        poll_fn(|cx| self.queue.poll_ready(cx)).await.map_err(|_closed| SendError::Closed)?;
-        self.queue.start_send(outgoing).map_err(|_closed| SendError::Closed)
+    async fn queue(&self, outgoing: Outgoing) -> Result<(), SendError> {
+        let bytes = outgoing.bytes();
+        self.tail.push(outgoing, bytes).await.map_err(|_closed| SendError::Closed)
+    }
+
+    fn try_queue(&self, outgoing: Outgoing) -> Result<(), Outgoing> {
+        let bytes = outgoing.bytes();
+        self.tail.try_push(outgoing, bytes)
+    }
+
+    fn refuse(&self, message: Message) -> TrySendError {
+        if self.is_closed() { TrySendError::Closed(message) } else { TrySendError::Full(message) }
     }
 }
 
@@ -131,12 +134,6 @@ pub enum TrySendError {
     Closed(Message),
 }
 
-impl TrySendError {
-    fn new(full: bool, message: Message) -> Self {
-        if full { Self::Full(message) } else { Self::Closed(message) }
-    }
-}
-
 impl fmt::Display for TrySendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -148,9 +145,6 @@ impl fmt::Display for TrySendError {
 
 impl std::error::Error for TrySendError {}
 
-/// The channel panics at a quarter of all there can be; nobody needs as much.
-pub(crate) const MAX_CAPACITY: usize = usize::MAX >> 4;
-
 type Acknowledge = oneshot::Sender<Result<(), SendError>>;
 
 enum Outgoing {
@@ -159,31 +153,41 @@ enum Outgoing {
     Close(CloseFrame, Acknowledge),
 }
 
+impl Outgoing {
+    /// What it holds while it waits: with itself, so that many empty messages are bounded too.
+    fn bytes(&self) -> usize {
+        let payload = match self {
+            Self::Message(message, _) => message.payload().len(),
+            Self::Prepared(prepared) => prepared.message().payload().len(),
+            Self::Close(frame, _) => frame.reason.len(),
+        };
+        payload.saturating_add(size_of::<Self>())
+    }
+}
+
 /// The connection's end of the queue.
 pub(crate) struct Outbox {
-    sender: mpsc::Sender<Outgoing>,
-    queue: mpsc::Receiver<Outgoing>,
+    tail: Tail<Outgoing>,
+    head: Head<Outgoing>,
     /// Who waits for which count of written bytes, in order.
     unacknowledged: VecDeque<(u64, Acknowledge)>,
 }
 
 impl Outbox {
-    pub(crate) fn new(capacity: usize) -> Self {
-        let (sender, queue) = mpsc::channel(capacity.min(MAX_CAPACITY));
-        Self { sender, queue, unacknowledged: VecDeque::new() }
+    pub(crate) fn new(capacity: usize, config: &Config) -> Self {
+        let (tail, head) = queue(Bounds { count: capacity, bytes: config.memory_budget });
+        Self { tail, head, unacknowledged: VecDeque::new() }
     }
 
     pub(crate) fn sender(&self) -> Sender {
-        Sender { queue: self.sender.clone() }
+        Sender { tail: self.tail.clone() }
     }
 
     /// Moves messages into the session until it is full or the queue is empty; then `cx` is woken
     /// by the next message.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, session: &mut Session, written: u64) {
         while session.is_writable() {
-            let Poll::Ready(Some(outgoing)) = Pin::new(&mut self.queue).poll_next(cx) else {
-                return;
-            };
+            let Poll::Ready(outgoing) = self.head.poll_take(cx) else { return };
             let (result, acknowledge) = match outgoing {
                 Outgoing::Message(message, acknowledge) => (session.send(message), acknowledge),
                 Outgoing::Prepared(prepared) => (session.send_prepared(&prepared), None),

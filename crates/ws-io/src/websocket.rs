@@ -13,7 +13,6 @@ use ws_frame::{DataKind, Message};
 use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError, Session};
 
 use crate::connection::Connection;
-use crate::sender::Outbox;
 use crate::split::{self, Reader, Writer};
 use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, UpgradeInfo};
 
@@ -200,10 +199,12 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// A handle with which other tasks send on this connection, drained by [`next`](Self::next).
     ///
-    /// The first call makes the queue, with room for `capacity` messages; later calls return
-    /// further handles to the same queue.
+    /// The first call makes the queue; later calls return further handles to the same queue. It has
+    /// room for `capacity` messages, but at least one, and for as many bytes as
+    /// [`Config::memory_budget`](ws_session::Config::memory_budget); a message that is larger still
+    /// has room when no other waits.
     pub fn sender(&mut self, capacity: usize) -> Sender {
-        self.connection.outbox.get_or_insert_with(|| Box::new(Outbox::new(capacity))).sender()
+        self.connection.sender(capacity)
     }
 
     /// Does what `board` says, in whichever task the connection is: how a server ends all its
@@ -235,7 +236,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// What is held for the peer, by kind, as it counts for
     /// [`Config::memory_budget`](ws_session::Config::memory_budget). What the transport buffers, and
-    /// messages in the queue of a [`Sender`], are not in it.
+    /// messages in the queue of a [`Sender`], which has bounds of its own, are not in it.
     pub fn account(&self) -> Account {
         self.connection.session.account()
     }

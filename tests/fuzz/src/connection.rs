@@ -208,7 +208,7 @@ async fn play<T: Transport>(
                 websocket = reader.reunite(writer).expect("they belong together");
             }
             14 => {
-                let mut sender = websocket.sender(4);
+                let sender = websocket.sender(4);
                 let _queued = sender.try_send(Message::Pong(Bytes::new()));
             }
             _ => match within(sim, 3, websocket.next_chunk()).await {

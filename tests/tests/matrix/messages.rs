@@ -150,7 +150,7 @@ pub(crate) async fn two_tasks_read_and_write_at_the_same_time<N: Platform>(cell:
 pub(crate) async fn another_task_sends_on_the_connection<N: Platform>(cell: Cell<N>) -> Seen {
     let net = cell.net.clone();
     let server = cell.serve(cell.listen(cell.accept_options()), move |mut websocket| {
-        let mut sender = websocket.sender(2);
+        let sender = websocket.sender(2);
         net.spawn(async move {
             for number in 0..20 {
                 let news = Message::text(format!("news {number}"));

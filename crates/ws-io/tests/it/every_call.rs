@@ -271,7 +271,7 @@ fn a_sender_survives_a_fault_at_any_call() {
     survives(|sim, transport, left| {
         peer(sim, left, &[]);
         let mut socket = server(sim, transport);
-        let mut sender = socket.sender(1);
+        let sender = socket.sender(1);
         let sent = sim.spawn_collect(async move {
             let mut sent = Ok(());
             for _ in 0..3 {

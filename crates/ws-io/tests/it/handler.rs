@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Error, Fault, Flow, Handler, Peer, Runtime as _, duplex, mailbox, run};
+use ws_io::{Error, Fault, Flow, Handler, MailboxError, Peer, Runtime as _, duplex, mailbox, run};
 use ws_session::{Cause, Outcome};
 
 use crate::support::{Sim, client, pair, server, texts};
@@ -30,7 +30,7 @@ impl Handler for Scripted {
 
     async fn on_open(&mut self, peer: &mut Peer<'_, usize>) -> Result<Flow, Error> {
         self.note("open");
-        let mut mailbox = peer.mailbox();
+        let mailbox = peer.mailbox();
         for n in 0..self.infos_to_self {
             mailbox.try_send(n).unwrap();
         }
@@ -207,11 +207,23 @@ fn a_handler_is_held_back_by_a_peer_that_does_not_read() {
 fn messages_of_the_program_reach_a_handler_that_waits() {
     let sim = Sim::new();
     let (mut client, server) = pair(&sim);
-    let (mut to_handler, inbox) = mailbox(1);
+    let (to_handler, inbox) = mailbox(1);
     sim.spawn(async move { drop(run(server, Scripted::default(), inbox).await) });
     sim.block_on(async {
         sim.sleep(std::time::Duration::from_secs(1)).await;
         to_handler.send(7).await.unwrap();
         assert_eq!(client.next().await.unwrap().unwrap(), Message::text("info 7"));
     });
+}
+
+#[test]
+fn clones_of_a_mailbox_share_its_room() {
+    for (capacity, room) in [(0, 1), (1, 1), (16, 16), (usize::MAX, 1000)] {
+        let (mailbox, inbox) = mailbox(capacity);
+        let taken = (0..1000).filter(|n| mailbox.clone().try_send(*n).is_ok()).count();
+        assert_eq!(taken, room);
+        drop(inbox);
+        assert!(mailbox.is_closed());
+        assert_eq!(mailbox.try_send(1), Err(MailboxError::Closed(1)));
+    }
 }

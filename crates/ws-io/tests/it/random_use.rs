@@ -57,7 +57,7 @@ impl Dice {
     }
 }
 
-async fn send_through(mut sender: Sender, dice: Dice) {
+async fn send_through(sender: Sender, dice: Dice) {
     for number in 0..COUNT {
         let message = Message::binary(dice.payload(b's', number));
         if dice.below(3) == 0 {

@@ -1,19 +1,24 @@
 //! Sending from tasks that do not own the connection.
 
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Runtime as _, TrySendError, duplex};
-use ws_session::SendError;
+use ws_io::{Runtime as _, Sender, TrySendError, duplex};
+use ws_session::{Config, Prepared, SendError};
 
-use crate::support::{Sim, client, pair, server, texts};
+use crate::support::{Sim, Socket, client, pair, server, server_with, texts};
 
 #[test]
 fn messages_of_other_tasks_arrive_in_order_while_the_connection_waits() {
     let sim = Sim::new();
     let (mut client, mut server) = pair(&sim);
-    let mut sender = server.sender(2);
+    let sender = server.sender(2);
     sim.spawn(async move { while server.next().await.is_some() {} });
     let sleeper = sim.clone();
     sim.spawn(async move {
@@ -38,17 +43,112 @@ fn messages_of_other_tasks_arrive_in_order_while_the_connection_waits() {
 fn a_full_queue_makes_senders_wait_and_refuses_those_who_will_not() {
     let sim = Sim::new();
     let (_client, mut server) = pair(&sim);
-    let mut sender = server.sender(0);
-    // One message per handle, beyond the capacity of none.
+    // None counts as one.
+    let sender = server.sender(0);
     sender.try_send(Message::text("1")).unwrap();
     let refused = sender.try_send(Message::text("2"));
     assert_eq!(refused, Err(TrySendError::Full(Message::text("2"))));
-    let mut clone = sender.clone();
-    clone.try_send(Message::text("3")).unwrap();
+    let refused = server.sender(0).try_send(Message::text("3"));
+    assert_eq!(refused, Err(TrySendError::Full(Message::text("3"))));
     drop(server);
     let refused = sender.try_send(Message::text("4"));
     assert_eq!(refused, Err(TrySendError::Closed(Message::text("4"))));
     assert!(sender.is_closed());
+}
+
+/// A server whose client has been sent all that it takes while it does not read.
+fn stuck(sim: &Sim, config: Config, capacity: usize) -> (Socket, Socket, Sender) {
+    let (left, right) = duplex(1000);
+    let mut server = server_with(sim, right, Arc::new(config));
+    let sender = server.sender(capacity);
+    sender.try_send(Message::binary(vec![0; 1000 + 128 * 1024])).unwrap();
+    assert!(poll(pin!(server.next())).is_pending());
+    (client(sim, left), server, sender)
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+// THREAT: memory-amplification
+#[test]
+fn no_number_of_clones_crosses_the_capacity() {
+    const COUNT: usize = 20_000;
+    let sim = Sim::new();
+    let (_client, mut server, sender) = stuck(&sim, Config::default(), 16);
+    let payload = vec![5; 16 * 1024];
+    let members = HashMap::from([(7, sender)]);
+    let mut taken = 0;
+    let info = allocation_counter::measure(|| {
+        for _ in 0..COUNT {
+            let sender = members.get(&7).cloned().unwrap();
+            taken += usize::from(sender.try_send(Message::binary(payload.clone())).is_ok());
+            assert!(poll(pin!(server.next())).is_pending());
+        }
+    });
+    assert_eq!(taken, 16);
+    assert!(info.bytes_current < 16 * 17 * 1024, "{} bytes", info.bytes_current);
+}
+
+// THREAT: memory-amplification
+#[test]
+fn no_capacity_lets_more_wait_than_the_budget_of_the_connection() {
+    const BUDGET: usize = 1024 * 1024;
+    for (len, least, most) in [
+        (0, 5_000, BUDGET / size_of::<Message>()),
+        (100, 4_000, BUDGET / 100),
+        (100 * 1024, 10, 10),
+        (BUDGET, 1, 1),
+        (2 * BUDGET, 1, 1),
+    ] {
+        let sim = Sim::new();
+        let mut config = Config::default();
+        config.memory_budget = BUDGET;
+        let (_client, _server, sender) = stuck(&sim, config, usize::MAX);
+        let message = Message::binary(vec![5; len]);
+        let prepared = Prepared::new(message.clone()).unwrap();
+        let mut taken = 0;
+        while sender.clone().try_send(message.clone()).is_ok() {
+            taken += 1;
+            taken += usize::from(sender.try_send_prepared(&prepared).is_ok());
+        }
+        assert!((least..=most).contains(&taken), "{taken} messages of {len}");
+        assert!(poll(pin!(sender.send(message))).is_pending());
+    }
+}
+
+#[test]
+fn the_end_is_told_to_those_who_wait() {
+    let sim = Sim::new();
+    let (client, mut server, sender) = stuck(&sim, Config::default(), 1);
+    let mut queued = pin!(sender.send_acknowledged(Message::text("queued")));
+    let mut waiting = pin!(sender.send(Message::text("waiting")));
+    assert!(poll(queued.as_mut()).is_pending());
+    assert!(poll(waiting.as_mut()).is_pending());
+    drop(client);
+    sim.block_on(async { while server.next().await.is_some() {} });
+    assert!(matches!(poll(queued), Poll::Ready(Err(SendError::Closed))));
+    assert!(matches!(poll(waiting), Poll::Ready(Err(SendError::Closed))));
+    assert!(sender.is_closed());
+}
+
+#[test]
+fn a_send_that_was_given_up_sends_nothing_and_lets_the_next_one_in() {
+    let sim = Sim::new();
+    let (mut client, mut server, sender) = stuck(&sim, Config::default(), 1);
+    sender.try_send(Message::text("queued")).unwrap();
+    let mut given_up = Box::pin(sender.send(Message::text("given up")));
+    let mut waiting = pin!(sender.send(Message::text("waiting")));
+    assert!(poll(given_up.as_mut()).is_pending());
+    assert!(poll(waiting.as_mut()).is_pending());
+    sim.spawn(async move { while server.next().await.is_some() {} });
+    sim.block_on(async {
+        assert!(client.next().await.unwrap().is_ok());
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("queued"));
+        drop(given_up);
+        waiting.await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), Message::text("waiting"));
+    });
 }
 
 #[test]
@@ -56,7 +156,7 @@ fn an_acknowledged_send_is_ready_when_the_bytes_have_left() {
     let sim = Sim::new();
     let (left, right) = duplex(1000);
     let (mut client, mut server) = (client(&sim, left), server(&sim, right));
-    let mut sender = server.sender(1);
+    let sender = server.sender(1);
     sim.spawn(async move { while server.next().await.is_some() {} });
     let clock = sim.clone();
     let left_at = sim.spawn_collect(async move {
@@ -75,7 +175,7 @@ fn an_acknowledged_send_is_ready_when_the_bytes_have_left() {
 fn a_sender_learns_that_the_connection_ended() {
     let sim = Sim::new();
     let (client, mut server) = pair(&sim);
-    let mut sender = server.sender(1);
+    let sender = server.sender(1);
     drop(client);
     sim.block_on(async { while server.next().await.is_some() {} });
     sim.block_on(async {
@@ -89,7 +189,7 @@ fn a_sender_learns_that_the_connection_ended() {
 fn what_the_session_refuses_is_told_to_the_acknowledged_sender() {
     let sim = Sim::new();
     let (_client, mut server) = pair(&sim);
-    let mut sender = server.sender(1);
+    let sender = server.sender(1);
     sim.spawn(async move { while server.next().await.is_some() {} });
     sim.block_on(async {
         let refused = sender.close(CloseCode::new(1005), "").await;
@@ -105,7 +205,7 @@ fn what_is_above_high_water_leaves_without_the_help_of_the_peer() {
         let (left, right) = duplex(64 << 20);
         let (mut client, mut server) = (client(&sim, left), server(&sim, right));
         let count = (1 << 20) / size;
-        let mut sender = server.sender(count);
+        let sender = server.sender(count);
         for _ in 0..count {
             sender.try_send(Message::binary(vec![7; size])).unwrap();
         }
