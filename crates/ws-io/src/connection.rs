@@ -425,7 +425,11 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     pub(crate) fn sender(&mut self, capacity: usize) -> Sender {
         let Self { session, outbox, .. } = self;
         let new = || Box::new(Outbox::new(capacity, session.config()));
-        outbox.get_or_insert_with(new).sender()
+        let outbox = outbox.get_or_insert_with(new);
+        if session.is_finished() {
+            outbox.close();
+        }
+        outbox.sender()
     }
 
     /// Takes what other tasks want to send, while there is room.

@@ -183,6 +183,11 @@ impl Outbox {
         Sender { tail: self.tail.clone() }
     }
 
+    /// Says to the senders that the connection has ended.
+    pub(crate) fn close(&mut self) {
+        self.head.close();
+    }
+
     /// Moves messages into the session until it is full or the queue is empty; then `cx` is woken
     /// by the next message.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, session: &mut Session, written: u64) {

@@ -130,6 +130,11 @@ fn the_end_is_told_to_those_who_wait() {
     assert!(matches!(poll(queued), Poll::Ready(Err(SendError::Closed))));
     assert!(matches!(poll(waiting), Poll::Ready(Err(SendError::Closed))));
     assert!(sender.is_closed());
+    // A handle that was asked for too late.
+    let sender = server.sender(1);
+    assert!(sender.is_closed());
+    let mut late = pin!(sender.send_acknowledged(Message::text("late")));
+    assert!(matches!(poll(late.as_mut()), Poll::Ready(Err(SendError::Closed))));
 }
 
 #[test]
