@@ -29,6 +29,9 @@ pub struct Sender {
 impl Sender {
     /// Queues a message, waiting for room. Dropping the future before it is ready sends nothing.
     ///
+    /// It leaves behind a message that is being sent in fragments. Whether the session took it in the
+    /// end, which may hold too much already, tells [`send_acknowledged`](Self::send_acknowledged).
+    ///
     /// # Errors
     ///
     /// [`SendError::Closed`] when the connection has ended.
@@ -154,6 +157,14 @@ enum Outgoing {
 }
 
 impl Outgoing {
+    fn is_data(&self) -> bool {
+        match self {
+            Self::Message(message, _) => message.data_kind().is_some(),
+            Self::Prepared(_) => true,
+            Self::Close(..) => false,
+        }
+    }
+
     /// What it holds while it waits: with itself, so that many empty messages are bounded too.
     fn bytes(&self) -> usize {
         let payload = match self {
@@ -169,6 +180,8 @@ impl Outgoing {
 pub(crate) struct Outbox {
     tail: Tail<Outgoing>,
     head: Head<Outgoing>,
+    /// What has to wait until the message that is being sent in fragments has ended.
+    held: Option<Outgoing>,
     /// Who waits for which count of written bytes, in order.
     unacknowledged: VecDeque<(u64, Acknowledge)>,
 }
@@ -176,7 +189,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(capacity: usize, config: &Config) -> Self {
         let (tail, head) = queue(Bounds { count: capacity, bytes: config.memory_budget });
-        Self { tail, head, unacknowledged: VecDeque::new() }
+        Self { tail, head, held: None, unacknowledged: VecDeque::new() }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -185,6 +198,7 @@ impl Outbox {
 
     /// Says to the senders that the connection has ended.
     pub(crate) fn close(&mut self) {
+        self.held = None;
         self.head.close();
     }
 
@@ -192,7 +206,18 @@ impl Outbox {
     /// by the next message.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, session: &mut Session, written: u64) {
         while session.is_writable() {
-            let Poll::Ready(outgoing) = self.head.poll_take(cx) else { return };
+            let outgoing = match self.held.take() {
+                Some(held) => held,
+                None => match self.head.poll_take(cx) {
+                    Poll::Ready(outgoing) => outgoing,
+                    Poll::Pending => return,
+                },
+            };
+            if session.is_sending_fragments() && outgoing.is_data() {
+                // Whoever ends that message polls or wakes the task that comes by here.
+                self.held = Some(outgoing);
+                return;
+            }
             let (result, acknowledge) = match outgoing {
                 Outgoing::Message(message, acknowledge) => (session.send(message), acknowledge),
                 Outgoing::Prepared(prepared) => (session.send_prepared(&prepared), None),

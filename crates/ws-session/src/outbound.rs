@@ -53,6 +53,10 @@ impl Outbound {
         self.queue.len() + self.owed_pong.as_ref().map_or(0, |payload| payload.len())
     }
 
+    pub(crate) const fn is_sending_fragments(&self) -> bool {
+        self.sending.is_some()
+    }
+
     /// Whether this is a data message that would be copied into the queue anyhow.
     #[inline]
     pub(crate) fn takes_copy_of(&self, message: &Message) -> bool {

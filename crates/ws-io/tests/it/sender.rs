@@ -12,7 +12,7 @@ use ws_frame::Message;
 use ws_io::{Runtime as _, Sender, TrySendError, duplex};
 use ws_session::{Config, Prepared, SendError};
 
-use crate::support::{Sim, Socket, client, pair, server, server_with, texts};
+use crate::support::{Sim, Socket, client, give_up_after, join, pair, server, server_with, texts};
 
 #[test]
 fn messages_of_other_tasks_arrive_in_order_while_the_connection_waits() {
@@ -221,5 +221,41 @@ fn what_is_above_high_water_leaves_without_the_help_of_the_peer() {
             }
         });
         assert!(sim.elapsed() < Duration::from_secs(1), "{:?}", sim.elapsed());
+    }
+}
+
+#[test]
+fn messages_of_other_tasks_leave_behind_one_that_is_sent_in_fragments() {
+    for is_split in [false, true] {
+        let sim = Sim::new();
+        let (mut client, mut server) = pair(&sim);
+        let sender = server.sender(8);
+        let kind = ws_session::DataKind::Text;
+        let sending = async {
+            if is_split {
+                let (mut reader, mut writer) = server.split();
+                sim.spawn(async move { while reader.next().await.is_some() {} });
+                writer.feed_fragment(kind, "frag".into(), false).await.unwrap();
+                sender.send(Message::text("behind")).await.unwrap();
+                sim.sleep(Duration::from_millis(10)).await;
+                writer.feed_fragment(kind, "ment".into(), true).await.unwrap();
+            } else {
+                server.feed_fragment(kind, "frag".into(), false).await.unwrap();
+                sender.send(Message::text("behind")).await.unwrap();
+                assert!(give_up_after(1, server.next()).await.is_none());
+                server.feed_fragment(kind, "ment".into(), true).await.unwrap();
+                assert!(give_up_after(2, server.next()).await.is_none());
+            }
+        };
+        let receiving = async {
+            let mut received = Vec::new();
+            while received.len() < 2 {
+                received.push(client.next().await.unwrap().unwrap());
+            }
+            received
+        };
+        let (received, ()) = sim.block_on(join(receiving, sending));
+        assert_eq!(texts(&received), ["fragment", "behind"]);
+        assert!(sim.elapsed() < Duration::from_secs(1));
     }
 }

@@ -22,6 +22,12 @@ impl Session {
         self.closing.phase == Phase::Open
     }
 
+    /// Whether a message of ours was begun in fragments and has not ended: no other can be sent.
+    #[must_use]
+    pub const fn is_sending_fragments(&self) -> bool {
+        self.outbound.is_sending_fragments()
+    }
+
     /// Queues a message or a control frame. [`Message::Close`] is the same as
     /// [`close`](Self::close). A message of more than 16 MiB goes out in fragments of that size, which
     /// is the most that peers take in one frame by default.
