@@ -72,7 +72,7 @@ pub use error::{Error, HeadProblem};
 pub use head::HandshakeLimits;
 #[cfg(feature = "http")]
 pub use http_types::{http_response, validate_http_request};
-pub use request::{RequestHead, Upgrade, validate_request};
+pub use request::{RequestHead, Upgrade, path_of_target, validate_request};
 pub use response::{ResponseHead, accept, refuse, response_headers, validate_response};
 pub use server::ServerHandshake;
 pub use ws_handshake::{

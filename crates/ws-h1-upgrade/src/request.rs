@@ -1,5 +1,7 @@
 //! A client's request as a server judges it (RFC 6455 §4.2.1, RFC 9112 §3).
 
+use std::borrow::Cow;
+
 use ws_handshake::list;
 use ws_handshake::{
     Agreement, Authority, HandshakeError, HeaderFields, Headers, Malformed, Offer, Request,
@@ -174,8 +176,15 @@ fn validate_no_body<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeErr
     }
 }
 
+/// The path with its query that a request target asks for: of an absolute one, such as a proxy sends, what
+/// follows the authority (RFC 9112 §3.2.2). `None` for a target that no request here may have.
+#[must_use]
+pub fn path_of_target(target: &str) -> Option<Cow<'_, str>> {
+    split_target(target).map(|(_, path, _)| path)
+}
+
 /// The authority of an absolute target, the path with its query, and whether the target says `https`.
-fn split_target(target: &str) -> Option<(Option<&str>, std::borrow::Cow<'_, str>, bool)> {
+fn split_target(target: &str) -> Option<(Option<&str>, Cow<'_, str>, bool)> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
         return None;
     }

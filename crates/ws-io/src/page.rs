@@ -92,11 +92,14 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
     pub(crate) fn new(wire: Wire<T, R>) -> Self {
         let head = wire.buffer.trim_ascii_start();
         let target = head.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
-        let path = String::from_utf8_lossy(target).into_owned();
+        let target = String::from_utf8_lossy(target);
+        let path = ws_h1_upgrade::path_of_target(&target).unwrap_or(Cow::Borrowed(&*target));
+        let path = path.into_owned();
         Self { wire, path }
     }
 
-    /// The target of the request as sent: usually a path with its query.
+    /// The path that is asked for, with its query; without the authority if that was sent along
+    /// (RFC 9112 §3.2.2).
     pub fn path(&self) -> &str {
         &self.path
     }
