@@ -49,7 +49,7 @@ pub async fn connect<T: Transport, R: Runtime>(
             (false, false) => Duration::MAX,
         };
         match wire.read(patience).await {
-            Ok(true) => has_begun = true,
+            Ok(true) => {}
             Err(error) if !handshake.is_refused() => return Err(error),
             Ok(false) | Err(_) => {
                 let error = handshake.receive_eof().map(Error::from);
@@ -59,6 +59,8 @@ pub async fn connect<T: Transport, R: Runtime>(
         if let Some(response) = handshake.receive(&mut wire.buffer)? {
             break response;
         }
+        // Behind an interim answer the server may think again (RFC 9110 §15.2).
+        has_begun = !wire.buffer.is_empty();
     };
     let agreed = options.agree(agreement)?;
     let session = options.session(&agreed, wire.take_leftover());

@@ -1,13 +1,15 @@
 //! What a server's answer does, and what a client makes of answers that ask for something else.
 
 use std::future::poll_fn;
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
-use ws_io::{
-    AcceptOptions, ConnectOptions, Duplex, Message, Transport as _, WsUri, accept, connect, duplex,
-};
 #[cfg(feature = "deflate")]
-use ws_io::{Error, Runtime as _};
+use ws_io::Error;
+use ws_io::{
+    AcceptOptions, ConnectOptions, Duplex, Message, Runtime as _, Transport as _, WsUri, accept,
+    connect, duplex,
+};
 
 use crate::support::Sim;
 
@@ -102,6 +104,45 @@ fn a_redirect_or_a_challenge_goes_to_the_caller_and_nothing_is_sent_again() {
     }
 }
 
+// RFC: SEM-15.2-01
+#[test]
+fn a_server_may_think_behind_an_interim_answer_and_not_inside_one() {
+    // What comes at once, and whether the client waits for the rest.
+    for (interim, waits) in [
+        ("", true),
+        ("HTTP/1.1 100 Continue\r\n\r\n", true),
+        ("HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n", true),
+        ("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 1", false),
+    ] {
+        let sim = Sim::new();
+        let (left, mut raw) = duplex(64 * 1024);
+        let clock = sim.clone();
+        sim.spawn(async move {
+            let head = switching(&read(&mut raw).await, "");
+            write(&mut raw, interim.as_bytes()).await;
+            clock.sleep(Duration::from_secs(8)).await;
+            write(&mut raw, head.as_bytes()).await;
+            std::future::pending::<()>().await;
+        });
+        let connected =
+            sim.block_on(connect(left, sim.clone(), &uri(), &ConnectOptions::default()));
+        assert_eq!(connected.is_ok(), waits, "{interim}: {connected:?}");
+        assert_eq!(sim.elapsed(), Duration::from_secs(if waits { 8 } else { 5 }), "{interim}");
+    }
+}
+
+/// The answer to this request that opens a connection, with these fields more.
+fn switching(request: &[u8], fields: &str) -> String {
+    let request = String::from_utf8_lossy(request);
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+    let accept = ws_h1_upgrade::AcceptKey::derive(key.expect("a key").as_bytes());
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n{fields}\r\n",
+        accept.as_str()
+    )
+}
+
 #[cfg(feature = "deflate")]
 fn deflate() -> Option<ws_deflate::Config> {
     Some(ws_deflate::Config::default())
@@ -157,14 +198,8 @@ fn answered(extensions: &str) -> Error {
     let (left, mut raw) = duplex(64 * 1024);
     let extensions = extensions.to_owned();
     sim.spawn(async move {
-        let asked = String::from_utf8_lossy(&read(&mut raw).await).into_owned();
-        let key = asked.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
-        let accept = ws_h1_upgrade::AcceptKey::derive(key.expect("a key").as_bytes());
-        let head = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\nSec-WebSocket-Extensions: {extensions}\r\n\r\n",
-            accept.as_str()
-        );
+        let fields = format!("Sec-WebSocket-Extensions: {extensions}\r\n");
+        let head = switching(&read(&mut raw).await, &fields);
         write(&mut raw, head.as_bytes()).await;
         std::future::pending::<()>().await;
     });
