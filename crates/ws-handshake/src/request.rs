@@ -113,13 +113,14 @@ impl Agreement {
     }
 }
 
-/// Refuses an extension whose name is not among `offered` (RFC 6455 §9.1).
+/// Refuses an extension whose name is not among `offered` (RFC 6455 §9.1). Of subprotocols and extensions
+/// the RFC does not say that case plays no part, as it does where that is so; a name in another case
+/// would be agreed on and then found by nobody.
 pub(crate) fn check_names(
     found: &[Extension],
     offered: &[Extension],
 ) -> Result<(), HandshakeError> {
-    let is_offered =
-        |name: &str| offered.iter().any(|extension| extension.name.eq_ignore_ascii_case(name));
+    let is_offered = |name: &str| offered.iter().any(|extension| extension.name == name);
     match found.iter().find(|extension| !is_offered(&extension.name)) {
         Some(extension) => {
             Err(HandshakeError::UnofferedExtension { found: extension.name.clone() })
@@ -247,7 +248,7 @@ mod tests {
             agreement.check_against(&offer).map_err(|error| error.reason())
         };
         assert_eq!(check(Some("a"), Extension::new("x").flag("f")), Ok(()));
-        assert_eq!(check(None, Extension::new("X")), Ok(()));
+        assert_eq!(check(None, Extension::new("X")), Err("unoffered_extension"));
         assert_eq!(check(Some("A"), Extension::new("x")), Err("unoffered_subprotocol"));
         assert_eq!(check(None, Extension::new("y")), Err("unoffered_extension"));
         assert_eq!(check(None, Extension::new("x").flag("\r\n")), Err("invalid_header"));
