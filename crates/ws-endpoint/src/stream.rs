@@ -117,6 +117,10 @@ impl<N: Net> Transport for Stream<N> {
         each!(self, inner => inner.poll_shutdown(cx))
     }
 
+    fn take_progress(&mut self) -> Option<bool> {
+        each!(self, inner => inner.take_progress())
+    }
+
     fn supports_handshake_recv(&self) -> bool {
         each!(self, inner => inner.supports_handshake_recv())
     }

@@ -36,6 +36,8 @@ pub struct Tls<T> {
     incoming: BytesMut,
     /// What broke the stream, for the reads after the last good plaintext.
     failure: Option<rustls::Error>,
+    /// Whether the transport below has taken ciphertext since that was last asked.
+    has_progress: bool,
     closing: bool,
 }
 
@@ -94,8 +96,14 @@ impl<T: Transport> Tls<T> {
             Ok(connection) => connection,
             Err(error) => return Err(classify(error, |error| io.classify(error))),
         };
-        let mut tls =
-            Self { io, connection, incoming: BytesMut::new(), failure: None, closing: false };
+        let mut tls = Self {
+            io,
+            connection,
+            incoming: BytesMut::new(),
+            failure: None,
+            has_progress: false,
+            closing: false,
+        };
         let result = poll_fn(|cx| tls.poll_handshake(cx)).await;
         match result {
             Ok(()) => Ok(tls),
@@ -188,7 +196,7 @@ impl<T: Transport> Tls<T> {
             let mut sink = Sink { io: &mut self.io, cx };
             match self.connection.write_tls(&mut sink) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(_) => {}
+                Ok(_) => self.has_progress = true,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -263,6 +271,12 @@ impl<T: Transport> Transport for Tls<T> {
         }
         ready!(self.poll_send(cx))?;
         self.io.poll_shutdown(cx)
+    }
+
+    /// rustls takes up to 64 KiB that the transport below has no room for.
+    fn take_progress(&mut self) -> Option<bool> {
+        let below = self.io.take_progress();
+        below.or_else(|| Some(std::mem::take(&mut self.has_progress)))
     }
 
     fn name(&self) -> &'static str {

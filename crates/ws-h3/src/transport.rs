@@ -155,6 +155,10 @@ impl Transport for H3Stream {
         Poll::Ready(finished.map_err(|error| self.cause(error.into()).into()))
     }
 
+    fn take_progress(&mut self) -> Option<bool> {
+        self.send.as_mut().map(Outbound::take_progress)
+    }
+
     fn name(&self) -> &'static str {
         "h3"
     }

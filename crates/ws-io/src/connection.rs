@@ -288,6 +288,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 break;
             }
         }
+        if result.is_pending() {
+            self.session.note_progress(self.transport.take_progress());
+        }
         if let Some(outbox) = &mut self.outbox {
             outbox.acknowledge(self.written);
         }
@@ -300,6 +303,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         if self.needs_flush {
             let flushed = self.transport.poll_flush(cx);
             self.session.set_flushing(flushed.is_pending());
+            if flushed.is_pending() {
+                self.session.note_progress(self.transport.take_progress());
+            }
             if let Err(error) = std::task::ready!(flushed) {
                 return Poll::Ready(Err(self.write_failed(error)));
             }

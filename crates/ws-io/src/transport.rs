@@ -61,6 +61,16 @@ pub trait Transport: Send + Unpin + 'static {
     /// The stream failed.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
+    /// Whether bytes have left since this was last asked, for a transport that may take many at once and
+    /// passes them on little by little (TLS, HTTP/3): while they do, the peer accepts something, and the
+    /// [write timeout](ws_session::Config::write_timeout) does not strike.
+    ///
+    /// It is asked when a write or a flush is pending. `None`, which is the default, is for one that
+    /// takes no more than the peer does: then what it takes counts.
+    fn take_progress(&mut self) -> Option<bool> {
+        None
+    }
+
     /// Whether the transport can be read before the handshake is complete; a client over HTTP/1.1
     /// needs that.
     fn supports_handshake_recv(&self) -> bool {
@@ -101,6 +111,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         (**self).poll_shutdown(cx)
+    }
+
+    fn take_progress(&mut self) -> Option<bool> {
+        (**self).take_progress()
     }
 
     fn supports_handshake_recv(&self) -> bool {

@@ -56,6 +56,8 @@ pub(crate) struct Timers {
     message_since: Option<Instant>,
     stalled_since: Option<Instant>,
     written: u64,
+    /// Whether the transport tells when it passes something on, so that what it takes is no progress yet.
+    tells_progress: bool,
     /// In a box, because an open session has none of it.
     farewell: Option<Box<Farewell>>,
 }
@@ -104,11 +106,20 @@ impl Timers {
         self.next(activity, config)
     }
 
+    /// Takes note of whether the transport has passed something on, if it tells.
+    pub(crate) fn note_progress(&mut self, progress: Option<bool>) {
+        self.tells_progress = progress.is_some();
+        if progress == Some(true) {
+            self.stalled_since = None;
+        }
+    }
+
     fn note_written(&mut self, written: u64) {
         let moved = written.wrapping_sub(std::mem::replace(&mut self.written, written));
         let moved = u32::try_from(moved).unwrap_or(u32::MAX);
         let ping_len = u32::from(self.ping_len);
-        if self.ping_left > ping_len || moved > ping_len {
+        let is_progress = self.ping_left > ping_len || moved > ping_len;
+        if is_progress && !self.tells_progress {
             self.stalled_since = None;
         }
         self.ping_left = self.ping_left.saturating_sub(moved);

@@ -22,13 +22,21 @@ pub(crate) struct Outbound {
     /// What QUIC has not taken yet; the first `done` pieces are empty.
     queue: Vec<Bytes>,
     done: usize,
+    /// Whether QUIC has taken something since that was last asked.
+    has_progress: bool,
     /// Finished or reset.
     closed: bool,
 }
 
 impl Outbound {
     pub(crate) fn new(stream: quinn::SendStream) -> Self {
-        Self { stream: Some(stream), queue: Vec::new(), done: 0, closed: false }
+        Self {
+            stream: Some(stream),
+            queue: Vec::new(),
+            done: 0,
+            has_progress: false,
+            closed: false,
+        }
     }
 
     /// Queues `bytes` behind what is queued.
@@ -45,7 +53,10 @@ impl Outbound {
             let rest = self.queue.get_mut(self.done..).unwrap_or_default();
             let written = ready!(pin!(stream.write_chunks(rest)).poll(cx));
             match written {
-                Ok(written) => self.done += written.chunks,
+                Ok(written) => {
+                    self.done += written.chunks;
+                    self.has_progress = true;
+                }
                 Err(error) => {
                     self.clear();
                     return Poll::Ready(Err(error));
@@ -81,6 +92,11 @@ impl Outbound {
 
     pub(crate) fn is_flushed(&self) -> bool {
         self.done == self.queue.len()
+    }
+
+    /// Whether QUIC has taken something since this was last asked: the peer has given credit for it.
+    pub(crate) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_progress)
     }
 
     /// Whether this direction was finished or reset.

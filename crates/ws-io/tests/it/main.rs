@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod buffered;
 mod cancel;
 mod deadlines;
 mod driver;

@@ -212,6 +212,14 @@ impl Session {
         self.timers.flushing = flushing;
     }
 
+    /// Says whether bytes have left the transport since the last call, for one that takes more than it
+    /// can pass on: a slow peer that takes a little of them now and then is not cut by the write
+    /// timeout. Call it before waiting for a transport that is not done with writing or flushing.
+    /// `None`: it does not tell, and what it takes off [`transmit`](Self::transmit) counts.
+    pub fn note_progress(&mut self, progress: Option<bool>) {
+        self.timers.note_progress(progress);
+    }
+
     /// Whether our direction of the transport is to be ended now, in an orderly way (TCP FIN): the
     /// goodbye was written. Call [`handle_shutdown`](Self::handle_shutdown) when that is done.
     #[must_use]

@@ -164,6 +164,36 @@ fn bytes_that_the_transport_holds_back_count_as_unwritten() {
     assert!(matches!(outcome.cause, Cause::WriteStalled), "{outcome:?}");
 }
 
+// THREAT: write-stall
+#[test]
+fn where_the_transport_tells_of_progress_nothing_else_is() {
+    let mut server = Driven::server(Config::default());
+    server.turn();
+    let start = server.now;
+    server.session.send(Message::binary(vec![0; 1000])).unwrap();
+    transmitted(&mut server.session);
+    server.session.set_flushing(true);
+    for second in 0..100 {
+        server.now = start + second * SECOND;
+        server.session.note_progress(Some(true));
+        server.session.poll_timeout(server.now);
+        server.session.handle_timeout(server.now);
+        // Whatever else it takes, pings included.
+        server.session.send(Message::binary(vec![0; 1000])).unwrap();
+        transmitted(&mut server.session);
+    }
+    for second in 100..130 {
+        assert!(!server.session.is_finished(), "{second}");
+        server.now = start + second * SECOND;
+        server.session.send(Message::binary(vec![0; 1000])).unwrap();
+        transmitted(&mut server.session);
+        server.session.note_progress(Some(false));
+        server.session.poll_timeout(server.now);
+        server.session.handle_timeout(server.now);
+    }
+    assert_eq!(server.cause(), "write_stalled");
+}
+
 // THREAT: open-after-close
 // THREAT: write-stall
 #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::BytesMut;
@@ -12,9 +13,9 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use ws_endpoint::tls::Tls;
-use ws_io::{Duplex, Transport as _};
-use ws_session::TransportError;
-use ws_tokio::Io;
+use ws_io::{Duplex, Transport as _, UpgradeInfo, WebSocket};
+use ws_session::{Config, Message, Session, TransportError};
+use ws_tokio::{Io, Tokio};
 
 type Theirs<T> = Result<T, std::io::Error>;
 type Ours = Tls<Io<DuplexStream>>;
@@ -151,6 +152,24 @@ async fn reading_goes_on_after_our_direction_has_ended() {
     assert_eq!(&read(&mut ours, 100).await.expect("read")[..], b"still here");
 }
 
+fn websocket(tls: Ours, session: Session) -> WebSocket<Ours, Tokio> {
+    WebSocket::from_parts(tls, Tokio, session, UpgradeInfo::new("/"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_slowly_what_tls_holds_is_not_cut() {
+    let (ours, mut theirs) = our_server(1000).await;
+    let mut server = websocket(ours, Session::server(Config::default()));
+    let sending =
+        tokio::spawn(async move { server.send(Message::binary(vec![7; 60_000])).await.is_ok() });
+    let (mut taken, mut buf) = (0, [0; 1000]);
+    while taken < 60_004 {
+        taken += theirs.read(&mut buf).await.expect("not cut");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(sending.await.expect("no panic"));
+}
+
 // RFC: WS-4.1-10
 #[tokio::test]
 async fn a_refused_certificate_is_an_alert_for_the_server_and_an_error_for_the_client() {
@@ -223,7 +242,7 @@ async fn a_corrupt_record_fails_after_the_good_ones_before_it() {
     let relay = tokio::spawn(async move {
         let copied = tokio::io::copy_bidirectional(&mut relay_a, &mut relay_b);
         // Long enough for the handshake and the good record, which the test awaits below.
-        tokio::select! { _ = copied => {}, () = tokio::time::sleep(std::time::Duration::from_millis(300)) => {} }
+        tokio::select! { _ = copied => {}, () = tokio::time::sleep(Duration::from_millis(300)) => {} }
         (relay_a, relay_b)
     });
     let mut ours = Tls::accept(Io::new(a), server).await.expect("our side");

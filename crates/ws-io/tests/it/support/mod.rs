@@ -1,5 +1,6 @@
 //! What the tests run on: a simulated runtime and a hostile transport.
 
+mod buffered;
 mod hostile;
 mod sim;
 
@@ -10,6 +11,7 @@ use ws_frame::{MaskKeys, Message};
 use ws_io::{Duplex, Error, Transport, UpgradeInfo, WebSocket, duplex};
 use ws_session::{Config, Session};
 
+pub(crate) use buffered::Buffered;
 pub(crate) use hostile::{Counts, Fault, Hostile, Plan};
 pub(crate) use sim::{Sim, give_up_after, join, yield_now};
 

@@ -14,7 +14,7 @@ use ws_tokio::{
 };
 
 use super::over::Over;
-use crate::support::{certificates, echo};
+use crate::support::{certificates, echo, read};
 
 #[tokio::test]
 async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
@@ -83,6 +83,43 @@ async fn stuck_beside_others(over: Over) {
     let alive = neighbours.first_mut().expect("one of many");
     alive.send(Message::text("still here")).await.expect("sent");
     assert!(alive.next().await.expect("open").is_ok());
+}
+
+#[tokio::test]
+async fn one_that_reads_slowly_is_not_cut() {
+    for &over in MANY {
+        let mut session = Config::default();
+        session.write_timeout = Duration::from_secs(1);
+        let options = AcceptOptions { session: Arc::new(session), ..Default::default() };
+        let (told, mut sent) = tokio::sync::mpsc::unbounded_channel();
+        let house = over.serve(server().with_options(options), move |mut websocket| {
+            let told = told.clone();
+            async move {
+                let sent = websocket.send(Message::binary(vec![7; 60_000])).await;
+                told.send(sent.is_ok()).expect("the test waits");
+                while websocket.next().await.is_some() {}
+            }
+        });
+        // Small windows: what the server sends is what was read.
+        let mut h2 = H2Options::default();
+        h2.stream_window = 16 * 1024;
+        let client = house.client.clone().with_h2(h2);
+        #[cfg(feature = "h3")]
+        let client = {
+            let mut quic = ws_tokio::QuicOptions::default();
+            quic.stream_window = 4 * 1024;
+            client.with_quic(quic)
+        };
+        let websocket = client.connect(&house.url, &ConnectOptions::default()).await.expect("open");
+        let mut transport = websocket.into_parts().transport;
+        let mut taken = 0;
+        // 25 kB/s.
+        while taken < 60_004 {
+            taken += read(&mut transport, 1000).await.expect("not cut").len();
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+        assert_eq!(sent.recv().await, Some(true), "{over:?}");
+    }
 }
 
 #[tokio::test]

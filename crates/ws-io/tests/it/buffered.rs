@@ -1,0 +1,54 @@
+//! A transport that takes more than it can pass on: what it holds is not written yet.
+
+use std::future::poll_fn;
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use ws_io::{Duplex, Error, Message, Runtime as _, Transport as _, duplex};
+
+use crate::support::{Buffered, Sim, give_up_after, server};
+
+const MESSAGE: usize = 60_000;
+
+/// Takes this much at a time, until the end, and counts; an error when the end is no orderly one.
+async fn take(sim: &Sim, raw: &mut Duplex, most: usize, each: Duration) -> io::Result<usize> {
+    let mut bytes = BytesMut::new();
+    while poll_fn(|cx| raw.poll_read(cx, &mut bytes, most)).await? > 0 {
+        sim.sleep(each).await;
+    }
+    Ok(bytes.len())
+}
+
+// RFC: WS-6.1-02
+#[test]
+fn a_peer_that_takes_slowly_what_the_transport_holds_is_not_cut() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, Buffered::new(right));
+    let clock = sim.clone();
+    sim.spawn(async move {
+        let _cut = take(&clock, &mut raw, 1000, Duration::from_secs(1)).await;
+    });
+    sim.block_on(server.send(Message::binary(vec![7; MESSAGE]))).expect("it takes all of it");
+    assert!(sim.elapsed() > Duration::from_secs(55), "{:?}", sim.elapsed());
+}
+
+// THREAT: write-stall
+#[test]
+fn what_the_transport_takes_for_a_peer_that_takes_nothing_is_no_progress() {
+    let sim = Sim::new();
+    let (_raw, right) = duplex(1000);
+    let mut server = server(&sim, Buffered::new(right));
+    let error = sim.block_on(async {
+        server.feed(Message::binary(vec![7; MESSAGE])).await.unwrap();
+        loop {
+            match give_up_after(1, server.send(Message::text("more"))).await {
+                None => sim.sleep(Duration::from_secs(7)).await,
+                Some(sent) => break sent.unwrap_err(),
+            }
+        }
+    });
+    assert!(matches!(error, Error::WriteStalled), "{error:?}");
+    assert_eq!(sim.elapsed(), Duration::from_secs(35), "the first send after 30 seconds");
+}
