@@ -63,7 +63,8 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             write_error: None,
             written: 0,
             reads: 0,
-            needs_flush: false,
+            // Whoever had the transport before may have left something in it.
+            needs_flush: true,
             is_split: false,
             receiver_waits: false,
             outbox_waits: false,

@@ -5,11 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ws_io::{Duplex, Error, Message, Runtime as _, Transport as _, duplex};
+use ws_io::{Duplex, Error, Message, Runtime as _, Transport as _, WebSocket, duplex};
 
 use crate::support::{Buffered, Sim, give_up_after, server};
 
 const MESSAGE: usize = 60_000;
+/// A frame header for that many bytes.
+const HEADER: usize = 4;
 
 /// Takes this much at a time, until the end, and counts; an error when the end is no orderly one.
 async fn take(sim: &Sim, raw: &mut Duplex, most: usize, each: Duration) -> io::Result<usize> {
@@ -51,4 +53,24 @@ fn what_the_transport_takes_for_a_peer_that_takes_nothing_is_no_progress() {
     });
     assert!(matches!(error, Error::WriteStalled), "{error:?}");
     assert_eq!(sim.elapsed(), Duration::from_secs(35), "the first send after 30 seconds");
+}
+
+#[test]
+fn a_transport_that_changes_hands_is_flushed() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, Buffered::new(right));
+    sim.block_on(async {
+        let stuck = give_up_after(1, server.send(Message::binary(vec![7; 1500]))).await;
+        assert!(stuck.is_none(), "there is room for a thousand bytes");
+        let parts = server.into_parts();
+        let mut again =
+            WebSocket::from_parts(parts.transport, parts.runtime, parts.session, parts.info);
+        assert!(give_up_after(1, again.flush()).await.is_none(), "it holds the rest");
+        let mut bytes = BytesMut::new();
+        poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await.unwrap();
+        again.flush().await.unwrap();
+        poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await.unwrap();
+        assert_eq!(bytes.len(), HEADER + 1500);
+    });
 }
