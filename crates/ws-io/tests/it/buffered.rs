@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use ws_io::{Duplex, Error, Message, Runtime as _, Transport as _, WebSocket, duplex};
 
-use crate::support::{Buffered, Sim, give_up_after, server};
+use crate::support::{Buffered, Sim, frame, give_up_after, server};
 
 const MESSAGE: usize = 60_000;
 /// A frame header for that many bytes.
@@ -20,6 +20,12 @@ async fn take(sim: &Sim, raw: &mut Duplex, most: usize, each: Duration) -> io::R
         sim.sleep(each).await;
     }
     Ok(bytes.len())
+}
+
+async fn write(raw: &mut Duplex, mut bytes: BytesMut) {
+    while !bytes.is_empty() {
+        poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
+    }
 }
 
 // RFC: WS-6.1-02
@@ -53,6 +59,23 @@ fn what_the_transport_takes_for_a_peer_that_takes_nothing_is_no_progress() {
     });
     assert!(matches!(error, Error::WriteStalled), "{error:?}");
     assert_eq!(sim.elapsed(), Duration::from_secs(35), "the first send after 30 seconds");
+}
+
+#[test]
+fn the_end_waits_for_what_the_transport_holds() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, Buffered::new(right));
+    sim.spawn(async move {
+        server.feed(Message::binary(vec![7; MESSAGE])).await.unwrap();
+        while server.next().await.is_some() {}
+    });
+    let taken = sim.block_on(async {
+        write(&mut raw, frame(0x88, &1000_u16.to_be_bytes())).await;
+        take(&sim, &mut raw, 1000, Duration::from_millis(66)).await
+    });
+    assert_eq!(taken.unwrap(), HEADER + MESSAGE + 4, "the close frame too");
+    assert!(sim.elapsed() > Duration::from_secs(3), "{:?}", sim.elapsed());
 }
 
 #[test]

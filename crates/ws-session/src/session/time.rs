@@ -61,6 +61,11 @@ impl Session {
         }
     }
 
+    /// Whether bytes wait to be written, here or in the transport.
+    fn is_unwritten(&self) -> bool {
+        !self.outbound.queue.is_empty() || self.timers.flushing
+    }
+
     fn next_due(&mut self, now: Instant, reading: bool) -> Option<(Instant, Due)> {
         let phase = self.closing.phase;
         if phase == Phase::Finished {
@@ -74,9 +79,9 @@ impl Session {
             closing: phase != Phase::Open,
             lingering: phase == Phase::Draining
                 && self.closing.is_handshake_complete()
-                && self.outbound.queue.is_empty(),
+                && !self.is_unwritten(),
             message_bytes: self.inbound.is_mid_message().then_some(self.inbound.message_bytes),
-            unwritten: !self.outbound.queue.is_empty() || self.timers.flushing,
+            unwritten: self.is_unwritten(),
             written: self.outbound.queue.taken(),
         };
         let due = self.timers.update(now, &activity, &self.config);
