@@ -29,6 +29,8 @@ pub(crate) struct Closing {
     pub(crate) is_cut_short: bool,
     /// Whether our direction of the transport was ended.
     pub(crate) is_shut_down: bool,
+    /// Whether nothing is waited for any more but the end of our direction.
+    pub(crate) is_parting: bool,
     is_reported: bool,
     /// In a box, because an open session has none of it.
     end: Option<Box<End>>,

@@ -16,6 +16,8 @@ pub(crate) struct Activity {
     pub(crate) closing: bool,
     /// Whether only the end of the transport is waited for.
     pub(crate) lingering: bool,
+    /// Whether only our end of the transport is waited for.
+    pub(crate) parting: bool,
     /// Bytes that arrived of a message that is not complete.
     pub(crate) message_bytes: Option<u64>,
     /// Whether bytes wait to be written, here or in the transport.
@@ -40,6 +42,10 @@ pub(crate) enum Due {
 /// handshake is complete, and there are servers that never end their side.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long the end of our own direction may take once the peer is no longer waited for: as a rule it
+/// takes no time.
+const PARTING: Duration = Duration::from_millis(500);
+
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     /// Whether bytes came since the last wait point.
@@ -62,11 +68,29 @@ pub(crate) struct Timers {
     farewell: Option<Box<Farewell>>,
 }
 
-/// Since when the session is closing, and since when only the end of the transport is missing.
+/// Since when the session is closing, since when only the end of the transport is missing, and since
+/// when only our own.
 #[derive(Debug)]
 struct Farewell {
     since: Instant,
     lingering_since: Option<Instant>,
+    parting_since: Option<Instant>,
+}
+
+impl Farewell {
+    fn new(now: Instant) -> Self {
+        Self { since: now, lingering_since: None, parting_since: None }
+    }
+
+    fn deadline(&self, config: &Config) -> Option<Instant> {
+        if let Some(since) = self.parting_since {
+            return since.checked_add(PARTING);
+        }
+        let close = self.since.checked_add(config.close_timeout);
+        let linger = config.close_timeout.min(LINGER);
+        let end = self.lingering_since.and_then(|since| since.checked_add(linger));
+        close.into_iter().chain(end).min()
+    }
 }
 
 impl Timers {
@@ -97,9 +121,9 @@ impl Timers {
         }
         since(&mut self.stalled_since, now, activity.unwritten);
         if activity.closing {
-            let begin = || Box::new(Farewell { since: now, lingering_since: None });
-            let farewell = self.farewell.get_or_insert_with(begin);
+            let farewell = self.farewell.get_or_insert_with(|| Box::new(Farewell::new(now)));
             since(&mut farewell.lingering_since, now, activity.lingering);
+            since(&mut farewell.parting_since, now, activity.parting);
         } else {
             self.farewell = None;
         }
@@ -160,16 +184,12 @@ impl Timers {
         }
         let received = activity.message_bytes.unwrap_or_default();
         let message = config.message_timeout.saturating_add(Duration::from_secs(received / 1024));
-        let linger = config.close_timeout.min(LINGER);
-        let farewell = self.farewell.as_deref();
-        let closing_since = farewell.map(|farewell| farewell.since);
-        let lingering_since = farewell.and_then(|farewell| farewell.lingering_since);
+        let farewell = self.farewell.as_ref().and_then(|farewell| farewell.deadline(config));
         [
             silence,
             after(self.message_since.filter(|_| activity.open), message, Due::MessageStalled),
             after(self.stalled_since, config.write_timeout, Due::WriteStalled),
-            after(closing_since, config.close_timeout, Due::CloseTimeout),
-            after(lingering_since, linger, Due::CloseTimeout),
+            farewell.map(|at| (at, Due::CloseTimeout)),
         ]
         .into_iter()
         .flatten()

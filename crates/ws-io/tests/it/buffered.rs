@@ -5,9 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ws_io::{Duplex, Error, Message, Runtime as _, Transport as _, WebSocket, duplex};
+use ws_io::{CloseCode, Duplex, Error, Message, Runtime as _, Transport as _, WebSocket, duplex};
 
-use crate::support::{Buffered, Sim, frame, give_up_after, server};
+use crate::support::{Buffered, Sim, client, frame, give_up_after, server};
 
 const MESSAGE: usize = 60_000;
 /// A frame header for that many bytes.
@@ -76,6 +76,24 @@ fn the_end_waits_for_what_the_transport_holds() {
     });
     assert_eq!(taken.unwrap(), HEADER + MESSAGE + 4, "the close frame too");
     assert!(sim.elapsed() > Duration::from_secs(3), "{:?}", sim.elapsed());
+}
+
+// RFC: M1-9.8-01
+#[test]
+fn a_client_that_waits_no_longer_ends_its_direction_in_order() {
+    let sim = Sim::new();
+    let (left, mut raw) = duplex(1000);
+    let mut client = client(&sim, Buffered::new(left));
+    let outcome = sim.spawn_collect(async move {
+        client.close(CloseCode::NORMAL, "").await.map(|outcome| outcome.clean)
+    });
+    sim.block_on(async {
+        write(&mut raw, BytesMut::from(&b"\x88\x02\x03\xe8"[..])).await;
+        let taken = take(&sim, &mut raw, 1000, Duration::ZERO).await;
+        assert_eq!(taken.unwrap(), 8, "its close frame, and then an end");
+    });
+    assert_eq!(sim.elapsed(), Duration::from_secs(2));
+    assert!(matches!(outcome.take(), Some(Ok(true))));
 }
 
 #[test]

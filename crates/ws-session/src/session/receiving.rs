@@ -130,7 +130,8 @@ impl Session {
                     // Whoever floods us is cut, but not before the goodbye has left.
                     let is_flooded = self.closing.drained_too_much(drained, most)
                         && self.outbound.queue.is_empty();
-                    if is_flooded || self.inbound.eof && self.closing.is_shut_down {
+                    let awaits_end = !self.inbound.eof && !self.closing.is_parting;
+                    if is_flooded || self.closing.is_shut_down && !awaits_end {
                         self.finish();
                     } else {
                         return None;

@@ -226,7 +226,8 @@ impl Session {
     pub fn wants_shutdown(&self) -> bool {
         let closing = &self.closing;
         // RFC 6455 §7.1.1: the server ends the transport first, the client waits for that.
-        let ours_to_end = self.role == Role::Server || closing.failed || self.inbound.eof;
+        let is_over = closing.failed || self.inbound.eof || closing.is_parting;
+        let ours_to_end = self.role == Role::Server || is_over;
         closing.phase == Phase::Draining
             && self.outbound.queue.is_empty()
             && !closing.is_shut_down

@@ -56,8 +56,21 @@ impl Session {
                 self.closing.begin(Cause::WriteStalled);
                 self.finish();
             }
-            Due::CloseTimeout => self.finish(),
+            Due::CloseTimeout => self.part(),
             Due::Release => self.release(),
+        }
+    }
+
+    /// The peer was waited for long enough. Where our direction is open, nobody is ending it yet, and
+    /// nothing is in its way, it is ended before the transport is dropped: RFC 8446 §6.1 asks for a
+    /// `close_notify`, whatever the peer does.
+    fn part(&mut self) {
+        if self.closing.is_shut_down || self.wants_shutdown() || self.is_unwritten() {
+            self.finish();
+        } else {
+            self.closing.is_parting = true;
+            self.closing.phase = Phase::Draining;
+            self.inbound.forget_message();
         }
     }
 
@@ -80,6 +93,7 @@ impl Session {
             lingering: phase == Phase::Draining
                 && self.closing.is_handshake_complete()
                 && !self.is_unwritten(),
+            parting: self.closing.is_parting,
             message_bytes: self.inbound.is_mid_message().then_some(self.inbound.message_bytes),
             unwritten: self.is_unwritten(),
             written: self.outbound.queue.taken(),

@@ -77,6 +77,44 @@ fn a_client_does_not_wait_for_ever_for_a_server_that_never_ends() {
     assert!(outcome.clean, "the closing handshake was complete");
 }
 
+// RFC: M1-9.8-01
+#[test]
+fn whoever_waits_no_longer_ends_its_own_direction_first() {
+    const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
+    for (answer, seconds) in [(CLOSE, 2), (b"", 5)] {
+        let mut client = client();
+        client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+        client.receive(answer);
+        client.pass(Duration::from_millis(seconds * 1000 - 1));
+        assert!(!client.shut_down && !client.session.is_finished(), "{seconds}");
+        client.pass(Duration::from_millis(1));
+        assert!(client.shut_down && client.session.is_finished(), "{seconds}");
+        let outcome = client.session.outcome().expect("over");
+        assert_eq!((outcome.clean, client.cause()), (!answer.is_empty(), "normal"));
+    }
+}
+
+#[test]
+fn an_end_of_ours_that_takes_time_is_not_waited_for() {
+    for stuck in [false, true] {
+        let mut client = client();
+        client.receive(b"\x88\x02\x03\xe8");
+        client.session.set_flushing(stuck);
+        let at = |millis| client.now + Duration::from_millis(millis);
+        let (linger, close, last) = (at(2000), at(5000), at(2500));
+        let first = if stuck { close } else { linger };
+        assert_eq!(client.session.poll_timeout(client.now), Some(first), "stuck: {stuck}");
+        client.session.handle_timeout(first);
+        assert_eq!(client.session.is_finished(), stuck, "what is stuck cannot end in order");
+        if !stuck {
+            assert!(client.session.poll_event().is_none() && client.session.wants_shutdown());
+            assert_eq!(client.session.poll_timeout(first), Some(last));
+            client.session.handle_timeout(last);
+            assert!(client.session.is_finished() && client.session.outcome().unwrap().clean);
+        }
+    }
+}
+
 #[test]
 fn messages_before_a_bad_frame_are_not_dropped() {
     let mut client = client();

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use ws_endpoint::tls::Tls;
 use ws_io::{Duplex, Transport as _, UpgradeInfo, WebSocket};
-use ws_session::{Config, Message, Session, TransportError};
+use ws_session::{CloseCode, Config, MaskKeys, Message, Session, TransportError};
 use ws_tokio::{Io, Tokio};
 
 type Theirs<T> = Result<T, std::io::Error>;
@@ -168,6 +168,22 @@ async fn a_peer_that_takes_slowly_what_tls_holds_is_not_cut() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     assert!(sending.await.expect("no panic"));
+}
+
+// RFC: M1-9.8-01
+#[tokio::test(start_paused = true)]
+async fn a_client_ends_tls_in_order_also_where_the_server_does_not() {
+    let (ours, mut theirs) = our_client(4096).await;
+    let mut client = websocket(ours, Session::client(Config::default(), MaskKeys::new(|| [0; 4])));
+    let closing = tokio::spawn(async move {
+        client.close(CloseCode::NORMAL, "").await.map(|outcome| outcome.clean).ok()
+    });
+    let mut goodbye = [0; 8];
+    theirs.read_exact(&mut goodbye).await.expect("a close frame");
+    theirs.write_all(&[0x88, 2, 3, 0xe8]).await.expect("written");
+    theirs.flush().await.expect("flushed");
+    assert_eq!(theirs.read(&mut [0; 8]).await.expect("a close_notify"), 0);
+    assert_eq!(closing.await.expect("no panic"), Some(true));
 }
 
 // RFC: WS-4.1-10
