@@ -55,6 +55,8 @@
 //! | `h2` | HTTP/2 (RFC 8441): servers speak it beside HTTP/1.1, clients by [`HttpPolicy`] |
 //! | `h3` | HTTP/3 (RFC 9220): `Server::listen_tls_and_h3`, `HttpPolicy::H3`; implies `rustls` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod io;
 mod runtime;
 

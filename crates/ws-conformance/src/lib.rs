@@ -18,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "h2", feature = "h3")),
     expect(dead_code, reason = "a build with fewer carriers does not need all of the wire code")

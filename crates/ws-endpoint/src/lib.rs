@@ -55,6 +55,8 @@
 //! | `async-io` | `reactor`: the sockets of async-std and smol |
 //! | `deflate` | permessage-deflate (RFC 7692), off until asked for |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept;
 mod adapter;
 #[cfg(feature = "h2")]

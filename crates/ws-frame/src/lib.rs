@@ -42,6 +42,7 @@
 //! - `std` (default): CPU detection at run time for UTF-8 validation, and vectored writes. Without
 //!   it the crate is `no_std` and needs `alloc`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

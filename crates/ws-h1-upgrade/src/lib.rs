@@ -55,6 +55,8 @@
 //! |---|---|
 //! | `http` | `validate_http_request` and `http_response` for the types of the `http` crate |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept_key;
 mod body;
 mod client;

@@ -43,6 +43,8 @@
 //! |---|---|
 //! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod client;
 mod error;
 mod pseudo;

@@ -118,6 +118,8 @@
 //! |---|---|
 //! | `deflate` | passes `deflate` on to `ws-io`: permessage-deflate (RFC 7692) |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod alarm;
 mod client;
 mod config;

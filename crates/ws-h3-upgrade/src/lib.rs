@@ -48,6 +48,8 @@
 //! |---|---|
 //! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub use ws_h2_upgrade::*;
 
 /// The HTTP/3 setting by which a server allows extended CONNECT (RFC 9220 §5).

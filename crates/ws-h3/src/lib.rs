@@ -132,6 +132,8 @@
 //! |---|---|
 //! | `deflate` | passes `deflate` on to `ws-io`: permessage-deflate (RFC 7692) |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod admission;
 mod client;
 mod error;

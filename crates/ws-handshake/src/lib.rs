@@ -31,6 +31,7 @@
 //! |---|---|
 //! | `http` | [`Headers`] for `http::HeaderMap`, [`Refusal`] into `http::Response` |
 //! | `uri` | `WsUri`, and with it the IDNA tables |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;

@@ -106,6 +106,8 @@
 //! |---|---|
 //! | `deflate` | permessage-deflate (RFC 7692): `AcceptOptions::deflate`, `ConnectOptions::deflate` |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod accept_options;
 mod agreed;
 mod alarm;

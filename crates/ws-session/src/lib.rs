@@ -89,6 +89,8 @@
 //! - `deflate`: permessage-deflate (RFC 7692), `Session::with_deflate`, and `ws_deflate` as
 //!   `deflate`.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod account;
 mod budget;
 mod closing;

@@ -55,6 +55,8 @@
 //!
 //! Each module is a crate of its own that can be used without the others.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod guide;
 
 pub use ws_close as close;

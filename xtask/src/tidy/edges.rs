@@ -1,7 +1,8 @@
 //! The floors of the house: which crate may depend on which.
 //!
 //! An edge that is not in this table is a change of design; it is discussed, then written here.
-//! Dev-dependencies are free: what a test uses does not reach users.
+//! Dev-dependencies are free: what a test uses does not reach users. One that closes a circle is named
+//! by its path alone, which cargo leaves out of the package: otherwise none could be published first.
 
 use super::Findings;
 use crate::workspace::Member;
@@ -92,7 +93,26 @@ pub(super) fn check(members: &[Member], findings: &mut Findings) {
                 findings.violation(&place, &what);
             }
         }
+        for dependency in circular(member) {
+            let what = format!("{dependency} depends on this: a dev-dependency by `path` alone");
+            findings.violation(&place, &what);
+        }
     }
+}
+
+/// The dev-dependencies with a version on crates that depend on this one.
+fn circular(member: &Member) -> Vec<String> {
+    let dev = member.manifest.split("\n[dev-dependencies]\n").nth(1).unwrap_or_default();
+    let lines = dev.lines().take_while(|line| !line.starts_with('['));
+    let versioned = lines.filter(|line| line.contains("workspace") || line.contains("version"));
+    let names = versioned.filter_map(|line| line.split(['=', '.', ' ']).next());
+    names.filter(|name| reaches(name, &member.name)).map(String::from).collect()
+}
+
+/// Whether `from` may depend on `to`, over any number of others.
+fn reaches(from: &str, to: &str) -> bool {
+    let edges = EDGES.iter().find(|(name, _)| *name == from).map_or(&[][..], |(_, edges)| edges);
+    edges.iter().any(|next| *next == to || reaches(next, to))
 }
 
 /// The names under `[dependencies]`, `[build-dependencies]` and their `target` forms.
@@ -132,6 +152,21 @@ mod tests {
             [dev-dependencies.f]\nversion = \"1\"\n[target.'cfg(unix)'.dependencies]\ng = \"1\"\n\
             [build-dependencies]\nh = { workspace = true }\n[features]\ni = []\n";
         assert_eq!(dependencies(manifest), ["a", "b", "d", "g", "h"]);
+    }
+
+    #[test]
+    fn a_dev_dependency_that_closes_a_circle_has_no_version() {
+        let member = |line: &str| Member {
+            name: "ws-endpoint".into(),
+            directory: "crates/ws-endpoint".into(),
+            manifest: format!("[dependencies]\n\n[dev-dependencies]\n{line}\n\n[lints]\n"),
+        };
+        for line in ["ws-tokio = { workspace = true }", "ws-stack.workspace = true"] {
+            assert_eq!(circular(&member(line)).len(), 1, "{line}");
+        }
+        for line in ["ws-tokio = { path = \"../ws-tokio\" }", "ws-io = { workspace = true }"] {
+            assert!(circular(&member(line)).is_empty(), "{line}");
+        }
     }
 
     #[test]

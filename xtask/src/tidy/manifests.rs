@@ -13,6 +13,9 @@ pub(super) fn check(members: &[Member], findings: &mut Findings) -> Result<(), S
         for what in missing(member) {
             findings.violation(&place, what);
         }
+        if member.is_crate() {
+            check_files(member, findings);
+        }
     }
     for source in foreign_sources(&workspace::read("Cargo.lock")?) {
         findings.violation("Cargo.lock", &format!("a dependency from outside: {source}"));
@@ -39,11 +42,47 @@ fn missing(member: &Member) -> Vec<&'static str> {
             missing.push(what);
         }
     }
+    if member.is_crate() {
+        missing.extend(unpublishable(manifest));
+    }
     if !member.is_crate() && !manifest.lines().any(|line| line == "publish = false") {
         missing.push("is not for publishing and must say `publish = false`");
     }
     missing
 }
+
+/// What crates.io and docs.rs want to be told.
+fn unpublishable(manifest: &str) -> Vec<&'static str> {
+    let mut missing = Vec::new();
+    for (key, most, what) in [
+        ("keywords = [", 5, "must have one to five keywords of its own"),
+        ("categories = [", 5, "must have one to five categories of its own"),
+    ] {
+        let list = manifest.lines().find_map(|line| line.strip_prefix(key));
+        let count = list.map_or(0, |list| list.matches('"').count() / 2);
+        if !(1..=most).contains(&count) {
+            missing.push(what);
+        }
+    }
+    if !manifest.contains(DOCS_RS) {
+        missing.push("must have docs.rs build all features: `[package.metadata.docs.rs]`");
+    }
+    missing
+}
+
+/// A package holds what is in its directory, so each has a page and the licences beside its manifest.
+fn check_files(member: &Member, findings: &mut Findings) {
+    let directory = workspace::root().join(&member.directory);
+    for file in ["README.md", "LICENSE-MIT", "LICENSE-APACHE"] {
+        // Follows links, as packaging does.
+        if !directory.join(file).is_file() {
+            findings.violation(&member.directory, &format!("must have a {file}, or a link to it"));
+        }
+    }
+}
+
+const DOCS_RS: &str = "[package.metadata.docs.rs]\nall-features = true\n\
+                       rustdoc-args = [\"--cfg\", \"docsrs\"]\n";
 
 /// Sources in the lock file other than cargo's default registry.
 fn foreign_sources(lock: &str) -> Vec<&str> {
@@ -85,7 +124,18 @@ mod tests {
                 "must take its rust-version from the workspace",
                 "must take its licence from the workspace",
                 "must have a description",
+                "must have one to five keywords of its own",
+                "must have one to five categories of its own",
+                "must have docs.rs build all features: `[package.metadata.docs.rs]`",
             ]
         );
+    }
+
+    #[test]
+    fn a_manifest_that_says_all_lacks_nothing() {
+        let lists = "keywords = [\"a\", \"b\"]\ncategories = [\"c\"]\n";
+        assert!(unpublishable(&format!("{lists}\n{DOCS_RS}")).is_empty());
+        let none = "keywords = []\ncategories = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\"]\n";
+        assert_eq!(unpublishable(&format!("{none}\n{DOCS_RS}")).len(), 2);
     }
 }
