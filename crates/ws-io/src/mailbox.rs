@@ -82,7 +82,7 @@ impl<I> Stream for Inbox<I> {
     type Item = I;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
-        self.head.poll_take(cx).map(Some)
+        self.head.poll_take_if(cx, |_| true)
     }
 }
 

@@ -86,18 +86,29 @@ pub(crate) struct Head<T> {
 }
 
 impl<T> Head<T> {
-    /// Takes the first item. Pending until there is one, for ever when the queue is closed.
-    pub(crate) fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+    /// Takes the first item, if it is wanted now; otherwise it stays where it counts. Pending until
+    /// there is one, for ever when the queue is closed.
+    pub(crate) fn poll_take_if(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_wanted: impl FnOnce(&T) -> bool,
+    ) -> Poll<Option<T>> {
         let mut state = self.shared.lock();
-        let Some((item, bytes)) = pop(&mut state.items) else {
+        let Some((first, _)) = state.items.front() else {
             let outdated = register(&mut state.taker, cx.waker());
             drop(state);
             drop(outdated);
             return Poll::Pending;
         };
-        state.release(bytes);
+        if !is_wanted(first) {
+            return Poll::Ready(None);
+        }
+        let taken = pop(&mut state.items).map(|(item, bytes)| {
+            state.release(bytes);
+            item
+        });
         self.shared.pass_on(state);
-        Poll::Ready(item)
+        Poll::Ready(taken)
     }
 
     /// Tells everyone that nothing is taken any more.

@@ -47,8 +47,8 @@ fn weighed(count: usize, bytes: usize) -> (Tail<usize>, Head<usize>) {
 }
 
 fn take<T>(head: &mut Head<T>) -> Option<T> {
-    match head.poll_take(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(item) => Some(item),
+    match head.poll_take_if(&mut Context::from_waker(Waker::noop()), |_| true) {
+        Poll::Ready(item) => item,
         Poll::Pending => None,
     }
 }
@@ -158,15 +158,26 @@ fn who_moves_to_another_task_is_woken_there() {
 #[test]
 fn who_takes_is_woken_by_the_next_item() {
     let (tail, mut head) = weighed(4, usize::MAX);
-    let mut taking = Polled::new(std::future::poll_fn(move |cx| head.poll_take(cx)));
+    let mut taking = Polled::new(std::future::poll_fn(move |cx| head.poll_take_if(cx, |_| true)));
     assert!(taking.poll().is_pending());
     tail.try_push(1, 0).expect("room");
     tail.try_push(2, 0).expect("room");
     assert_eq!(taking.wakes.count(), 1, "once for both");
-    assert_eq!([taking.poll(), taking.poll()], [Poll::Ready(1), Poll::Ready(2)]);
+    assert_eq!([taking.poll(), taking.poll()], [Poll::Ready(Some(1)), Poll::Ready(Some(2))]);
     assert!(taking.poll().is_pending());
     assert_eq!(Polled::new(tail.push(3, 0)).poll(), Poll::Ready(Ok(())));
     assert_eq!(taking.wakes.count(), 2);
+}
+
+#[test]
+fn what_is_not_wanted_yet_stays_and_counts() {
+    let (tail, mut head) = weighed(1, usize::MAX);
+    tail.try_push(1, 0).expect("room");
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(head.poll_take_if(&mut cx, |item| *item != 1), Poll::Ready(None));
+    assert_eq!(tail.try_push(2, 0), Err(2));
+    assert_eq!(head.poll_take_if(&mut cx, |item| *item == 1), Poll::Ready(Some(1)));
+    assert_eq!(tail.try_push(2, 0), Ok(()));
 }
 
 #[test]
@@ -411,7 +422,8 @@ fn threads_lose_nothing_and_never_cross_the_bound() {
         let mut next = [0; SENDERS];
         let mut taken = 0;
         while next.iter().sum::<usize>() < SENDERS * EACH {
-            let (sender, n) = block_on(std::future::poll_fn(|cx| head.poll_take(cx)));
+            let first = block_on(std::future::poll_fn(|cx| head.poll_take_if(cx, |_| true)));
+            let (sender, n) = first.expect("it is wanted");
             taken += 1;
             if n != usize::MAX {
                 assert_eq!(n, next[sender], "in the order of its sender");

@@ -180,8 +180,6 @@ impl Outgoing {
 pub(crate) struct Outbox {
     tail: Tail<Outgoing>,
     head: Head<Outgoing>,
-    /// What has to wait until the message that is being sent in fragments has ended.
-    held: Option<Outgoing>,
     /// Who waits for which count of written bytes, in order.
     unacknowledged: VecDeque<(u64, Acknowledge)>,
 }
@@ -189,7 +187,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(capacity: usize, config: &Config) -> Self {
         let (tail, head) = queue(Bounds { count: capacity, bytes: config.memory_budget });
-        Self { tail, head, held: None, unacknowledged: VecDeque::new() }
+        Self { tail, head, unacknowledged: VecDeque::new() }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -198,7 +196,6 @@ impl Outbox {
 
     /// Says to the senders that the connection has ended.
     pub(crate) fn close(&mut self) {
-        self.held = None;
         self.head.close();
     }
 
@@ -206,18 +203,10 @@ impl Outbox {
     /// by the next message.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>, session: &mut Session, written: u64) {
         while session.is_writable() {
-            let outgoing = match self.held.take() {
-                Some(held) => held,
-                None => match self.head.poll_take(cx) {
-                    Poll::Ready(outgoing) => outgoing,
-                    Poll::Pending => return,
-                },
-            };
-            if session.is_sending_fragments() && outgoing.is_data() {
-                // Whoever ends that message polls or wakes the task that comes by here.
-                self.held = Some(outgoing);
-                return;
-            }
+            let in_fragments = session.is_sending_fragments();
+            let may_leave = |outgoing: &Outgoing| !in_fragments || !outgoing.is_data();
+            // Whoever ends that message polls or wakes the task that comes by here.
+            let Poll::Ready(Some(outgoing)) = self.head.poll_take_if(cx, may_leave) else { return };
             let (result, acknowledge) = match outgoing {
                 Outgoing::Message(message, acknowledge) => (session.send(message), acknowledge),
                 Outgoing::Prepared(prepared) => (session.send_prepared(&prepared), None),
