@@ -24,9 +24,16 @@ pub(crate) struct Gathered {
     buffer: Vec<u8>,
     /// How much of it was written.
     written: usize,
+    /// How much of what was gathered the socket has taken so far.
+    total: usize,
 }
 
 impl Gathered {
+    /// How many bytes the socket has taken so far, wrapping.
+    pub(crate) fn total(&self) -> usize {
+        self.total
+    }
+
     /// Takes as much of `pieces` as there is room for, and writes when there is none.
     pub(crate) fn poll_write(
         &mut self,
@@ -67,7 +74,10 @@ impl Gathered {
         while let Some(rest) = self.buffer.get(self.written..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut *io).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                count => self.written += count,
+                count => {
+                    self.written += count;
+                    self.total = self.total.wrapping_add(count);
+                }
             }
         }
         if self.buffer.capacity() > 0 {

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -22,6 +22,8 @@ pub(crate) struct Hub {
     pub(crate) is_server: bool,
     /// How many bytes are read on a stream before credit for them is sent.
     pub(crate) credit_batch: usize,
+    /// How many bytes the socket has taken so far, wrapping.
+    pub(crate) taken: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -83,7 +85,8 @@ impl Hub {
         peer_addr: Option<SocketAddr>,
     ) -> Arc<Self> {
         let credit_batch = stream_window as usize / 4;
-        Arc::new(Self { state: Mutex::default(), peer_addr, is_server, credit_batch })
+        let taken = AtomicUsize::new(0);
+        Arc::new(Self { state: Mutex::default(), peer_addr, is_server, credit_batch, taken })
     }
 
     /// Hands a stream to the driver.

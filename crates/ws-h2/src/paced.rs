@@ -10,6 +10,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -50,9 +51,16 @@ impl<IO> Turn<IO> {
 }
 
 impl<IO: AsyncWrite + Unpin> Turn<IO> {
-    /// Ends it: hands over all that was written in it.
-    pub(crate) fn poll_end(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        lock(&self.0).poll_flush(cx)
+    /// Ends it: hands over all that was written in it, and notes how much the socket has taken so far.
+    pub(crate) fn poll_end(
+        &self,
+        cx: &mut Context<'_>,
+        taken: &AtomicUsize,
+    ) -> Poll<io::Result<()>> {
+        let mut socket = lock(&self.0);
+        let ended = socket.poll_flush(cx);
+        taken.store(socket.gathered.as_ref().map_or(0, Gathered::total), Ordering::Relaxed);
+        ended
     }
 }
 
@@ -225,9 +233,9 @@ mod tests {
         write(b"one frame");
         write(b"and another");
         assert_eq!(written(&turn), 8);
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(turn.poll_end(&mut cx).is_ready());
-        assert_eq!(written(&turn), 28);
+        let (mut cx, taken) = (Context::from_waker(Waker::noop()), AtomicUsize::new(0));
+        assert!(turn.poll_end(&mut cx, &taken).is_ready());
+        assert_eq!((written(&turn), taken.load(Ordering::Relaxed)), (28, 20));
         turn.begin();
         assert!(Pin::new(&mut paced).poll_write(&mut cx, b"goodbye").is_ready());
         assert!(Pin::new(&mut paced).poll_shutdown(&mut cx).is_ready());

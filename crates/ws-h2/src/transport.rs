@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -38,11 +39,19 @@ pub struct H2Stream {
     has_ended: bool,
     /// The server did not end the stream in time; the drop will cancel it.
     is_given_up: bool,
+    progress: Progress,
 }
 
 impl H2Stream {
     pub(crate) fn new(send: SendStream<Bytes>, reader: Reader) -> Self {
-        Self { send: Some(send), reader, is_shut: false, has_ended: false, is_given_up: false }
+        Self {
+            send: Some(send),
+            reader,
+            is_shut: false,
+            has_ended: false,
+            is_given_up: false,
+            progress: Progress::default(),
+        }
     }
 
     /// The number of the stream on its connection (RFC 9113 §5.1.1).
@@ -102,7 +111,10 @@ impl Transport for H2Stream {
         }
         let count = wanted.min(capacity);
         match send.send_data(take_frame(buf, count), false) {
-            Ok(()) => Poll::Ready(Ok(count)),
+            Ok(()) => {
+                self.progress.note_sent(count, &self.reader.core.hub.taken);
+                Poll::Ready(Ok(count))
+            }
             Err(_) => Poll::Ready(why_closed(send, cx)),
         }
     }
@@ -128,6 +140,10 @@ impl Transport for H2Stream {
             }
         }
         Poll::Ready(self.end())
+    }
+
+    fn take_progress(&mut self) -> Option<bool> {
+        Some(self.progress.take(&self.reader.core.hub.taken))
     }
 
     fn name(&self) -> &'static str {
@@ -157,6 +173,40 @@ impl fmt::Debug for H2Stream {
             .field("id", &self.id())
             .field("is_shut", &self.is_shut)
             .finish_non_exhaustive()
+    }
+}
+
+/// Whether something of a stream leaves while it waits for credit: over a slow line what was taken for it
+/// takes longer to leave than a peer may take nothing.
+///
+/// The socket is everybody's. What it has taken counts for a stream only as long as some of that can have
+/// been the stream's own; one without credit beside busy neighbours soon has none there.
+#[derive(Debug, Default)]
+struct Progress {
+    has_some: bool,
+    /// What the socket had taken when this was last asked.
+    taken: usize,
+    /// The most that can be waiting in the connection of what was sent, were the stream alone.
+    held: usize,
+}
+
+impl Progress {
+    fn note_sent(&mut self, count: usize, taken: &AtomicUsize) {
+        self.note_taken(taken);
+        self.has_some = true;
+        self.held += count;
+    }
+
+    fn note_taken(&mut self, taken: &AtomicUsize) {
+        let taken = taken.load(Ordering::Relaxed);
+        let moved = taken.wrapping_sub(std::mem::replace(&mut self.taken, taken));
+        self.has_some |= moved > 0 && self.held > 0;
+        self.held = self.held.saturating_sub(moved);
+    }
+
+    fn take(&mut self, taken: &AtomicUsize) -> bool {
+        self.note_taken(taken);
+        std::mem::take(&mut self.has_some)
     }
 }
 

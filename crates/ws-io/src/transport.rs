@@ -62,8 +62,8 @@ pub trait Transport: Send + Unpin + 'static {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Whether bytes have left since this was last asked, for a transport that may take many at once and
-    /// passes them on little by little (TLS, HTTP/3): while they do, the peer accepts something, and the
-    /// [write timeout](ws_session::Config::write_timeout) does not strike.
+    /// passes them on little by little (TLS, HTTP/2, HTTP/3): while they do, the peer accepts something,
+    /// and the [write timeout](ws_session::Config::write_timeout) does not strike.
     ///
     /// It is asked when a write or a flush is pending. `None`, which is the default, is for one that
     /// takes no more than the peer does: then what it takes counts.

@@ -68,7 +68,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return match self.turn.poll_end(cx) {
+                return match self.turn.poll_end(cx, &self.hub.taken) {
                     Poll::Ready(Err(error)) => Poll::Ready(Fate::from(&Error::from_io(error))),
                     _ => Poll::Pending,
                 };

@@ -73,7 +73,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return match self.turn.poll_end(cx) {
+                return match self.turn.poll_end(cx, &self.hub.taken) {
                     Poll::Ready(Err(error)) => Poll::Ready(Err(Error::from_io(error))),
                     _ => Poll::Pending,
                 };

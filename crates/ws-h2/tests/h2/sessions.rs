@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use ws_h2::{Client, H2Stream, Server};
 use ws_io::{AcceptOptions, Cause, CloseCode, ConnectOptions, Message, UpgradeInfo, WebSocket};
 
@@ -111,4 +112,38 @@ async fn of_two_hundred_websockets_the_one_that_never_reads_is_cut_and_the_rest_
     assert!(start.elapsed() >= Duration::from_secs(29), "{:?}", start.elapsed());
     assert!(!keep.is_finished());
     keep.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_over_a_slow_line_is_not_cut() {
+    // A socket with little room, and a kilobyte a second from the server to the client.
+    let (near, relay_near) = tokio::io::duplex(1000);
+    let (relay_far, far) = tokio::io::duplex(1000);
+    let (mut from_client, mut to_client) = tokio::io::split(relay_near);
+    let (mut from_server, mut to_server) = tokio::io::split(relay_far);
+    tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+    tokio::spawn(async move {
+        let mut piece = [0; 1000];
+        while let Ok(len @ 1..) = from_server.read(&mut piece).await {
+            to_client.write_all(&piece[..len]).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let (accepting, connecting) = Default::default();
+    let (server, client) = tokio::join!(
+        Server::accept(far, None, Tokio, &accepting),
+        Client::new(near, None, Tokio, &connecting)
+    );
+    let (mut server, client) = (server.unwrap(), client.unwrap());
+    let (mut sends, mut receives) = open_sockets(&mut server, &client).await;
+    tokio::spawn(async move { while server.next().await.is_some() {} });
+    let sending = tokio::spawn(async move {
+        sends.send(Message::binary(pattern(400_000))).await.map_err(|error| error.reason())
+    });
+    while let Some(Ok(message)) = receives.next().await {
+        if message.data_kind().is_some() {
+            break;
+        }
+    }
+    assert_eq!(sending.await.unwrap(), Ok(()));
 }
