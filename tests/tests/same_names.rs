@@ -112,9 +112,7 @@ macro_rules! program {
                 sending: (ws::Compress, ws::Prepared, ws::SendError, ws::TrySendError),
                 failing: (ws::FrameError, ws::HandshakeError, ws::UnexpectedResponse),
                 handling: (ws::Flow, ws::Mailbox<()>, ws::MailboxError<()>, ws::Fault<()>),
-                _peer: &ws::Peer<'_, ()>,
-                _parts: &ws::Parts<Stream<$runtime>, $runtime>,
-                _session: &ws::Session,
+                _: (&ws::Peer<'_, ()>, &ws::Parts<Stream<$runtime>, $runtime>, &ws::Session),
             ) -> ws::Terminated<H, Stream<$runtime>, $runtime> {
                 drop((sending, failing, handling));
                 let (mut reader, mut writer): (ws::Reader, ws::Writer) = websocket.split();
