@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ws_close::CloseFrame;
 
 use crate::{DataKind, OpCode, Utf8Bytes};
@@ -37,6 +37,11 @@ impl Message {
     /// A binary message.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self::Binary(bytes.into())
+    }
+
+    /// A ping with at most 125 bytes. A session sends its own when the peer is silent.
+    pub fn ping(bytes: impl Into<Bytes>) -> Self {
+        Self::Ping(bytes.into())
     }
 
     /// The same message in memory of its own: one copy of the payload.
@@ -80,6 +85,46 @@ impl Message {
             Self::Text(_) => Some(DataKind::Text),
             Self::Binary(_) => Some(DataKind::Binary),
             _ => None,
+        }
+    }
+
+    /// Whether this is a text message.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
+
+    /// Whether this is a binary message.
+    #[must_use]
+    pub const fn is_binary(&self) -> bool {
+        matches!(self, Self::Binary(_))
+    }
+
+    /// Whether this is a close frame.
+    #[must_use]
+    pub const fn is_close(&self) -> bool {
+        matches!(self, Self::Close(_))
+    }
+
+    /// How many bytes the [`payload`](Self::payload) has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.payload().len()
+    }
+
+    /// Whether there is no [`payload`](Self::payload), as in a close frame.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.payload().is_empty()
+    }
+
+    /// The [`payload`](Self::payload), which shares the memory of the message.
+    #[must_use]
+    pub fn into_payload(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(bytes) | Self::Ping(bytes) | Self::Pong(bytes) => bytes,
+            Self::Close(_) => Bytes::new(),
         }
     }
 
@@ -127,8 +172,51 @@ impl From<Bytes> for Message {
     }
 }
 
+impl From<BytesMut> for Message {
+    fn from(bytes: BytesMut) -> Self {
+        Self::Binary(bytes.freeze())
+    }
+}
+
 impl From<Vec<u8>> for Message {
     fn from(bytes: Vec<u8>) -> Self {
         Self::binary(bytes)
+    }
+}
+
+impl From<&[u8]> for Message {
+    /// One copy of the bytes.
+    fn from(bytes: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl From<CloseFrame> for Message {
+    fn from(frame: CloseFrame) -> Self {
+        Self::Close(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_says_what_it_is_and_gives_its_payload() {
+        let frame = CloseFrame::new(ws_close::CloseCode::NORMAL, "bye");
+        for (message, kind, payload) in [
+            (Message::from("text"), (true, false, false), &b"text"[..]),
+            (Message::from(&b"bytes"[..]), (false, true, false), b"bytes"),
+            (Message::from(BytesMut::from("mut")), (false, true, false), b"mut"),
+            (Message::ping("ping"), (false, false, false), b"ping"),
+            (Message::from(frame), (false, false, true), b""),
+        ] {
+            let found = (message.is_text(), message.is_binary(), message.is_close());
+            assert_eq!(found, kind, "{message:?}");
+            let empty = payload.is_empty();
+            assert_eq!((message.len(), message.is_empty()), (payload.len(), empty), "{message:?}");
+            assert_eq!(message.payload(), payload);
+            assert_eq!(message.into_payload(), payload);
+        }
     }
 }
