@@ -51,6 +51,18 @@ impl UpgradeInfo {
         self.path.as_deref().unwrap_or("/")
     }
 
+    /// The path without its query.
+    #[must_use]
+    pub fn path_only(&self) -> &str {
+        self.path().split('?').next().unwrap_or_default()
+    }
+
+    /// The query without its question mark, if there is one.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.path().split_once('?').map(|(_, query)| query)
+    }
+
     /// The subprotocol that was agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
@@ -79,6 +91,16 @@ impl fmt::Debug for UpgradeInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_path_and_its_query_can_be_had_apart() {
+        for (asked, path, query) in
+            [("/", "/", None), ("/a?", "/a", Some("")), ("/a?x=1?2", "/a", Some("x=1?2"))]
+        {
+            let info = UpgradeInfo::new(asked);
+            assert_eq!((info.path_only(), info.query()), (path, query), "{asked}");
+        }
+    }
 
     #[test]
     fn debug_output_holds_no_header_value() {

@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 
 /// One member, from entering a room to leaving it.
 async fn attend(mut websocket: WebSocket, rooms: Rooms) {
-    let path = websocket.upgrade_info().map(|info| info.path().to_owned()).unwrap_or_default();
+    let path = websocket.upgrade_info().map(|info| info.path_only().to_owned()).unwrap_or_default();
     let Some(room) = room_name(&path) else { return };
     let id = rooms.enter(room, websocket.sender(BACKLOG));
     while let Some(Ok(message)) = websocket.next().await {
@@ -120,7 +120,7 @@ fn say(state: &mut State, room: &str, message: Message) {
 }
 
 fn room_of(request: &Request) -> Option<&str> {
-    room_name(&request.path)
+    room_name(request.path_only())
 }
 
 /// The room in `/rooms/NAME`: 1 to 32 letters, digits, `-` and `_`.
