@@ -53,7 +53,9 @@ pub fn validate_request<H: Headers + ?Sized>(
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
     let headers = head.headers;
-    if head.method != "GET" {
+    // RFC 9110 §9.3.2: HEAD is answered as GET would be, and what GET lacks for a WebSocket it lacks too.
+    let asks_for_page = head.method == "HEAD" && headers.values("upgrade").next().is_none();
+    if head.method != "GET" && !asks_for_page {
         return Err(Error::WrongMethod { method: head.method.into() });
     }
     if head.version.0 != 1 || head.version.1 < 1 {

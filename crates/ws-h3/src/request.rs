@@ -191,7 +191,8 @@ impl Open {
         let (head, body) = response.into_parts();
         self.send_head(http::Response::from_parts(head, ())).await?;
         let rest = async {
-            if !body.is_empty() {
+            // RFC 9110 §9.3.2: the answer to a HEAD has the fields of the body and not the body.
+            if !body.is_empty() && self.head.method() != http::Method::HEAD {
                 self.stream.send_data(body).await?;
             }
             self.stream.finish().await

@@ -1,6 +1,6 @@
 //! Ordinary requests on the port of a WebSocket server: a page to open in a browser, a health check.
 //!
-//! One `GET`, one answer, and the connection is closed: this is no HTTP server.
+//! One `GET` or `HEAD`, one answer, and the connection is closed: this is no HTTP server.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -80,7 +80,7 @@ impl Page {
     }
 }
 
-/// A valid `GET` that asks for no WebSocket, waiting for an answer; made by
+/// A valid `GET` or `HEAD` that asks for no WebSocket, waiting for an answer; made by
 /// [`receive_any`](crate::receive_any). Dropping it drops the transport without one.
 pub struct PageRequest<T, R: Runtime> {
     wire: Wire<T, R>,
@@ -109,7 +109,7 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
         &self.wire.transport
     }
 
-    /// Answers and closes the transport.
+    /// Answers and closes the transport. `HEAD` is answered without the body.
     ///
     /// # Errors
     ///
@@ -117,6 +117,7 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
     pub async fn answer(mut self, page: &Page) -> Result<(), Error> {
         let mut answer = BytesMut::new();
         page.write_to(&mut answer);
+        fit_to_method(&self.wire.buffer, &mut answer);
         self.wire.buffer.clear();
         self.wire.write(answer).await?;
         self.wire.hang_up().await;
@@ -139,6 +140,16 @@ impl<T: Transport, R: Runtime> fmt::Debug for PageRequest<T, R> {
             .field("transport", &self.wire.transport.name())
             .field("path", &self.path)
             .finish_non_exhaustive()
+    }
+}
+
+/// Takes the body off the answer to a `HEAD`, whose fields stay as they are (RFC 9110 §9.3.2).
+pub(crate) fn fit_to_method(request: &[u8], answer: &mut BytesMut) {
+    const END: &[u8] = b"\r\n\r\n";
+    if request.trim_ascii_start().starts_with(b"HEAD ")
+        && let Some(end) = answer.windows(END.len()).position(|bytes| bytes == END)
+    {
+        answer.truncate(end + END.len());
     }
 }
 

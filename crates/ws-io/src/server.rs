@@ -9,6 +9,7 @@ use ws_handshake::{HandshakeError, Refusal, Request, SubprotocolPolicy};
 use ws_session::TransportError;
 
 use crate::handshake::Wire;
+use crate::page;
 use crate::preface::{self, Preface};
 use crate::read_budget::{self, CORK};
 use crate::{AcceptOptions, Error, PageRequest, Runtime, Transport, UpgradeInfo, WebSocket};
@@ -56,7 +57,7 @@ pub async fn receive<T: Transport, R: Runtime>(
 pub enum Arrival<T: Transport, R: Runtime> {
     /// A valid request for a WebSocket.
     Upgrade(Box<Incoming<T, R>>),
-    /// A valid `GET` without `Upgrade`: a browser that wants a page.
+    /// A valid `GET` or `HEAD` without `Upgrade`: a browser that wants a page.
     Page(PageRequest<T, R>),
     /// A client that begins HTTP/2 without having asked (RFC 9113 §3.3).
     Http2(Preface<T, R>),
@@ -261,6 +262,7 @@ pub(crate) fn refuse<T: Transport, R: Runtime>(
 ) -> impl Future<Output = Result<(), Error>> + use<T, R> {
     let mut answer = BytesMut::new();
     ws_h1_upgrade::refuse(refusal, &mut answer);
+    page::fit_to_method(&wire.buffer, &mut answer);
     tracing::debug!(
         transport = wire.transport.name(),
         peer = ?wire.transport.peer_addr(),

@@ -50,6 +50,7 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
     let rows = [
         (start("POST / HTTP/1.1"), "wrong_method", 405),
         (start("get / HTTP/1.1"), "wrong_method", 405),
+        (start("HEAD / HTTP/1.1"), "wrong_method", 405),
         (start("CONNECT a.example:80 HTTP/1.1"), "wrong_method", 405),
         (start("GET / HTTP/1.0"), "unsupported_http_version", 505),
         (start("GET / HTTP/2.0"), "unsupported_http_version", 505),

@@ -90,6 +90,22 @@ async fn an_answer_that_is_not_taken_ends_its_stream_alone() {
 }
 
 #[tokio::test]
+async fn who_asks_for_the_header_of_a_page_gets_no_body() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    for (method, has_body) in [("GET", true), ("HEAD", false)] {
+        let (_send, mut recv) = peer.open(&Section::request(method).frame()).await;
+        let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+        let page = http::Response::new(Bytes::from_static(b"a page"));
+        soon(request.respond(page)).await.unwrap();
+        let answer = soon(recv.read_to_end(4096)).await.unwrap();
+        assert!(!answer.is_empty());
+        assert_eq!(answer.windows(6).any(|bytes| bytes == b"a page"), has_body, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn an_empty_data_frame_is_no_end() {
     let host = Host::new(Setup::default());
     let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;

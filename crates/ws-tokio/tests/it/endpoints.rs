@@ -264,6 +264,21 @@ async fn a_browser_gets_its_page_on_the_same_port() {
 }
 
 #[tokio::test]
+async fn who_asks_for_the_header_of_a_page_gets_no_body() {
+    let server = server().listen(anywhere()).expect("a port");
+    let server = server.with_pages(|path| (path == "/").then(|| Page::html("hello")));
+    let (url, _shutdown) = serve(server);
+    for (path, status, len) in [("/", 200, 5), ("/none", 404, 9)] {
+        let ask = |method| format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n\r\n", host(&url));
+        let page = get(&url, &ask("GET")).await;
+        let head = get(&url, &ask("HEAD")).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert!(head.contains(&format!("Content-Length: {len}\r\n")), "{head}");
+        assert!(head.ends_with("\r\n\r\n") && page.starts_with(&head), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn without_pages_a_browser_is_told_to_upgrade() {
     let (url, _shutdown) = serve(server().listen(anywhere()).expect("a port"));
     let answer = get(&url, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
