@@ -19,6 +19,7 @@ mod docs;
 mod features;
 mod fuzz;
 mod markdown;
+mod msrv;
 mod options;
 mod peers;
 mod process;
@@ -50,6 +51,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "tidy", about: tidy::ABOUT, run: tidy::command },
     Command { name: "coverage", about: coverage::ABOUT, run: coverage::command },
     Command { name: "features", about: features::ABOUT, run: features::command },
+    Command { name: "msrv", about: msrv::ABOUT, run: msrv::command },
     Command { name: "docs", about: docs::ABOUT, run: docs::command },
     Command { name: "deny", about: deny::ABOUT, run: deny::command },
     Command { name: "peers", about: peers::ABOUT, run: peers::command },

@@ -7,11 +7,11 @@
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
 use crate::{
-    Verdict, attack, bench, conformance, deny, docs, features, fuzz, peers, process, tidy,
+    Verdict, attack, bench, conformance, deny, docs, features, fuzz, msrv, peers, process, tidy,
     workspace,
 };
 
-pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, counts,\n\
+pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, oldest Rust, counts,\n\
 fuzz targets, dependencies, real peers, conformance, attacks\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
@@ -28,6 +28,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tests", Step::One(tests)),
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
+    ("msrv", Step::One(msrv::check)),
     ("counts", Step::One(bench::step)),
     ("fuzz", Step::One(fuzz::smoke)),
     ("scaling", Step::One(fuzz::scaling)),
