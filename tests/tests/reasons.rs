@@ -59,6 +59,9 @@ fn client() -> Session {
 /// Ends a session in the middle of what it does and returns it.
 fn finish(mut session: Session) -> Session {
     while session.poll_event().is_some() {}
+    // The goodbye has left: one that has not was never sent.
+    let queue = session.transmit();
+    queue.advance(queue.len());
     session.receive_error(TransportError::Closed);
     while session.poll_event().is_some() {}
     session
