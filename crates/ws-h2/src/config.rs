@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use ws_io::SharedBudget;
+
 /// How a server's connections behave. Every limit is on by default; a zero counts as the smallest
 /// value that works.
 ///
@@ -46,6 +48,13 @@ pub struct ServerConfig {
     pub reset_burst: u32,
     /// How many more resets each second allows, 33 by default.
     pub resets_per_second: u32,
+    /// What unread bytes are charged on, with whatever else is; none by default. When it has no room
+    /// for what has come, the stream of this connection that holds most is reset
+    /// (`ENHANCE_YOUR_CALM`) and its reader finds [`Error::BudgetExceeded`]: the windows stay as wide
+    /// as they are, so that no stream has to wait for another.
+    ///
+    /// [`Error::BudgetExceeded`]: crate::Error::BudgetExceeded
+    pub budget: Option<SharedBudget>,
 }
 
 impl Default for ServerConfig {
@@ -62,6 +71,7 @@ impl Default for ServerConfig {
             linger: Duration::from_secs(2),
             reset_burst: 1_000,
             resets_per_second: 33,
+            budget: None,
         }
     }
 }

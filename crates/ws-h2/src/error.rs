@@ -51,6 +51,12 @@ pub enum Error {
         /// The limit.
         max: usize,
     },
+    /// What lay unread on the stream was more than the [budget](crate::ServerConfig::budget) of all
+    /// connections had room for: it was thrown away, and the stream was reset.
+    BudgetExceeded {
+        /// The budget, in bytes.
+        max: usize,
+    },
     /// The peer reset the stream.
     StreamReset {
         /// The peer's error code; `CANCEL` (0x8) stands for a TCP reset (RFC 8441 §5).
@@ -83,6 +89,7 @@ impl Error {
             Self::RequestRejected => "request_rejected",
             Self::GoingAway => "going_away",
             Self::TooManyStreams { .. } => "too_many_streams",
+            Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::StreamReset { .. } => "stream_reset",
             Self::Timeout => "timeout",
             Self::Closed => "closed",
@@ -169,6 +176,9 @@ impl fmt::Display for Error {
             Self::TooManyStreams { max } => {
                 write!(f, "all of the {max} streams allowed are in use")
             }
+            Self::BudgetExceeded { max } => {
+                write!(f, "the {max} bytes that all connections may hold are used up")
+            }
             Self::StreamReset { code } => {
                 write!(f, "the peer reset the stream: {}", Reason::from(*code))
             }
@@ -243,7 +253,9 @@ impl From<Error> for io::Error {
             Error::MalformedMessage { .. } | Error::ProtocolError { .. } => {
                 io::ErrorKind::InvalidData
             }
-            Error::Closed | Error::GoingAway => io::ErrorKind::ConnectionAborted,
+            Error::Closed | Error::GoingAway | Error::BudgetExceeded { .. } => {
+                io::ErrorKind::ConnectionAborted
+            }
             Error::Io(error) => error.kind(),
             _ => io::ErrorKind::Other,
         };

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use h2::{Reason, RecvStream};
+use ws_io::SharedBudget;
 
 use crate::error::{Error, Fate};
 use crate::inbox::Inbox;
 use crate::leaving::Leaving;
+use crate::meter::Meter;
 
 /// What the driver of one connection shares with everybody else.
 ///
@@ -24,6 +26,8 @@ pub(crate) struct Hub {
     pub(crate) credit_batch: usize,
     /// How many bytes the socket has taken so far, wrapping.
     pub(crate) taken: AtomicUsize,
+    /// What unread bytes are charged on.
+    pub(crate) budget: Option<SharedBudget>,
 }
 
 #[derive(Debug, Default)]
@@ -83,10 +87,11 @@ impl Hub {
         is_server: bool,
         stream_window: u32,
         peer_addr: Option<SocketAddr>,
+        budget: Option<SharedBudget>,
     ) -> Arc<Self> {
         let credit_batch = stream_window as usize / 4;
-        let taken = AtomicUsize::new(0);
-        Arc::new(Self { state: Mutex::default(), peer_addr, is_server, credit_batch, taken })
+        let (state, taken) = (Mutex::default(), AtomicUsize::new(0));
+        Arc::new(Self { state, peer_addr, is_server, credit_batch, taken, budget })
     }
 
     /// Hands a stream to the driver.
@@ -222,6 +227,8 @@ pub(crate) struct StreamState {
     pub(crate) end: Option<End>,
     pub(crate) reader: Option<Waker>,
     pub(crate) parting: Parting,
+    /// `None` where no budget is shared.
+    pub(crate) meter: Option<Box<Meter>>,
     /// The driver's name for the stream, once it has one.
     key: Option<usize>,
 }
@@ -235,16 +242,22 @@ pub(crate) enum End {
     Reset(Reason),
     /// The peer broke the rules of the stream.
     Malformed(Reason),
+    /// What lay unread was too much, and is thrown away.
+    Evicted,
     /// The connection is gone.
     Gone,
 }
 
 impl End {
-    pub(crate) fn error(self) -> Option<Error> {
+    pub(crate) fn error(self, hub: &Hub) -> Option<Error> {
         match self {
             Self::Fin => None,
             Self::Reset(code) => Some(Error::from_reset(code)),
             Self::Malformed(code) => Some(Error::MalformedMessage { code: code.into() }),
+            Self::Evicted => {
+                let max = hub.budget.as_ref().map_or(0, SharedBudget::max);
+                Some(Error::BudgetExceeded { max })
+            }
             Self::Gone => Some(Error::Closed),
         }
     }
@@ -270,7 +283,9 @@ pub(crate) enum Parting {
 
 impl StreamCore {
     pub(crate) fn new(hub: &Arc<Hub>) -> Arc<Self> {
-        Arc::new(Self { hub: Arc::clone(hub), state: Mutex::default() })
+        let meter = hub.budget.as_ref().map(Meter::new);
+        let state = StreamState { meter, ..StreamState::default() };
+        Arc::new(Self { hub: Arc::clone(hub), state: Mutex::new(state) })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, StreamState> {

@@ -76,6 +76,16 @@ enum Stage {
     Over,
 }
 
+/// What came of looking for frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taken {
+    Quiet,
+    /// The peer has just reset the stream.
+    Reset,
+    /// The budget has no room for what lies unread.
+    Crowding,
+}
+
 /// More resets than the budget allows: the connection has to end.
 #[derive(Debug)]
 pub(crate) struct TooManyResets;
@@ -194,7 +204,8 @@ impl Intake {
         let Some(Some(entry)) = self.entries.get_mut(key) else { return Ok(()) };
         entry.mark.is_queued.store(false, Ordering::Release);
         let opened = entry.opened;
-        let mut is_reset = entry.take_frames();
+        let taken = entry.take_frames();
+        let mut is_reset = taken == Taken::Reset;
         match entry.next_stage() {
             Stage::Live => {}
             Stage::Answering => {
@@ -216,11 +227,37 @@ impl Intake {
             }
             Stage::Over => self.remove(key),
         }
-        let is_within_budget = match &mut self.resets {
-            Some(budget) if is_reset => budget.charge(opened, now),
-            _ => true,
-        };
-        if is_within_budget { Ok(()) } else { Err(TooManyResets) }
+        if taken == Taken::Crowding {
+            self.make_room(key, now)?;
+        }
+        if is_reset { self.count_reset(opened, now) } else { Ok(()) }
+    }
+
+    fn count_reset(&mut self, opened: Instant, now: Instant) -> Result<(), TooManyResets> {
+        let budget = self.resets.as_mut();
+        if budget.is_none_or(|budget| budget.charge(opened, now)) {
+            Ok(())
+        } else {
+            Err(TooManyResets)
+        }
+    }
+
+    /// Resets the streams that hold most until the budget has room for what lies on this one.
+    fn make_room(&mut self, key: usize, now: Instant) -> Result<(), TooManyResets> {
+        let mut result = Ok(());
+        while let Some(Some(entry)) = self.entries.get(key)
+            && !entry.is_within_budget()
+            && let Some(Some(fullest)) = self
+                .entries
+                .iter_mut()
+                .max_by_key(|entry| entry.as_ref().map_or(0, |entry| entry.core.lock().inbox.len()))
+        {
+            tracing::debug!("the budget of memory is used up: resetting a stream");
+            let opened = fullest.opened;
+            fullest.evict();
+            result = self.count_reset(opened, now).and(result);
+        }
+        result
     }
 
     /// Resets a stream that its user has left and its peer does not end.
@@ -257,11 +294,12 @@ impl Drop for Intake {
 }
 
 impl Entry {
-    /// Moves what has come into the inbox; whether the peer has reset the stream just now.
-    fn take_frames(&mut self) -> bool {
+    /// Moves what has come into the inbox.
+    fn take_frames(&mut self) -> Taken {
         let mut state = self.core.lock();
-        if state.end.is_some() {
-            return false;
+        let is_evicted = state.end == Some(End::Evicted);
+        if state.end.is_some() && !is_evicted {
+            return Taken::Quiet;
         }
         let mut has_news = false;
         let mut released = 0;
@@ -273,7 +311,7 @@ impl Entry {
                     if let Some(leaving) = &mut self.leaving {
                         leaving.discarded += frame.len();
                         released += frame.len();
-                    } else {
+                    } else if !is_evicted {
                         has_news |= !frame.is_empty();
                         state.inbox.push(frame);
                     }
@@ -286,7 +324,14 @@ impl Entry {
                 Poll::Ready(None) => break Some(End::Fin),
             }
         };
+        if is_evicted {
+            // What came is thrown away. No credit is given for it, so it comes to an end.
+            drop(state);
+            self.give_credit(released);
+            return Taken::Quiet;
+        }
         state.end = end;
+        let has_room = state.charge();
         let mut wakers = [None, None];
         if has_news || end.is_some() {
             wakers[0] = state.reader.take();
@@ -297,8 +342,24 @@ impl Entry {
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
-        // A peer may answer our end in whatever way it likes.
-        matches!(end, Some(End::Reset(_))) && self.leaving.is_none()
+        match end {
+            // A peer may answer our end in whatever way it likes.
+            Some(End::Reset(_)) if self.leaving.is_none() => Taken::Reset,
+            _ if has_room => Taken::Quiet,
+            _ => Taken::Crowding,
+        }
+    }
+
+    /// Whether there is memory for what lies unread.
+    fn is_within_budget(&self) -> bool {
+        self.core.lock().charge()
+    }
+
+    /// Resets a stream for which there is none.
+    fn evict(&mut self) {
+        let credit = self.recv.flow_control();
+        // It fails on a stream that was reset, which needs no credit.
+        self.core.evict(|unread| drop(credit.release_capacity(unread)));
     }
 
     /// Takes note of what the user of the stream has told us.
@@ -313,6 +374,7 @@ impl Entry {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();
                 state.inbox.clear();
+                state.discharge();
                 drop(state);
                 self.give_credit(unread);
                 if let Parting::Ended(leaving) = parting {
@@ -377,6 +439,6 @@ mod tests {
     #[test]
     fn an_open_stream_is_small() {
         let sizes = (size_of::<Option<Entry>>(), size_of::<StreamState>());
-        assert!(sizes.0 <= 96 && sizes.1 <= 136, "{sizes:?}");
+        assert!(sizes.0 <= 96 && sizes.1 <= 144, "{sizes:?}");
     }
 }

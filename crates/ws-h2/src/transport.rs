@@ -27,6 +27,8 @@ use crate::leaving::Leaving;
 ///   stream and answers it, as over TCP; a server that does not is given up: there is nothing more
 ///   to read, and the stream is cancelled when it is dropped. After it, nothing of the peer's is lost for what was sent before: the connection's
 ///   task reads the rest and throws it away, for at most `linger`.
+/// - A stream whose unread bytes [a budget](crate::ServerConfig::budget) has no room for is reset, and
+///   reading and writing fail with [`Error::BudgetExceeded`].
 /// - A stream that is **dropped without it** is reset with `CANCEL`; so is a peer's, which arrives as
 ///   [`io::ErrorKind::ConnectionReset`].
 pub struct H2Stream {
@@ -69,7 +71,10 @@ impl H2Stream {
             _ if self.has_ended => Ok(()),
             // A peer that has said NO_ERROR is content with what it got.
             Some(End::Fin) => Ok(()),
-            Some(end) => end.error().map_or(Ok(()), |error| Err(error.into())),
+            Some(end) => {
+                let error = end.error(&self.reader.core.hub);
+                error.map_or(Ok(()), |error| Err(error.into()))
+            }
             None => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -106,7 +111,7 @@ impl Transport for H2Stream {
             capacity = match ready!(send.poll_capacity(cx)) {
                 Some(Ok(capacity)) => capacity,
                 Some(Err(error)) => return Poll::Ready(Err(Error::from(error).into())),
-                None => return Poll::Ready(why_closed(send, cx)),
+                None => return Poll::Ready(why_closed(send, &self.reader, cx)),
             };
         }
         let count = wanted.min(capacity);
@@ -115,7 +120,7 @@ impl Transport for H2Stream {
                 self.progress.note_sent(count, &self.reader.core.hub.taken);
                 Poll::Ready(Ok(count))
             }
-            Err(_) => Poll::Ready(why_closed(send, cx)),
+            Err(_) => Poll::Ready(why_closed(send, &self.reader, cx)),
         }
     }
 
@@ -227,6 +232,10 @@ impl Reader {
         self.core.lock().end
     }
 
+    pub(crate) fn end_error(&self) -> Option<Error> {
+        self.end()?.error(&self.core.hub)
+    }
+
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -237,7 +246,7 @@ impl Reader {
         let count = state.inbox.take(buf, max);
         if count == 0 {
             if let Some(end) = state.end {
-                return Poll::Ready(end.error().map_or(Ok(0), Err));
+                return Poll::Ready(end.error(&self.core.hub).map_or(Ok(0), Err));
             }
             match &mut state.reader {
                 Some(waker) => waker.clone_from(cx.waker()),
@@ -245,6 +254,7 @@ impl Reader {
             }
             return Poll::Pending;
         }
+        state.discharge();
         drop(state);
         self.owed += count;
         if self.owed >= self.core.hub.credit_batch {
@@ -257,7 +267,14 @@ impl Reader {
 }
 
 /// Why nothing more can be sent.
-fn why_closed(send: &mut SendStream<Bytes>, cx: &mut Context<'_>) -> io::Result<usize> {
+fn why_closed(
+    send: &mut SendStream<Bytes>,
+    reader: &Reader,
+    cx: &mut Context<'_>,
+) -> io::Result<usize> {
+    if let Some(error @ Error::BudgetExceeded { .. }) = reader.end_error() {
+        return Err(error.into());
+    }
     match send.poll_reset(cx) {
         // The peer wants no more and is content (RFC 9113 §8.1).
         Poll::Ready(Ok(Reason::NO_ERROR)) => Ok(0),

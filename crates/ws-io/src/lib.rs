@@ -161,6 +161,7 @@ pub use ws_frame::FrameError;
 pub use ws_h1_upgrade::{OriginPolicy, Refusal, Request, SubprotocolPolicy, WsUri};
 pub use ws_handshake::{HandshakeError, UnexpectedResponse};
 pub use ws_session::{
-    Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Compress, Config, DataKind, Limits,
-    Message, Outcome, Prepared, SendError, Session, SharedBudget, TransportError, Utf8Bytes,
+    Account, BudgetExceeded, Cause, Charge, CloseCode, CloseFrame, Compress, Config, DataKind,
+    Limits, Message, Outcome, Prepared, SendError, Session, SharedBudget, TransportError,
+    Utf8Bytes,
 };

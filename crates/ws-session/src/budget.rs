@@ -118,7 +118,9 @@ impl Charge {
         large.max(self.budget.max().saturating_sub(others).min(SMALL))
     }
 
-    pub(crate) const fn charged(&self) -> usize {
+    /// How many bytes are charged: what was [set](Self::set), rounded up to the step.
+    #[must_use]
+    pub const fn charged(&self) -> usize {
         self.charged
     }
 

@@ -41,6 +41,7 @@ fn config(options: &AcceptOptions, h2: &H2Options) -> ServerConfig {
     config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
     config.max_headers = options.max_headers;
     config.handshake_timeout = options.handshake_timeout;
+    config.budget = options.session.shared_budget.clone();
     config.idle_timeout = options.session.idle_timeout;
     config
 }

@@ -71,7 +71,7 @@ impl Client {
         if let Some(ping) = &mut ping {
             ping.send_ping(Ping::opaque())?;
         }
-        let hub = Hub::new(false, windows.stream, peer_addr);
+        let hub = Hub::new(false, windows.stream, peer_addr, None);
         let mut driver = Driver {
             connection,
             turn,

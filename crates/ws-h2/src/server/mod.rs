@@ -68,7 +68,7 @@ impl Server {
         let handshake = builder(config, windows).handshake(io);
         let connection = within(&runtime, deadline, handshake).await??;
 
-        let hub = Hub::new(true, windows.stream, peer_addr);
+        let hub = Hub::new(true, windows.stream, peer_addr, config.budget.clone());
         let now = runtime.now();
         let resets = ResetBudget::new(config.reset_burst, config.resets_per_second, now);
         let backlog = Arc::new(Backlog::new(&hub, windows.streams as usize));

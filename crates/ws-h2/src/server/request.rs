@@ -199,7 +199,10 @@ impl Exchange {
         check_fields(response.headers())?;
         let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
         match open.responder.send_response(response, false) {
-            Ok(send) => Ok(H2Stream::new(send, open.reader)),
+            Ok(send) => {
+                open.reader.core.entrust(open.responder);
+                Ok(H2Stream::new(send, open.reader))
+            }
             Err(error) => Err(open.fail(error)),
         }
     }
@@ -227,9 +230,9 @@ impl Open {
     /// The stream cannot be answered; usually its peer has reset it.
     fn fail(mut self, error: h2::Error) -> Error {
         self.responder.send_reset(Reason::INTERNAL_ERROR);
-        let end = self.reader.end();
+        let end = self.reader.end_error();
         self.reader.core.part(Parting::Aborted);
-        end.and_then(crate::hub::End::error).unwrap_or_else(|| error.into())
+        end.unwrap_or_else(|| error.into())
     }
 }
 

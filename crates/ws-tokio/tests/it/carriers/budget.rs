@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ws_session::DataKind;
-use ws_tokio::{CloseCode, ConnectOptions, Message, SharedBudget, server};
+use ws_tokio::{CloseCode, ConnectOptions, HttpVersion, Message, SharedBudget, server};
 
 use super::over::{House, Over, over_every_carrier};
 use crate::support::echo;
@@ -14,6 +14,7 @@ over_every_carrier!(
     many_hoarders_together_stay_within_the_budget,
     a_newcomer_is_answered_503_while_the_budget_is_used_up,
     an_idle_connection_is_charged_little_and_gives_it_back,
+    what_nobody_reads_stays_within_the_budget,
 );
 
 const MIB: usize = 1024 * 1024;
@@ -107,4 +108,40 @@ async fn an_idle_connection_is_charged_little_and_gives_it_back(over: Over) {
     until("it is idle again", || (1..4096).contains(&budget.used())).await;
     websocket.close(CloseCode::NORMAL, "").await.expect("a valid code");
     until("it has ended", || budget.used() == 0).await;
+}
+
+// THREAT: memory-amplification
+/// Over HTTP/1.1 it stays in the buffers of the kernel, and the peer has to wait.
+async fn what_nobody_reads_stays_within_the_budget(over: Over) {
+    let server = server().with_memory_budget(MIB);
+    let budget = server.memory_budget().expect("it was given one");
+    let house = over.serve(server, |websocket| async move {
+        let _unread = websocket;
+        std::future::pending::<()>().await;
+    });
+    // Over HTTP/3 the window of a connection is used up at some point, and nobody new gets through.
+    let handshake_timeout = Duration::from_millis(500);
+    let options = ConnectOptions { handshake_timeout, ..ConnectOptions::default() };
+    let (mut hoarders, mut sent) = (Vec::new(), 0);
+    let piece = Bytes::from_static(&[7; 16 * 1024]);
+    for _ in 0..24 {
+        let Ok(mut hoarder) = house.try_connect("", &options).await else { break };
+        for _ in 0..16 {
+            let sending = async {
+                hoarder.feed_fragment(DataKind::Binary, piece.clone(), false).await?;
+                hoarder.flush().await
+            };
+            match tokio::time::timeout(Duration::from_millis(20), sending).await {
+                Ok(Ok(())) => sent += piece.len(),
+                _ => break,
+            }
+        }
+        hoarders.push(hoarder);
+        assert!(budget.used() <= budget.max(), "{budget:?}");
+    }
+    if over.version() == HttpVersion::H2 {
+        assert!(sent > 2 * MIB, "{sent} bytes are more than fit");
+        until("what is held is charged", || budget.used() > MIB / 2).await;
+    }
+    drop(hoarders);
 }
