@@ -23,7 +23,7 @@ use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
 use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
-use crate::server::quic::QuicListener;
+use crate::server::quic::{QuicListener, within_budget};
 use crate::server::registry::{Phase, Registry};
 use crate::server::route::{Deciding, Route};
 use crate::server::shutdown::{Drained, Shutdown};
@@ -233,7 +233,11 @@ impl<N: Net> Server<N> {
     /// beginning.
     ///
     /// From seven eighths on, new WebSockets are answered 503, and a connection that holds more than
-    /// 64 KiB is closed when it grows, with 1013 or 1008 (see [`Config::shared_budget`]).
+    /// 64 KiB is closed when it grows, with 1013 or 1008 (see [`Config::shared_budget`]). What has
+    /// come over HTTP/2 and nobody has read counts: when it does not fit, the stream of its connection
+    /// that holds most is reset. QUIC does not tell how much it holds unread, so over HTTP/3 that is
+    /// beside the budget, and at most an eighth of it for each connection: the windows of
+    /// `QuicOptions` shrink to that.
     ///
     /// [`Config::shared_budget`]: ws_session::Config::shared_budget
     #[must_use]
@@ -345,6 +349,11 @@ impl<N: Net> Server<N> {
     {
         let Self { mut doors, mut rules, registry } = self;
         rules.apply_budget();
+        #[cfg(feature = "h3")]
+        if let Some(budget) = &rules.secure.session.shared_budget {
+            let quic = within_budget(&rules.quic, budget.max());
+            doors.iter_mut().for_each(|door| door.set_quic(&quic));
+        }
         let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
         let mut pulse = Pulse::new();

@@ -101,6 +101,22 @@ impl<N: Net> QuicListener<N> {
     }
 }
 
+/// The same options with windows that leave most of a budget of `max` bytes to others. What QUIC
+/// holds unread cannot be charged, because it does not tell how much that is.
+pub(super) fn within_budget(options: &QuicOptions, max: usize) -> QuicOptions {
+    let share = u32::try_from(max / SHARE).unwrap_or(u32::MAX);
+    let mut options = options.clone();
+    if options.connection_window > share {
+        // A stream keeps its part of the connection, which its neighbours rely on.
+        let of_stream = u64::from(options.stream_window) * u64::from(share);
+        let scaled = of_stream / u64::from(options.connection_window);
+        let scaled = u32::try_from(scaled).unwrap_or(u32::MAX).max(SMALLEST_WINDOW);
+        options.stream_window = options.stream_window.min(scaled);
+        options.connection_window = share;
+    }
+    options
+}
+
 fn endpoint_on<N: Net>(
     socket: &UdpSocket,
     config: &quinn::ServerConfig,
@@ -115,5 +131,38 @@ fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> 
     Box::pin(async move { endpoint.accept().await })
 }
 
+/// The part of a budget that one connection may hold unread: the reciprocal.
+const SHARE: usize = 8;
+/// Whatever the budget, a stream may hold this much.
+const SMALLEST_WINDOW: u32 = 16 * 1024;
 /// Connections that are not let in before other tasks get their turn.
 const TURNED_AWAY_PER_TURN: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_may_hold_an_eighth_of_the_budget_and_a_stream_its_part_of_that() {
+        const KIB: u32 = 1024;
+        const MIB: u32 = 1024 * KIB;
+        let rows = [
+            // Budget in MiB, windows of stream and connection: as chosen, as they become.
+            (1, (256 * KIB, 4 * MIB), (16 * KIB, 128 * KIB)),
+            (8, (256 * KIB, 4 * MIB), (64 * KIB, MIB)),
+            (32, (256 * KIB, 4 * MIB), (256 * KIB, 4 * MIB)),
+            (4096, (256 * KIB, 4 * MIB), (256 * KIB, 4 * MIB)),
+            (8, (4 * MIB, 4 * MIB), (MIB, MIB)),
+            (8, (8 * KIB, 4 * MIB), (8 * KIB, MIB)),
+            (1, (8 * KIB, 32 * KIB), (8 * KIB, 32 * KIB)),
+        ];
+        for (budget, (stream, connection), expected) in rows {
+            let mut options = QuicOptions::default();
+            (options.stream_window, options.connection_window) = (stream, connection);
+            let within = within_budget(&options, budget << 20);
+            assert_eq!((within.stream_window, within.connection_window), expected, "{budget} MiB");
+        }
+        let huge = within_budget(&QuicOptions::default(), usize::MAX);
+        assert_eq!(huge.connection_window, QuicOptions::default().connection_window);
+    }
+}
