@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub struct ClientConfig {
     pub max_headers: usize,
     /// How long the server may take for its SETTINGS and its answer, together. Default: 15 seconds.
     pub handshake_timeout: Duration,
+    /// How long a WebSocket waits for another to end when the server lets no more be open, before it
+    /// fails with [`Error::TooManyStreams`]. At most half of
+    /// [`handshake_timeout`](Self::handshake_timeout), of which it is part. Default: 1 second.
+    pub stream_timeout: Duration,
 }
 
 impl Default for ClientConfig {
@@ -40,6 +45,7 @@ impl Default for ClientConfig {
             max_header_size: 64 * 1024,
             max_headers: 100,
             handshake_timeout: Duration::from_secs(15),
+            stream_timeout: Duration::from_secs(1),
         }
     }
 }
@@ -60,6 +66,8 @@ struct Handle {
     kept: Weak<Keep>,
     link: Arc<Link>,
     timeout: Duration,
+    /// The most WebSockets that the server was seen to allow; 0 while it made none wait.
+    max_streams: AtomicUsize,
 }
 
 /// Keeps the connection open: `h3` closes it when the last sender is gone.
@@ -81,21 +89,24 @@ impl Client {
         let limits =
             Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
         let timeout = config.handshake_timeout;
+        let patience = config.stream_timeout.min(timeout / 2);
         let (link, partings) = Link::new(connection, runtime, limits);
         let mut builder = h3::client::builder();
         builder.max_field_section_size(limits.section).send_grease(false);
         let (h3, sender) = link
-            .within(timeout, builder.build(Connection::new(&link)))
+            .within(timeout, builder.build(Connection::new(&link, patience)))
             .await?
             .map_err(|error| link.connection_error(error))?;
         link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), partings)));
         let keep = Arc::new(Keep { sender });
         let kept = Arc::downgrade(&keep);
-        Ok(Self { handle: Arc::new(Handle { keep: Mutex::new(Some(keep)), kept, link, timeout }) })
+        let keep = Mutex::new(Some(keep));
+        let max_streams = AtomicUsize::new(0);
+        Ok(Self { handle: Arc::new(Handle { keep, kept, link, timeout, max_streams }) })
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for the
-    /// server's SETTINGS, then for a 2xx status.
+    /// server's SETTINGS, then, if as many are open as it allows, for one to end, then for a 2xx status.
     ///
     /// The URI needs scheme (`https`), authority and path; the method does not matter. Nothing is sent
     /// before the SETTINGS came, so never in early data (RFC 9114 §10.9). Dropping the future cancels
@@ -114,13 +125,15 @@ impl Client {
         request: http::Request<()>,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
         let (link, timeout) = (&self.handle.link, self.handle.timeout);
-        let mut stage = Stage::Settings;
         // Boxed, so that a caller's future is not as large as a handshake for all its life.
-        let opening = Box::pin(self.open(request, &mut stage));
-        match (link.within(timeout, opening).await, stage) {
-            (Err(Error::Timeout), Stage::Stream) => Err(Error::TooManyStreams),
-            (result, _) => result?,
+        let opening = Box::pin(self.open(request));
+        let result = link.within(timeout, opening).await?;
+        if let Err(Error::TooManyStreams) = result {
+            // Others that wait have no stream either.
+            let open = self.open_streams().saturating_sub(link.waiting()).max(1);
+            self.handle.max_streams.store(open, Ordering::Relaxed);
         }
+        result
     }
 
     /// Whether the server allows WebSockets; `None` until its SETTINGS came.
@@ -144,6 +157,13 @@ impl Client {
     pub fn open_streams(&self) -> usize {
         let keep = self.handle.keep();
         self.handle.kept.strong_count() - usize::from(keep.is_some())
+    }
+
+    /// How many WebSockets may be open at a time; `None` as long as the server has made none
+    /// [wait too long](ClientConfig::stream_timeout): QUIC does not tell before.
+    #[must_use]
+    pub fn max_streams(&self) -> Option<usize> {
+        Some(self.handle.max_streams.load(Ordering::Relaxed)).filter(|max| *max > 0)
     }
 
     /// The address of the server.
@@ -179,7 +199,6 @@ impl Client {
     async fn open(
         &self,
         mut request: http::Request<()>,
-        stage: &mut Stage,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
         let link = &self.handle.link;
         let keep = self.handle.keep().clone().ok_or(Error::GoingAway)?;
@@ -204,9 +223,7 @@ impl Client {
         // `websocket` on the way out.
         request.extensions_mut().insert(h3::ext::Protocol::CONNECT_UDP);
         let mut sender = keep.sender.clone();
-        *stage = Stage::Stream;
         let sent = sender.send_request(request).await;
-        *stage = Stage::Answer;
         let mut stream = sent.map_err(|error| link.sending_error(error))?;
         let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
         let response = self.response(&mut stream, exchange.id()).await?;
@@ -266,14 +283,6 @@ impl Client {
             _ => Err(link.close_reason().unwrap_or(Error::GoingAway)),
         }
     }
-}
-
-/// What an opening waits for.
-#[derive(Clone, Copy)]
-enum Stage {
-    Settings,
-    Stream,
-    Answer,
 }
 
 impl Handle {

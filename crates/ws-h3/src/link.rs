@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use h3::error::{Code, ConnectionError, StreamError};
@@ -30,6 +31,8 @@ pub(crate) struct Link {
     exchanges: Mutex<HashMap<u64, Weak<Exchange>>>,
     partings: mpsc::UnboundedSender<Parting>,
     waste: Mutex<WasteBudget>,
+    /// Requests of ours that wait for a stream.
+    waiting: AtomicUsize,
 }
 
 /// What is accepted of a peer's header section.
@@ -97,6 +100,7 @@ impl Link {
             exchanges: Mutex::default(),
             partings,
             waste: Mutex::new(waste),
+            waiting: AtomicUsize::new(0),
         };
         (Arc::new(link), parted)
     }
@@ -138,6 +142,11 @@ impl Link {
         if !self.is_client() && age < RAPID {
             self.count_waste();
         }
+    }
+
+    /// How many requests of ours wait for a stream.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Why the connection has ended, if it has.
@@ -247,6 +256,31 @@ impl fmt::Debug for Link {
             .field("connection", &self.connection.stable_id())
             .field("peer", &*self.peer.borrow())
             .finish_non_exhaustive()
+    }
+}
+
+/// The wait of a request for a stream, which the peer allows when another has ended.
+pub(crate) struct Wait {
+    link: Arc<Link>,
+    /// Never locked: `h3` asks that what opens streams can be shared, and a timer cannot.
+    timer: Mutex<Task>,
+}
+
+impl Wait {
+    pub(crate) fn new(link: &Arc<Link>, patience: Duration) -> Self {
+        link.waiting.fetch_add(1, Ordering::Relaxed);
+        Self { link: Arc::clone(link), timer: Mutex::new(link.tasks.sleep(patience)) }
+    }
+
+    /// Ready when it has been long enough.
+    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.link.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

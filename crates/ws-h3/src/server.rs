@@ -90,7 +90,7 @@ impl Server {
             .enable_extended_connect(config.websockets)
             .send_grease(false);
         let h3 = link
-            .within(config.handshake_timeout, builder.build(Connection::new(&link)))
+            .within(config.handshake_timeout, builder.build(Connection::new(&link, Duration::ZERO)))
             .await?
             .map_err(|error| link.connection_error(error))?;
 

@@ -74,9 +74,10 @@ impl Carrier for ws_h3::Client {
         self.open_streams()
     }
 
-    /// The server's limit is known to QUIC alone; this many every server allows.
+    /// The server's limit is known to QUIC alone, until the server has made one wait. RFC 9114 §6.1
+    /// asks every server for this many.
     fn capacity(&self) -> usize {
-        100
+        self.max_streams().unwrap_or(100)
     }
 }
 
@@ -130,9 +131,9 @@ impl<N: Net> Client<N> {
         F: Future<Output = Result<ws_h3::Client, Failed>>,
     {
         let asked = Asked::new(uri, options)?;
-        let mut is_retry = false;
+        let (mut is_retry, mut is_fresh) = (false, false);
         loop {
-            let ticket = lines.h3.find_or_dial(self.net.now(), is_retry, dial()).await?;
+            let ticket = lines.h3.find_or_dial(self.net.now(), is_fresh, dial()).await?;
             let connection = ticket.connection();
             let error = match connection.connect(asked.request.clone()).await {
                 Ok((response, stream)) => {
@@ -141,13 +142,15 @@ impl<N: Net> Client<N> {
                 }
                 Err(error) => error,
             };
-            if let ws_h3::Error::Timeout | ws_h3::Error::TooManyStreams = error {
-                // The next WebSocket gets a new one.
+            if let ws_h3::Error::Timeout = error {
+                // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
             if ticket.was_used && !is_retry && error.is_retryable() {
-                tracing::debug!(reason = error.reason(), "opening a new connection");
+                tracing::debug!(reason = error.reason(), "trying another connection");
                 is_retry = true;
+                // A connection that is full is known to be now, and another may have room.
+                is_fresh = !matches!(error, ws_h3::Error::TooManyStreams);
                 continue;
             }
             return Err(failed(error));
@@ -174,6 +177,7 @@ impl<N: Net> Client<N> {
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
         config.max_headers = options.max_headers;
         config.handshake_timeout = options.handshake_timeout;
+        config.stream_timeout = (options.handshake_timeout / 16).min(config.stream_timeout);
         let client = ws_h3::Client::new(connection, self.counted(), &config).await;
         client.map_err(failed)
     }

@@ -103,7 +103,10 @@ impl<C: Carrier> Shelf<C> {
     ) -> Result<Ticket<C>, E> {
         let mut connections = self.connections.lock().await;
         connections.retain(|kept| kept.is_worth_keeping(now));
-        let spare = connections.iter().find(|kept| kept.has_room()).filter(|_| !is_fresh);
+        // What one connection was found to carry, the server lets no other carry more of.
+        let capacity = connections.iter().map(|kept| kept.connection.capacity()).min();
+        let capacity = capacity.unwrap_or(usize::MAX);
+        let spare = connections.iter().find(|kept| kept.load() < capacity).filter(|_| !is_fresh);
         if let Some(kept) = spare {
             return Ok(kept.ticket(now, true));
         }
@@ -125,10 +128,6 @@ impl<C: Carrier> Shelf<C> {
 impl<C: Carrier> Kept<C> {
     fn load(&self) -> usize {
         self.connection.load() + self.opening.load(Ordering::Relaxed)
-    }
-
-    fn has_room(&self) -> bool {
-        self.load() < self.connection.capacity()
     }
 
     /// What has been idle for long may be dead without knowing it.

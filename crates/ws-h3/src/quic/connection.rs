@@ -4,13 +4,15 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
 
 use super::stream::{BidiStream, RecvStream, SendStream, connection_error};
-use crate::link::Link;
+use crate::error::Error;
+use crate::link::{Link, Wait};
 
 /// A QUIC connection as `h3` sees it.
 pub(crate) struct Connection {
@@ -24,12 +26,16 @@ pub(crate) struct OpenStreams {
     link: Arc<Link>,
     open_bi: Repeat<(quinn::SendStream, quinn::RecvStream)>,
     open_uni: Repeat<quinn::SendStream>,
+    patience: Duration,
+    /// While the peer allows no more requests.
+    wait: Option<Wait>,
 }
 
 impl Connection {
-    pub(crate) fn new(link: &Arc<Link>) -> Self {
+    /// A request of ours waits for a stream for as long as `patience`; a server has none.
+    pub(crate) fn new(link: &Arc<Link>, patience: Duration) -> Self {
         Self {
-            opener: OpenStreams::new(link),
+            opener: OpenStreams::new(link, patience),
             accept_bi: Repeat::new(|connection| {
                 Box::pin(async move { connection.accept_bi().await })
             }),
@@ -41,20 +47,22 @@ impl Connection {
 }
 
 impl OpenStreams {
-    fn new(link: &Arc<Link>) -> Self {
+    fn new(link: &Arc<Link>, patience: Duration) -> Self {
         Self {
             link: Arc::clone(link),
+            patience,
             open_bi: Repeat::new(|connection| Box::pin(async move { connection.open_bi().await })),
             open_uni: Repeat::new(|connection| {
                 Box::pin(async move { connection.open_uni().await })
             }),
+            wait: None,
         }
     }
 }
 
 impl Clone for OpenStreams {
     fn clone(&self) -> Self {
-        Self::new(&self.link)
+        Self::new(&self.link, self.patience)
     }
 }
 
@@ -120,10 +128,14 @@ impl quic::OpenStreams<Bytes> for OpenStreams {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<BidiStream, StreamErrorIncoming>> {
-        self.open_bi
-            .poll(cx, &self.link.connection)
-            .map_ok(|streams| BidiStream::new(&self.link, streams))
-            .map_err(lost)
+        let Poll::Ready(opened) = self.open_bi.poll(cx, &self.link.connection) else {
+            let wait = self.wait.get_or_insert_with(|| Wait::new(&self.link, self.patience));
+            ready!(wait.poll_over(cx));
+            let error = StreamErrorIncoming::Unknown(Box::new(Error::TooManyStreams));
+            return Poll::Ready(Err(error));
+        };
+        self.wait = None;
+        Poll::Ready(opened.map(|streams| BidiStream::new(&self.link, streams)).map_err(lost))
     }
 
     fn poll_open_send(

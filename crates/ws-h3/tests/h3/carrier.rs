@@ -290,13 +290,21 @@ async fn streams_that_vanish_with_data_on_their_way_leave_the_windows_to_the_oth
 async fn a_full_connection_waits_for_a_stream_to_end() {
     let mut setup = Setup::default();
     setup.server_quic.max_requests = 2;
-    setup.client.handshake_timeout = Duration::from_millis(400);
+    setup.client.stream_timeout = Duration::from_millis(200);
     let host = Host::new(setup);
     let (client, _server) = soon(host.pair()).await;
     let first = soon(open(&client, "/echo")).await.unwrap();
     let _second = soon(open(&client, "/echo")).await.unwrap();
-    let error = soon(client.connect(request("/echo"))).await.unwrap_err();
-    assert!(matches!(error, Error::TooManyStreams) && error.is_retryable(), "{error}");
+    assert_eq!((client.open_streams(), client.max_streams()), (2, None));
+    let start = tokio::time::Instant::now();
+    let attempts = [request("/echo"), request("/echo")].map(|request| client.connect(request));
+    let [one, other] = attempts;
+    let (one, other) = soon(async { tokio::join!(one, other) }).await;
+    for error in [one.unwrap_err(), other.unwrap_err()] {
+        assert!(matches!(error, Error::TooManyStreams) && error.is_retryable(), "{error}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert_eq!((client.open_streams(), client.max_streams()), (2, Some(2)));
     let third = async { open(&client, "/echo").await };
     let (third, ()) = soon(async {
         tokio::join!(third, async {

@@ -45,6 +45,48 @@ async fn websockets_share_one_connection_also_when_they_are_opened_at_once() {
     }
 }
 
+/// HTTP/2 says how many streams it allows, QUIC makes one wait.
+#[tokio::test]
+async fn at_the_servers_limit_another_connection_is_opened_without_delay() {
+    for &over in MANY {
+        let connections = Arc::new(Mutex::new(HashSet::new()));
+        let seen = Arc::clone(&connections);
+        let mut h2 = H2Options::default();
+        h2.max_streams = 2;
+        let server = server().with_h2(h2).with_route(move |_, remote| {
+            seen.lock().expect("no panic").insert(remote.address());
+            Ok(())
+        });
+        #[cfg(feature = "h3")]
+        let server = {
+            let mut quic = ws_tokio::QuicOptions::default();
+            quic.max_requests = 2;
+            server.with_quic(quic)
+        };
+        let house = over.serve(server, echo);
+        let start = tokio::time::Instant::now();
+        let mut websockets = Vec::new();
+        for _ in 0..6 {
+            websockets.push(house.connect().await);
+        }
+        // A wait is a small part of the deadline, and happens once.
+        assert!(start.elapsed() < Duration::from_secs(3), "{over:?}: {:?}", start.elapsed());
+        // All QUIC connections of a client share its socket.
+        let ports = if over.version() == HttpVersion::H2 { 3 } else { 1 };
+        assert_eq!(connections.lock().expect("no panic").len(), ports, "{over:?}");
+        let opening = (0..6).map(|_| {
+            let (client, url) = (house.client.clone(), house.url.clone());
+            tokio::spawn(async move { client.connect(&url, &ConnectOptions::default()).await })
+        });
+        for task in opening.collect::<Vec<_>>() {
+            websockets.push(task.await.expect("no panic").expect("open"));
+        }
+        for websocket in &mut websockets {
+            greet(websocket).await;
+        }
+    }
+}
+
 // THREAT: window-stall
 #[tokio::test]
 async fn one_that_never_reads_is_cut_and_its_neighbours_go_on() {
