@@ -304,6 +304,10 @@ impl<N: Net> Server<N> {
 
     /// Answers an ordinary `GET` with the page `pages` has for its path, or 404. Without it such
     /// requests are answered 426 (Upgrade Required).
+    ///
+    /// A client that has not taken a page within [`AcceptOptions::handshake_timeout`] is cut, over
+    /// whichever HTTP version and however much it has taken: this is for pages and health checks, not
+    /// for downloads.
     #[must_use]
     pub fn with_pages(
         mut self,
