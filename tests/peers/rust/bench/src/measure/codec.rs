@@ -23,7 +23,9 @@ pub fn run(options: &Options) -> Result<Bench, String> {
     Ok(Bench {
         name: "codec".to_owned(),
         about: "Codecs in memory: bytes to messages and messages to bytes, without a socket. \
-                `floor` finds the header, unmasks in place and checks UTF-8, and does nothing else."
+                `floor` finds the header, unmasks in place and checks UTF-8, and does nothing else. \
+                A client's masking keys come from a source that nobody can guess (RFC 6455 §10.3) in \
+                all but `floor` and `sockudo`, whose keys anyone can."
             .to_owned(),
         unit: "ns per message".to_owned(),
         cells,
