@@ -61,8 +61,8 @@ pub struct Config {
     /// How long the peer may accept no byte while bytes wait to be written, 30 s by default. Then
     /// the connection is cut: a close frame could not reach the peer either.
     pub write_timeout: Duration,
-    /// How long the closing handshake may take, and the shutdown of the transport after it, 5 s by
-    /// default.
+    /// How long the closing handshake may take, and the peer's end of the transport after it, 5 s by
+    /// default. To end our own, once the peer is waited for no longer, may take half a second more.
     pub close_timeout: Duration,
     /// Whether close codes 1012 to 1014, which IANA registered after RFC 6455, may be sent and
     /// received. Off by default, as older peers refuse them.
