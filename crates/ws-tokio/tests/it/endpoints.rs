@@ -1,6 +1,8 @@
 //! Clients and servers of this crate against each other, over every kind of socket.
 
 use std::net::SocketAddr;
+#[cfg(feature = "rustls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{echo, serve};
@@ -66,12 +68,17 @@ async fn a_name_with_several_addresses_reaches_whichever_listens() {
 #[tokio::test]
 async fn messages_come_back_over_tls() {
     let (certificate, trust) = crate::support::certificates();
-    let server = server().listen_tls(anywhere(), certificate).expect("a port");
-    let (url, _shutdown) = serve(server);
-    let url = url.replace("127.0.0.1", "localhost");
-    assert!(url.starts_with("wss://"), "{url}");
+    let socket = std::net::TcpListener::bind(anywhere()).expect("a port");
     let client = ws_tokio::client().with_tls(trust);
-    talk(&mut client.connect(&url, &ConnectOptions::default()).await.expect("open")).await;
+    for server in [
+        server().listen_tls(anywhere(), Arc::clone(&certificate)),
+        server().listen_tls_on(socket, certificate),
+    ] {
+        let (url, _shutdown) = serve(server.expect("a listener"));
+        let url = url.replace("127.0.0.1", "localhost");
+        assert!(url.starts_with("wss://"), "{url}");
+        talk(&mut client.connect(&url, &ConnectOptions::default()).await.expect("open")).await;
+    }
 }
 
 // RFC: WS-4.1-10
