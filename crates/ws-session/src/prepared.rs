@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use bytes::{Bytes, BytesMut};
-use ws_frame::{FrameHeader, Message, OpCode};
+use ws_frame::{FrameHeader, Limits, Message, OpCode};
 
 use crate::compression::Compression;
 use crate::outbound::data_parts;
 
-/// A text or binary message with its frame, for a server that sends it to many sessions
+/// A text or binary message with its frames, for a server that sends it to many sessions
 /// ([`Session::send_prepared`](crate::Session::send_prepared)). Clones share everything.
 ///
 /// The header is written once. Where permessage-deflate was negotiated, the payload is compressed
@@ -33,7 +33,7 @@ struct Inner {
 struct Deflated {
     level: u8,
     threshold: usize,
-    /// By window bits, 9 to 15: the compressed message, and its frame.
+    /// By window bits, 9 to 15: the compressed message, and its frames.
     by_window: [OnceLock<(ws_deflate::SharedMessage, Bytes)>; 7],
 }
 
@@ -72,7 +72,7 @@ impl Prepared {
         &self.0.message
     }
 
-    /// The frame for a session with this compression.
+    /// The frames for a session with this compression.
     pub(crate) fn frame(&self, compression: Option<&mut Compression>) -> Bytes {
         compression.and_then(|c| self.deflated_frame(c)).unwrap_or_else(|| self.0.plain.clone())
     }
@@ -115,10 +115,20 @@ impl fmt::Debug for Prepared {
     }
 }
 
-fn encode(opcode: OpCode, reserved: u8, payload: &[u8]) -> Bytes {
-    let header = FrameHeader { reserved, ..FrameHeader::new(opcode, payload.len() as u64) };
-    let mut frame = BytesMut::with_capacity(FrameHeader::MAX_LEN + payload.len());
-    header.encode(&mut frame);
-    frame.extend_from_slice(payload);
-    frame.freeze()
+/// In one frame, or in several, as a message that is [sent](crate::Session::send).
+fn encode(mut opcode: OpCode, mut reserved: u8, payload: &[u8]) -> Bytes {
+    let count = payload.len().div_ceil(Limits::DEFAULT_MAX_FRAME).max(1);
+    let mut frames = BytesMut::with_capacity(count * FrameHeader::MAX_LEN + payload.len());
+    let mut rest = payload;
+    loop {
+        let (piece, behind) = rest.split_at(rest.len().min(Limits::DEFAULT_MAX_FRAME));
+        let fin = behind.is_empty();
+        let header = FrameHeader::new(opcode, piece.len() as u64);
+        FrameHeader { fin, reserved, ..header }.encode(&mut frames);
+        frames.extend_from_slice(piece);
+        if fin {
+            return frames.freeze();
+        }
+        (opcode, reserved, rest) = (OpCode::Continuation, 0, behind);
+    }
 }
