@@ -1,7 +1,7 @@
 //! The end of a session (RFC 6455 §7): who began it, which close frames went which way, and the one
 //! outcome.
 
-use ws_frame::{CloseCode, CloseFrame};
+use ws_frame::{CloseCode, CloseFrame, WriteQueue};
 
 use crate::{Cause, Outcome};
 
@@ -43,6 +43,8 @@ struct End {
     remote: Option<Option<CloseFrame>>,
     /// Our close frame.
     sent: Option<Option<CloseFrame>>,
+    /// How much has left when the last byte of it has.
+    sent_at: u64,
     cause: Option<Cause>,
     drained: usize,
     outcome: Option<Outcome>,
@@ -59,19 +61,25 @@ impl Closing {
         self.end().remote = Some(frame);
     }
 
-    /// Takes note of our close frame.
-    pub(crate) fn sent(&mut self, frame: Option<CloseFrame>) {
-        self.end().sent = Some(frame);
+    /// Takes note of our close frame, which is the last in the queue now.
+    pub(crate) fn sent(&mut self, frame: Option<CloseFrame>, queue: &WriteQueue) {
+        let end = self.end();
+        end.sent = Some(frame);
+        end.sent_at = queue.taken() + queue.len() as u64;
     }
 
-    /// Takes note that this many bytes of the queue are thrown away, and whether the transport holds
-    /// more. The close frame is the last in the queue, so it has not left either.
-    pub(crate) fn throw_away(&mut self, queued: usize, flushing: bool) {
-        self.is_cut_short |= queued > 0 || flushing;
-        if queued > 0
-            && let Some(end) = &mut self.end
-        {
+    /// Takes note that the queue is thrown away, and whether the transport holds more. Behind the close
+    /// frame there are at most answers to pings, which nobody misses.
+    pub(crate) fn throw_away(&mut self, queue: &WriteQueue, flushing: bool) {
+        self.is_cut_short |= flushing;
+        if queue.is_empty() {
+            return;
+        }
+        let end = self.end();
+        let is_said = end.sent.is_some() && queue.taken() >= end.sent_at;
+        if !is_said {
             end.sent = None;
+            self.is_cut_short = true;
         }
     }
 

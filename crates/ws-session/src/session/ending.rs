@@ -37,7 +37,7 @@ impl Session {
 
     pub(super) fn queue_close(&mut self, frame: Option<CloseFrame>) {
         self.outbound.send_close(frame.as_ref());
-        self.closing.sent(frame);
+        self.closing.sent(frame, &self.outbound.queue);
     }
 
     /// Fails the connection (RFC 6455 §7.1.7): says goodbye and processes nothing further.
@@ -60,7 +60,7 @@ impl Session {
 
     /// Throws away what is queued.
     pub(super) fn drop_output(&mut self) {
-        self.closing.throw_away(self.outbound.queue.len(), self.timers.flushing);
+        self.closing.throw_away(&self.outbound.queue, self.timers.flushing);
         self.outbound.queue = WriteQueue::new();
         self.outbound.drop_owed_pong();
     }

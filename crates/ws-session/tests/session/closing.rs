@@ -417,6 +417,28 @@ fn lengths_count_and_zero_bytes_end_nothing() {
     assert_eq!(client.session.outcome().expect("over").reason, "so\0o");
 }
 
+// RFC: WS-5.5.2-02
+#[test]
+fn what_answers_a_ping_behind_the_goodbye_does_not_count_for_it() {
+    let (ping, close) = (b"\x89\x80\0\0\0\0", b"\x88\x82\0\0\0\0\x03\xe8");
+    // The answer to a ping is queued behind the goodbye, and the peer's own goodbye comes or not.
+    for (input, clean) in [(&ping[..], false), (&[&ping[..], close].concat(), true)] {
+        let mut server = Driven::server(Config::default());
+        let server = &mut server.session;
+        server.close(Some(CloseFrame::from(CloseCode::NORMAL))).unwrap();
+        server.transmit().advance(4);
+        server.read_buffer().extend_from_slice(input);
+        while server.poll_event().is_some() {}
+        assert_eq!(server.transmit().len(), 2);
+        server.receive_error(TransportError::Closed);
+        while server.poll_event().is_some() {}
+        let outcome = server.outcome().expect("over");
+        let sent = outcome.sent.as_ref().expect("it has left");
+        assert_eq!(sent.as_ref().map(|frame| frame.code), Some(CloseCode::NORMAL));
+        assert_eq!((outcome.clean, server.is_cut_short()), (clean, false));
+    }
+}
+
 // RFC: WS-7.1.4-01
 #[test]
 fn an_end_before_all_has_left_is_not_clean() {
