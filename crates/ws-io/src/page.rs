@@ -132,6 +132,10 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
     pub async fn refuse(self, refusal: &Refusal) -> Result<(), Error> {
         crate::server::refuse(self.wire, refusal).await
     }
+
+    pub(crate) async fn turn_down(self, refusal: &Refusal, error: Error) -> Error {
+        crate::server::turn_down(self.wire, refusal, error).await
+    }
 }
 
 impl<T: Transport, R: Runtime> fmt::Debug for PageRequest<T, R> {

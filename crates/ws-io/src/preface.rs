@@ -32,10 +32,7 @@ impl<T: Transport, R: Runtime> Preface<T, R> {
     /// Answers as a server that speaks HTTP/1.1 alone, and returns what the answer was about.
     pub async fn refuse(self) -> Error {
         let error = ws_h1_upgrade::Error::UnsupportedHttpVersion { found: "HTTP/2.0".to_owned() };
-        match crate::server::refuse(self.wire, &error.refusal()).await {
-            Ok(()) => error.into(),
-            Err(failed) => failed,
-        }
+        crate::server::turn_down(self.wire, &error.refusal(), error.into()).await
     }
 }
 

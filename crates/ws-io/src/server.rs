@@ -44,8 +44,7 @@ pub async fn receive<T: Transport, R: Runtime>(
         Arrival::Upgrade(incoming) => Ok(*incoming),
         Arrival::Page(request) => {
             let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
-            request.refuse(&error.refusal()).await?;
-            Err(error.into())
+            Err(request.turn_down(&error.refusal(), error.into()).await)
         }
         Arrival::Http2(preface) => Err(preface.refuse().await),
     }
@@ -94,8 +93,7 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                     _ => return Err(error),
                 };
                 wire.extend();
-                refuse(wire, &Refusal::fixed(status, &[])).await?;
-                return Err(error);
+                return Err(turn_down(wire, &Refusal::fixed(status, &[]), error).await);
             }
         }
         match preface::is_begun(&wire.buffer) {
@@ -110,8 +108,7 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                 if upgrade.request.secure && !options.secure {
                     let problem = ws_h1_upgrade::HeadProblem::Target;
                     let error = ws_h1_upgrade::Error::MalformedRequest { problem };
-                    refuse(wire, &error.refusal()).await?;
-                    return Err(error.into());
+                    return Err(turn_down(wire, &error.refusal(), error.into()).await);
                 }
                 upgrade.request.secure = options.secure;
                 let incoming =
@@ -122,8 +119,7 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                 return Ok(Arrival::Page(PageRequest::new(wire)));
             }
             Err(error) => {
-                refuse(wire, &error.refusal()).await?;
-                return Err(Error::from(error));
+                return Err(turn_down(wire, &error.refusal(), error.into()).await);
             }
         }
     }
@@ -193,19 +189,18 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
     pub async fn accept(mut self) -> Result<WebSocket<T, R>, Error> {
         if !self.options.has_room() {
             let exceeded = self.wire.exceeded();
-            refuse(self.wire, &Refusal::fixed(503, &[])).await?;
-            return Err(exceeded);
+            return Err(turn_down(self.wire, &Refusal::fixed(503, &[]), exceeded).await);
         }
         let agreed = match self.agree() {
             Ok(agreed) => agreed,
-            Err(error) => return self.fail(error.into()).await,
+            Err(error) => return Err(self.fail(error.into()).await),
         };
         self.upgrade.agreement = agreed.agreement.clone();
         let mut headers = self.options.headers.clone();
         headers.append(&mut self.headers);
         let mut answer = read_budget::take(CORK);
         if let Err(error) = ws_h1_upgrade::accept(&self.upgrade, &headers, &mut answer) {
-            return self.fail(error).await;
+            return Err(self.fail(error).await);
         }
         self.wire.write(answer).await?;
         let session = self.options.session(&agreed, self.wire.take_leftover());
@@ -237,12 +232,8 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
     }
 
     /// Tells the client why not, and the caller.
-    fn fail<P>(self, error: ws_h1_upgrade::Error) -> impl Future<Output = Result<P, Error>> {
-        let told = refuse(self.wire, &error.refusal());
-        async {
-            told.await?;
-            Err(error.into())
-        }
+    fn fail(self, error: ws_h1_upgrade::Error) -> impl Future<Output = Error> {
+        turn_down(self.wire, &error.refusal(), error.into())
     }
 }
 
@@ -252,6 +243,19 @@ impl<T: Transport, R: Runtime> fmt::Debug for Incoming<T, R> {
             .field("transport", &self.wire.transport.name())
             .field("path", &self.upgrade.request.path)
             .finish_non_exhaustive()
+    }
+}
+
+/// Tells the client why not, and gives the reason back, which counts whether the client hears or not.
+pub(crate) fn turn_down<T: Transport, R: Runtime>(
+    wire: Wire<T, R>,
+    refusal: &Refusal,
+    error: Error,
+) -> impl Future<Output = Error> + use<T, R> {
+    let told = refuse(wire, refusal);
+    async {
+        let _heard = told.await;
+        error
     }
 }
 

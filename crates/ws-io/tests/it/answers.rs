@@ -11,7 +11,7 @@ use ws_io::{
     connect, duplex,
 };
 
-use crate::support::Sim;
+use crate::support::{Hostile, Plan, Sim};
 
 fn uri() -> WsUri {
     WsUri::parse("ws://chat.example/room").expect("a uri")
@@ -208,4 +208,29 @@ fn answered(extensions: &str) -> Error {
     });
     let options = ConnectOptions { deflate: deflate(), ..ConnectOptions::default() };
     sim.block_on(connect(left, sim.clone(), &uri(), &options)).expect_err("not what was offered")
+}
+
+#[test]
+fn why_a_client_is_refused_is_told_although_it_hears_nothing_any_more() {
+    let secure = request("").replace("GET /room", "GET https://chat.example/room");
+    let cases = [
+        ("GET /room HTTP/1.1\r\nno colon\r\n\r\n", "malformed_request"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "missing_upgrade_header"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "unsupported_http_version"),
+        (&secure, "malformed_request"),
+        (&request("Origin: https://evil.example\r\n"), "origin_not_allowed"),
+        // Nothing was asked, so there is nothing else to tell.
+        ("", "transport_error"),
+    ];
+    for (request, reason) in cases {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        let error = sim.block_on(async {
+            write(&mut raw, request.as_bytes()).await;
+            // Whatever comes after the first read fails.
+            let gone = Hostile::new(right, Plan { fail_at: Some(1), ..Plan::default() });
+            accept(gone, sim.clone(), AcceptOptions::default()).await.expect_err("refused")
+        });
+        assert_eq!(error.reason(), reason, "{request}");
+    }
 }
