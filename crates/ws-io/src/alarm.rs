@@ -26,6 +26,11 @@ impl<R: Runtime> Alarm<R> {
         self.waker.as_ref().is_some_and(|known| known.will_wake(waker))
     }
 
+    /// Whether the time that it is set for has come.
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        self.at.is_some_and(|at| at <= now)
+    }
+
     /// Has the timer given a waker again by the next poll.
     pub(crate) fn forget_waker(&mut self) {
         self.waker = None;

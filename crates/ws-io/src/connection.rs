@@ -4,17 +4,18 @@
 //! session's business. Writing waits until there is nothing left to read, so that the answers to
 //! a burst of messages leave in one system call.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::{Buf, Bytes, BytesMut};
-use ws_frame::{DataKind, FrameEncoder, FrameHeader, Message, WriteQueue};
+use bytes::BytesMut;
+use ws_frame::{DataKind, FrameEncoder, FrameHeader, Message};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::alarm::Alarm;
 use crate::error::copy_transport_error;
+use crate::outgoing::Outgoing;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
 use crate::{Error, Notice, NoticeBoard, Runtime, Sender, Transport};
@@ -30,7 +31,7 @@ pub(crate) struct Connection<T, R: Runtime> {
     is_leaving: bool,
     alarm: Alarm<R>,
     /// The write that failed, until everything that arrived before it has been read.
-    write_error: Option<Box<TransportError>>,
+    pub(crate) write_error: Option<Box<TransportError>>,
     /// Bytes handed to the transport so far.
     written: u64,
     /// Reads since this connection last let go of its thread.
@@ -204,6 +205,24 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                     self.check_open()?;
                 }
             }
+        }
+    }
+
+    /// Ready when the connection has ended, or writing has failed. Receiving is up to the other half,
+    /// but it may be busy elsewhere: the goodbye leaves all the same, and the deadlines hold.
+    pub(crate) fn poll_end_beside_reader(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.session.wants_shutdown() {
+                // Nothing is left to receive.
+                while std::task::ready!(self.poll_event(cx, true)).is_some() {}
+                return Poll::Ready(());
+            }
+            // Pending: what it waits for, and its deadline, are among what is waited for below.
+            let _waits = self.poll_flush(cx);
+            if self.check_open().is_err() {
+                return Poll::Ready(());
+            }
+            std::task::ready!(self.poll_write_alarm(cx));
         }
     }
 
@@ -407,24 +426,31 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         Some(deadline)
     }
 
-    /// As `poll_alarm`, where only writing is waited for. Nobody reads meanwhile, so the peer is not
-    /// blamed for silence; unless the other half of the connection does.
+    /// As `poll_alarm`, where only writing is waited for: the peer is not blamed for silence. That is
+    /// up to the half of the connection that reads, if there is one.
     fn poll_write_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.board.as_ref().is_some_and(|board| board.notice() == Notice::Cut) {
             self.board = None;
             self.write_error = Some(Box::new(TransportError::Closed));
             return Poll::Ready(());
         }
-        // Goodbyes are for whoever receives.
-        if self.is_split && self.receiver_waits {
-            return self.poll_alarm(cx, Notice::Cut);
-        }
         let now = self.runtime.now();
-        let deadline = self.session.poll_write_timeout(now);
+        // The other half may wait to receive; or it did, and is busy with something else by now.
+        let has_reader = self.is_split && self.receiver_waits;
+        let deadline = if has_reader {
+            self.session.poll_write_timeout_beside_reader(now)
+        } else {
+            self.session.poll_write_timeout(now)
+        };
         if deadline.is_some_and(|deadline| deadline <= now) {
             self.session.handle_write_timeout(now);
             return Poll::Ready(());
         }
+        if has_reader && self.alarm.is_due(now) {
+            // What it was set for is the reader's, and it is about to be moved.
+            cx.waker().wake_by_ref();
+        }
+        // Goodbyes are for whoever receives.
         self.poll_wait(cx, now, deadline, Notice::Cut)
     }
 
@@ -460,28 +486,3 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
 /// The most that one message appends to the memory of a queue: a little above 2 KiB.
 const MOST_COPIED: usize = FrameEncoder::COPY_LIMIT + FrameHeader::MAX_LEN;
-
-/// The queue as a transport sees it: the memory of what was written goes back to the pool.
-struct Outgoing<'a>(&'a mut WriteQueue);
-
-impl Buf for Outgoing<'_> {
-    fn remaining(&self) -> usize {
-        self.0.remaining()
-    }
-
-    fn chunk(&self) -> &[u8] {
-        self.0.chunk()
-    }
-
-    fn advance(&mut self, count: usize) {
-        self.0.advance_with(count, read_budget::recycle);
-    }
-
-    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        self.0.chunks_vectored(slices)
-    }
-
-    fn copy_to_bytes(&mut self, count: usize) -> Bytes {
-        self.0.copy_to_bytes(count)
-    }
-}

@@ -122,6 +122,7 @@ mod handler;
 mod handshake;
 mod mailbox;
 mod notice;
+mod outgoing;
 mod page;
 mod parts;
 mod preface;

@@ -140,7 +140,8 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
     /// Sends a close frame and waits until the connection has ended.
     ///
     /// While the reader lives it is the reader that receives the rest and the outcome; without it
-    /// this call does, and discards what arrives.
+    /// this call does, and discards what arrives. A reader that nobody polls does not see the peer's
+    /// answer: then this call returns when the close timeout has passed.
     ///
     /// # Errors
     ///
@@ -251,7 +252,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         result
     }
 
-    /// Ready when the connection has ended. Drives it only when there is no other half.
+    /// Ready when the connection has ended. Receives only when there is no other half.
     fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
         self.shared.wakers.register(self.side, cx.waker());
         let mut state = self.shared.lock();
@@ -264,9 +265,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         if alone {
             return websocket.poll_end(&mut cx);
         }
-        // The goodbye leaves even if the reader is busy elsewhere.
-        let _later = websocket.poll_flush(&mut cx);
-        Poll::Pending
+        websocket.poll_end_beside_reader(&mut cx)
     }
 
     /// Changes the connection, which the other half has to see.
@@ -293,7 +292,14 @@ impl<T: Transport, R: Runtime> Drop for Waiting<'_, T, R> {
 
 impl<T: Transport, R: Runtime> Drop for Half<T, R> {
     fn drop(&mut self) {
-        self.shared.lock().halves -= 1;
+        let mut state = self.shared.lock();
+        state.halves -= 1;
+        if self.side == Side::Reader
+            && let Some(websocket) = &mut state.websocket
+        {
+            websocket.receive_no_more();
+        }
+        drop(state);
         self.shared.wakers.wake_other(self.side);
     }
 }
@@ -341,10 +347,14 @@ impl Wakers {
     }
 
     fn register(&self, side: Side, waker: &Waker) {
-        match &mut *self.slot(side) {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
+        let mut slot = self.slot(side);
+        if slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
         }
+        let known = slot.replace(waker.clone());
+        drop(slot);
+        // Only now: it may be the last that keeps a task, and that task a half of this connection.
+        drop(known);
     }
 
     fn wake_other(&self, side: Side) {

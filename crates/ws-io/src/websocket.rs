@@ -224,7 +224,10 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     /// Takes the connection apart. The session keeps what it has queued and buffered.
     pub fn into_parts(self) -> Parts<T, R> {
-        let Connection { transport, runtime, session, .. } = *self.connection;
+        let Connection { transport, runtime, mut session, write_error, .. } = *self.connection;
+        if let Some(error) = write_error {
+            session.receive_error(*error);
+        }
         let info = self.identity.info.unwrap_or_default();
         Parts { transport, runtime, session, info }
     }
@@ -358,8 +361,14 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// Drives the connection to its end, discarding what arrives.
     pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while ready!(self.connection.poll_event(cx, true)).is_some() {}
-        self.reported = true;
+        // Whoever asked for the end looks at the outcome; the log has it all the same.
+        let _outcome = self.report();
         Poll::Ready(())
+    }
+
+    /// As [`Connection::poll_end_beside_reader`].
+    pub(crate) fn poll_end_beside_reader(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.connection.poll_end_beside_reader(cx)
     }
 
     /// Takes note that nobody waits to receive.

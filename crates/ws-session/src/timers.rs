@@ -5,11 +5,21 @@ use std::time::{Duration, Instant};
 
 use crate::Config;
 
+/// Who reads what the peer sends, while a deadline is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Whoever waits, and everything that has arrived was read.
+    Here,
+    /// Another task, which judges the peer.
+    Elsewhere,
+    /// Nobody, so the peer cannot be blamed for silence.
+    Nowhere,
+}
+
 /// What the session knows about itself when it is about to wait.
 #[derive(Debug)]
 pub(crate) struct Activity {
-    /// Whether everything that has arrived was read. If not, the peer cannot be blamed for silence.
-    pub(crate) reading: bool,
+    pub(crate) reading: Reading,
     /// Whether the session is open or waits for the peer's close frame.
     pub(crate) open: bool,
     /// Whether a close frame was sent or the session is being shut down.
@@ -105,13 +115,15 @@ impl Timers {
             self.last_received = Some(now);
             self.pinged_at = None;
         }
-        if !activity.reading {
-            // The answer to a ping may have arrived; it gets its whole time again.
-            self.pinged_at = None;
-            self.message_since = None;
+        match activity.reading {
+            Reading::Here => since(&mut self.message_since, now, activity.message_bytes.is_some()),
+            Reading::Elsewhere => {}
+            Reading::Nowhere => {
+                // The answer to a ping may have arrived; it gets its whole time again.
+                self.pinged_at = None;
+                self.message_since = None;
+            }
         }
-        let mid_message = activity.reading && activity.message_bytes.is_some();
-        since(&mut self.message_since, now, mid_message);
         if self.written != activity.written {
             self.note_written(activity.written);
         }
@@ -163,8 +175,8 @@ impl Timers {
     }
 
     fn next(&self, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
-        let judged = activity.reading && activity.open && !activity.closing;
-        let quiet = self.last_received.filter(|_| judged);
+        let is_judged = activity.reading == Reading::Here && activity.open;
+        let quiet = self.last_received.filter(|_| is_judged && !activity.closing);
         let keep_alive = config.keep_alive.min(config.idle_timeout);
         let silence = match self.pinged_at {
             // The answer gets its time even if the ping went out late.
@@ -187,7 +199,7 @@ impl Timers {
         let farewell = self.farewell.as_ref().and_then(|farewell| farewell.deadline(config));
         [
             silence,
-            after(self.message_since.filter(|_| activity.open), message, Due::MessageStalled),
+            after(self.message_since.filter(|_| is_judged), message, Due::MessageStalled),
             after(self.stalled_since, config.write_timeout, Due::WriteStalled),
             farewell.map(|at| (at, Due::CloseTimeout)),
         ]

@@ -60,9 +60,7 @@ async fn the_end_of_a_connection_says_which_rule_was_broken_and_what_was_answere
     let lines = Arc::new(Mutex::new(Vec::new()));
     let _guard = tracing::subscriber::set_default(Log(Arc::clone(&lines)));
     let (mut raw, far) = tokio::io::duplex(4096);
-    let request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    raw.write_all(request.as_bytes()).await.expect("written");
+    raw.write_all(REQUEST).await.expect("written");
     // A text message without a mask.
     raw.write_all(b"\x81\x01a").await.expect("written");
     raw.shutdown().await.expect("ended");
@@ -72,6 +70,24 @@ async fn the_end_of_a_connection_says_which_rule_was_broken_and_what_was_answere
     let ended = lines.iter().find(|line| line.contains("connection ended")).expect("it is logged");
     assert!(ended.contains("cause=Violation(") && ended.contains("1002"), "{ended}");
 }
+
+#[tokio::test]
+async fn the_end_of_a_connection_that_we_close_is_in_the_log_as_well() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let _guard = tracing::subscriber::set_default(Log(Arc::clone(&lines)));
+    let (mut raw, far) = tokio::io::duplex(4096);
+    raw.write_all(REQUEST).await.expect("written");
+    let mut websocket = ws::accept(far).await.expect("a valid request");
+    raw.shutdown().await.expect("ended");
+    websocket.close(ws::CloseCode::NORMAL, "enough").await.expect("it may be sent");
+    let lines = lines.lock().expect("no panic");
+    let ended = lines.iter().filter(|line| line.contains("connection ended"));
+    assert_eq!(ended.count(), 1, "{lines:?}");
+}
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Ends the line, clears the screen, and goes on as if it were ours.
 const FORGED: &str = "\x1b[2J\u{9b}31m\u{7}INFO all is well";

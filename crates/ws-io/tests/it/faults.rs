@@ -8,7 +8,7 @@ use bytes::{Buf, BytesMut};
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Error, Runtime as _, Transport, duplex};
-use ws_session::{Config, TransportError};
+use ws_session::{Cause, Config, TransportError};
 
 use crate::support::{Hostile, Plan, Sim, echo, frame, pair, server, server_with};
 
@@ -29,6 +29,19 @@ fn messages_that_arrived_before_the_failure_are_delivered_first() {
         assert!(server.next().await.is_none());
     });
     assert_eq!(server.outcome().unwrap().code, CloseCode::ABNORMAL);
+}
+
+#[test]
+fn a_write_that_failed_is_known_to_the_session_that_is_taken_apart() {
+    let sim = Sim::new();
+    let (_raw, right) = duplex(1000);
+    let gone = Hostile::new(right, Plan { fail_at: Some(0), ..Plan::default() });
+    let mut server = server(&sim, gone);
+    sim.block_on(async { server.send(Message::text("lost")).await.unwrap_err() });
+    let mut session = server.into_parts().session;
+    while session.poll_event().is_some() {}
+    let outcome = session.outcome().unwrap();
+    assert!(matches!(outcome.cause, Cause::Transport(_)), "{outcome:?}");
 }
 
 // RFC: WS-7.1.7-01

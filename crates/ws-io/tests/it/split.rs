@@ -1,12 +1,16 @@
 //! One connection, two tasks.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bytes::BytesMut;
+use futures_core::Stream as _;
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Runtime as _, duplex};
+use ws_io::{Error, Runtime as _, Transport as _, duplex};
 
 use crate::support::{Hostile, Plan, Sim, client, echo, give_up_after, pair, server, texts};
 
@@ -94,6 +98,34 @@ fn a_writer_waiting_to_close_is_woken_by_the_reader_that_ends_it() {
 }
 
 #[test]
+fn a_writer_that_closes_waits_for_the_close_timeout_although_nobody_reads() {
+    // A peer that never answers, and one that does not even read.
+    for room in [10_000, 1000] {
+        let sim = Sim::new();
+        let (left, _right) = duplex(room);
+        let (mut reader, mut writer) = client(&sim, left).split();
+        sim.block_on(async {
+            writer.feed(Message::binary(vec![0; 5000])).await.unwrap();
+            writer.close(CloseCode::NORMAL, "").await.unwrap();
+            assert_eq!(sim.elapsed(), Duration::from_secs(5));
+            assert!(reader.next().await.is_none());
+        });
+    }
+}
+
+#[test]
+fn a_closing_writer_gives_a_busy_reader_what_had_arrived() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (mut reader, mut writer) = client.split();
+    sim.block_on(async {
+        server.send(Message::text("before")).await.unwrap();
+        assert!(give_up_after(1, writer.close(CloseCode::NORMAL, "")).await.is_none());
+        assert_eq!(reader.next().await.unwrap().unwrap(), Message::text("before"));
+    });
+}
+
+#[test]
 fn halves_of_one_connection_reunite_and_others_do_not() {
     let sim = Sim::new();
     let (client, mut server) = pair(&sim);
@@ -112,7 +144,7 @@ fn halves_of_one_connection_reunite_and_others_do_not() {
 
 #[test]
 fn nobody_is_blamed_for_silence_while_nobody_reads() {
-    for is_dropped in [false, true] {
+    for (is_dropped, is_stream) in [(false, false), (true, false), (false, true), (true, true)] {
         let sim = Sim::new();
         let (left, right) = duplex(1000);
         let (mut client, server) = (client(&sim, left), server(&sim, right));
@@ -128,11 +160,36 @@ fn nobody_is_blamed_for_silence_while_nobody_reads() {
         });
         sim.block_on(async {
             // A reader that waited once and is busy elsewhere now.
-            assert!(give_up_after(1, reader.next()).await.is_none());
+            if is_stream {
+                let next = poll_fn(|cx| Pin::new(&mut reader).poll_next(cx));
+                assert!(give_up_after(1, next).await.is_none());
+            } else {
+                assert!(give_up_after(1, reader.next()).await.is_none());
+            }
             let _reader = (!is_dropped).then_some(reader);
             while sim.elapsed() < Duration::from_secs(300) {
                 writer.send(Message::binary(vec![0; 5000])).await.unwrap();
             }
         });
     }
+}
+
+#[test]
+fn a_silent_peer_is_noticed_by_the_reader_while_the_writer_waits_for_it() {
+    let sim = Sim::new();
+    let (left, mut right) = duplex(1000);
+    let (mut reader, mut writer) = server(&sim, left).split();
+    let clock = sim.clone();
+    sim.spawn(async move {
+        let mut taken = BytesMut::new();
+        loop {
+            clock.sleep(Duration::from_secs(5)).await;
+            poll_fn(|cx| right.poll_read(cx, &mut taken, 1000)).await.unwrap();
+        }
+    });
+    sim.spawn(async move { while writer.send(Message::binary(vec![0; 5000])).await.is_ok() {} });
+    let error = sim.block_on(async { reader.next().await.unwrap().unwrap_err() });
+    assert!(matches!(error, Error::Idle), "{error:?}");
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(100));
+    assert!((least..most).contains(&sim.elapsed()), "{:?}", sim.elapsed());
 }

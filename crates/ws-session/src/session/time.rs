@@ -7,35 +7,41 @@ use ws_frame::{CloseCode, CloseFrame, OpCode};
 use super::Session;
 use crate::Cause;
 use crate::closing::Phase;
-use crate::timers::{Activity, Due};
+use crate::timers::{Activity, Due, Reading};
 
 impl Session {
     /// Takes note of the time and returns the next deadline. Call it when about to wait, and call
     /// [`handle_timeout`](Self::handle_timeout) when the deadline is reached.
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
-        self.next_due(now, true).map(|(at, _)| at)
+        self.next_due(now, Reading::Here).map(|(at, _)| at)
     }
 
     /// As [`poll_timeout`](Self::poll_timeout), for a driver that is about to wait for room to
     /// write and does not read meanwhile: the deadlines of what the peer sends rest until the
     /// next `poll_timeout`. Act on it with [`handle_write_timeout`](Self::handle_write_timeout).
     pub fn poll_write_timeout(&mut self, now: Instant) -> Option<Instant> {
-        self.next_due(now, false).map(|(at, _)| at)
+        self.next_due(now, Reading::Nowhere).map(|(at, _)| at)
+    }
+
+    /// As [`poll_write_timeout`](Self::poll_write_timeout), while another task waits for what the
+    /// peer sends: its deadlines run on, and that task acts on them.
+    pub fn poll_write_timeout_beside_reader(&mut self, now: Instant) -> Option<Instant> {
+        self.next_due(now, Reading::Elsewhere).map(|(at, _)| at)
     }
 
     /// Acts on the deadlines that are reached: sends a ping, begins to close, or gives up. **Poll
     /// for events and write afterwards.**
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.act(now, true);
+        self.act(now, Reading::Here);
     }
 
     /// Acts on the deadlines of [`poll_write_timeout`](Self::poll_write_timeout) that are reached.
     /// **Poll for events afterwards.**
     pub fn handle_write_timeout(&mut self, now: Instant) {
-        self.act(now, false);
+        self.act(now, Reading::Elsewhere);
     }
 
-    fn act(&mut self, now: Instant, reading: bool) {
+    fn act(&mut self, now: Instant, reading: Reading) {
         let Some((at, due)) = self.next_due(now, reading) else { return };
         if at > now {
             return;
@@ -79,7 +85,7 @@ impl Session {
         !self.outbound.queue.is_empty() || self.timers.flushing
     }
 
-    fn next_due(&mut self, now: Instant, reading: bool) -> Option<(Instant, Due)> {
+    fn next_due(&mut self, now: Instant, reading: Reading) -> Option<(Instant, Due)> {
         let phase = self.closing.phase;
         if phase == Phase::Finished {
             return None;
