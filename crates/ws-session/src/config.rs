@@ -48,11 +48,13 @@ pub struct Config {
     /// [`Cause::BudgetExceeded`]: crate::Cause::BudgetExceeded
     pub shared_budget: Option<SharedBudget>,
     /// After this long without a byte from the peer a ping is sent, 30 s by default: less than the
-    /// idle timeouts of common proxies and address translators.
+    /// idle timeouts of common proxies and address translators. Where an answer would come too late
+    /// for [`idle_timeout`](Self::idle_timeout) it is sent after half of that. Less than 10 ms counts
+    /// as 10 ms; with `Duration::MAX` none is sent.
     pub keep_alive: Duration,
     /// After this long without a byte from the peer the session closes with 1001, 60 s by default.
-    /// When a keep-alive ping was sent late, the peer still has the difference of the two
-    /// timeouts to answer it.
+    /// A peer that answers the keep-alive ping is not silent. When the ping was sent late, the peer
+    /// still has the difference of the two timeouts to answer it.
     pub idle_timeout: Duration,
     /// How long a message that has begun may take to be complete, 60 s by default, plus a second
     /// for every KiB received of it: a peer that trickles is cut (1008), a large message over a
@@ -183,6 +185,16 @@ impl Config {
         self
     }
 
+    /// After how much silence the peer is pinged, if it is.
+    pub(crate) fn ping_after(&self) -> Option<Duration> {
+        if self.keep_alive == Duration::MAX {
+            return None;
+        }
+        let wanted = self.keep_alive.max(LEAST_KEEP_ALIVE);
+        let latest = if wanted < self.idle_timeout { wanted } else { self.idle_timeout / 2 };
+        (latest >= LEAST_KEEP_ALIVE).then_some(latest)
+    }
+
     /// High water for pongs, which must not cross the budget by themselves.
     pub(crate) fn pong_water(&self) -> usize {
         self.high_water.clamp(1, self.budget() / 2)
@@ -196,6 +208,9 @@ impl Config {
 
 /// What is queued, windows of compression and reads, by default.
 const BESIDE_A_MESSAGE: usize = 16 * 1024 * 1024;
+
+/// More often a ping does not help anybody.
+const LEAST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 
 /// Less than this no session can work with.
 const MIN_BUDGET: usize = 256 * 1024;

@@ -177,17 +177,14 @@ impl Timers {
     fn next(&self, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
         let is_judged = activity.reading == Reading::Here && activity.open;
         let quiet = self.last_received.filter(|_| is_judged && !activity.closing);
-        let keep_alive = config.keep_alive.min(config.idle_timeout);
-        let silence = match self.pinged_at {
+        let silence = match (self.pinged_at, config.ping_after()) {
             // The answer gets its time even if the ping went out late.
-            Some(pinged_at) => {
-                let grace = config.idle_timeout.saturating_sub(keep_alive);
+            (Some(pinged_at), ping_after) => {
+                let grace = config.idle_timeout.saturating_sub(ping_after.unwrap_or_default());
                 after(Some(pinged_at), grace, Due::Idle)
             }
-            None if config.keep_alive < config.idle_timeout => {
-                after(quiet, config.keep_alive, Due::KeepAlive)
-            }
-            None => after(quiet, config.idle_timeout, Due::Idle),
+            (None, Some(ping_after)) => after(quiet, ping_after, Due::KeepAlive),
+            (None, None) => after(quiet, config.idle_timeout, Due::Idle),
         };
         let silence = silence.filter(|_| quiet.is_some());
         if self.message_since.is_none() && self.stalled_since.is_none() && self.farewell.is_none() {

@@ -28,6 +28,32 @@ fn silence_is_met_with_a_ping_then_with_1001() {
 }
 
 #[test]
+fn a_peer_is_pinged_before_an_idle_timeout_that_is_shorter_than_the_keep_alive() {
+    let mut client = Driven::client(Config::default().with_idle_timeout(4 * SECOND));
+    for _ in 0..10 {
+        client.pass(2 * SECOND);
+        assert_eq!(client.take_written(), b"\x89\x80\0\0\0\0");
+        client.receive(b"\x8a\x00");
+    }
+    client.pass(4 * SECOND);
+    assert!(!client.session.is_open());
+}
+
+#[test]
+fn no_keep_alive_makes_a_storm_of_pings() {
+    let mut client = Driven::client(Config::default().with_keep_alive(Duration::ZERO));
+    let mut pings = 0;
+    for _ in 0..1000 {
+        client.pass(Duration::from_millis(1));
+        if !client.take_written().is_empty() {
+            pings += 1;
+            client.receive(b"\x8a\x00");
+        }
+    }
+    assert!((50..=100).contains(&pings), "{pings} pings in a second");
+}
+
+#[test]
 fn any_bytes_count_as_life() {
     let mut client = client();
     for _ in 0..20 {
