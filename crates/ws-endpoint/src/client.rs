@@ -380,5 +380,5 @@ fn unreachable(uri: &WsUri, source: io::Error) -> Error {
 
 /// Nothing was open yet, so nothing can have been closed: the error is told as it is.
 fn io_error(error: io::Error) -> Error {
-    Error::Transport(TransportError::Io(error))
+    Error::Transport(TransportError::Io(error.into()))
 }

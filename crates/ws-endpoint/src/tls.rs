@@ -345,7 +345,7 @@ fn classify(error: io::Error, below: impl FnOnce(io::Error) -> TransportError) -
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
     match cause {
         Some(rustls::Error::AlertReceived(alert)) => TransportError::TlsAlert(u8::from(*alert)),
-        Some(_) => TransportError::Io(error),
+        Some(_) => TransportError::Io(Arc::new(error)),
         None => below(error),
     }
 }

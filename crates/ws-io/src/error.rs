@@ -3,7 +3,6 @@
 
 use std::error;
 use std::fmt;
-use std::io;
 
 use ws_frame::FrameError;
 use ws_handshake::{HandshakeError, UnexpectedResponse};
@@ -100,7 +99,7 @@ impl Error {
         match &outcome.cause {
             Cause::Normal | Cause::Remote => None,
             Cause::Violation(error) => Some(Self::Violation(*error)),
-            Cause::Transport(error) => Some(Self::Transport(copy_transport_error(error))),
+            Cause::Transport(error) => Some(Self::Transport(error.clone())),
             Cause::BudgetExceeded(exceeded) => Some(Self::BudgetExceeded(Box::new(*exceeded))),
             Cause::Idle => Some(Self::Idle),
             Cause::MessageStalled => Some(Self::MessageStalled),
@@ -179,19 +178,5 @@ impl From<ws_h2_upgrade::Error> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         ws_h1_upgrade::Error::from(error).into()
-    }
-}
-
-/// A second account of one failure, for the caller who sends while another one receives.
-pub(crate) fn copy_transport_error(error: &TransportError) -> TransportError {
-    match error {
-        TransportError::Closed => TransportError::Closed,
-        TransportError::Timeout => TransportError::Timeout,
-        TransportError::TlsAlert(number) => TransportError::TlsAlert(*number),
-        TransportError::Io(error) => TransportError::Io(match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        }),
-        other => TransportError::Io(io::Error::other(other.to_string())),
     }
 }

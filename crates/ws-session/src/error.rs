@@ -4,11 +4,12 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use ws_frame::CloseCode;
 
 /// The transport below the session failed or went away.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TransportError {
     /// The peer went away without a close frame.
@@ -17,8 +18,8 @@ pub enum TransportError {
     Timeout,
     /// The peer sent a fatal TLS alert with this number (RFC 8446 §6).
     TlsAlert(u8),
-    /// Any other I/O error.
-    Io(io::Error),
+    /// Any other I/O error; shared, because the halves of a connection each tell of it.
+    Io(Arc<io::Error>),
 }
 
 impl TransportError {
@@ -44,7 +45,7 @@ impl From<io::Error> for TransportError {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::WriteZero
             | io::ErrorKind::NotConnected => Self::Closed,
-            _ => Self::Io(error),
+            _ => Self::Io(Arc::new(error)),
         }
     }
 }
@@ -55,7 +56,7 @@ impl fmt::Display for TransportError {
             Self::Closed => f.write_str("the peer went away without a close frame"),
             Self::Timeout => f.write_str("the handshake was not complete in time"),
             Self::TlsAlert(number) => write!(f, "the peer sent tls alert {number}"),
-            Self::Io(_) => f.write_str("reading or writing failed"),
+            Self::Io(_) => f.write_str("input or output failed"),
         }
     }
 }
@@ -63,7 +64,7 @@ impl fmt::Display for TransportError {
 impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) => Some(&**error),
             _ => None,
         }
     }

@@ -27,7 +27,7 @@ pub enum Event {
 }
 
 /// How and why a session ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {
     /// The code of the peer's close frame; [`CloseCode::NO_STATUS`] if the frame had none,
@@ -46,7 +46,7 @@ pub struct Outcome {
 }
 
 /// What set the end of a session in motion.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Cause {
     /// We closed it.

@@ -1,5 +1,7 @@
 //! How a connection of HTTP/2 begins on the ports of a server (RFC 8441).
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use ws_h2::ServerConfig;
 use ws_io::{AcceptOptions, Error};
@@ -26,9 +28,10 @@ impl<N: Net> Rules<N> {
         let remote = Remote::of(&stream, HttpVersion::H2);
         let config = config(self.options(remote.is_secure()), &self.h2);
         let io = CarrierIo::new(stream, received);
-        let server = ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config)
-            .await
-            .map_err(|error| Error::Transport(TransportError::Io(error.into())))?;
+        let server =
+            ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config)
+                .await
+                .map_err(|error| Error::Transport(TransportError::Io(Arc::new(error.into()))))?;
         Ok(Opened::Many(Multiplexed::H2(server), Carrier::new(remote, alternative)))
     }
 }

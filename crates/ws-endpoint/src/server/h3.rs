@@ -1,5 +1,7 @@
 //! How a connection of HTTP/3 begins on the UDP ports of a server (RFC 9220).
 
+use std::sync::Arc;
+
 use ws_h3::{Handshake, ServerConfig};
 use ws_io::{AcceptOptions, Error};
 use ws_session::TransportError;
@@ -15,7 +17,7 @@ impl<N: Net> Rules<N> {
     pub(super) async fn begin_h3(&self, handshake: Handshake) -> Result<Opened<N>, Error> {
         let failed = |error: ws_h3::Error| match error.tls_alert() {
             Some(alert) => Error::Transport(TransportError::TlsAlert(alert)),
-            None => Error::Transport(TransportError::Io(error.into())),
+            None => Error::Transport(TransportError::Io(Arc::new(error.into()))),
         };
         let connection = handshake.complete().await.map_err(failed)?;
         let remote = Remote::of_quic(&connection);

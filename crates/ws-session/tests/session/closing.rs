@@ -236,7 +236,7 @@ fn the_end_of_the_stream_without_a_close_frame_is_1006() {
 fn what_arrived_before_the_transport_failed_is_still_delivered() {
     let mut client = client();
     client.session.read_buffer().extend_from_slice(b"\x81\x01a\x88\x02\x03\xe8");
-    client.session.receive_error(TransportError::Io(io::Error::other("cable")));
+    client.session.receive_error(TransportError::Io(io::Error::other("cable").into()));
     assert_eq!(client.turn(), [Message::text("a"), close(1000, "")]);
     let outcome = client.session.outcome().expect("over");
     assert!(!outcome.clean && matches!(outcome.cause, Cause::Transport(TransportError::Io(_))));
