@@ -14,13 +14,16 @@
 //!               └ what follows the head: the client's first frames
 //! ```
 //!
+//! **Who may ask is yours to say.** A browser lets every page ask, in the name of its user, and names the
+//! page in `Origin`: judge it with [`Request::check_origin`] before you accept.
+//!
 //! A whole handshake in memory:
 //!
 //! ```
 //! use bytes::BytesMut;
 //! use ws_h1_upgrade::{
-//!     ClientHandshake, ClientKey, ClientOptions, HandshakeLimits, HeaderFields, ServerHandshake,
-//!     SubprotocolPolicy, WsUri, accept, request,
+//!     ClientHandshake, ClientKey, ClientOptions, HandshakeLimits, HeaderFields, OriginPolicy,
+//!     ServerHandshake, SubprotocolPolicy, WsUri, accept, request,
 //! };
 //!
 //! // The client asks.
@@ -39,6 +42,7 @@
 //!     Err(error) => panic!("answer error.refusal() and close: {error}"),
 //! };
 //! assert_eq!(upgrade.request.path, "/chat");
+//! upgrade.request.check_origin(&OriginPolicy::SameOrigin)?;
 //! let mut to_client = BytesMut::new();
 //! accept(&upgrade, &HeaderFields::new(), &mut to_client)?;
 //! to_client.extend_from_slice(b"\x81\x02hi"); // the first frame may travel with the answer

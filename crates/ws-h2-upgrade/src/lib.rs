@@ -9,9 +9,12 @@
 //! serves WebSockets, and map the ends. `END_STREAM` is the orderly end of TCP, `RST_STREAM` with
 //! `CANCEL` its reset.
 //!
+//! **Who may ask is yours to say.** A browser lets every page ask, in the name of its user, and names the
+//! page in `Origin`: judge it with [`Request::check_origin`] before you accept.
+//!
 //! ```
 //! use ws_h2_upgrade::{
-//!     ACCEPTED, ClientOptions, ConnectRequest, HeaderFields, SubprotocolPolicy, WsUri,
+//!     ACCEPTED, ClientOptions, ConnectRequest, HeaderFields, OriginPolicy, SubprotocolPolicy, WsUri,
 //!     client_request, response_headers, validate_request, validate_response,
 //! };
 //!
@@ -31,6 +34,7 @@
 //! };
 //! let upgrade = validate_request(&request, &SubprotocolPolicy::optional(["chat"]))?;
 //! assert_eq!(upgrade.request.path, "/chat");
+//! upgrade.request.check_origin(&OriginPolicy::SameOrigin)?;
 //! let answer = response_headers(&upgrade, &HeaderFields::new())?;
 //!
 //! // The client checks.

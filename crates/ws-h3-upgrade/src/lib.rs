@@ -17,7 +17,7 @@
 //!
 //! ```
 //! use ws_h3_upgrade::{
-//!     ACCEPTED, ClientOptions, ConnectRequest, HeaderFields, SubprotocolPolicy, WsUri,
+//!     ACCEPTED, ClientOptions, ConnectRequest, HeaderFields, OriginPolicy, SubprotocolPolicy, WsUri,
 //!     client_request, response_headers, validate_request, validate_response,
 //! };
 //!
@@ -36,6 +36,7 @@
 //!     headers: &asked.headers,
 //! };
 //! let upgrade = validate_request(&request, &SubprotocolPolicy::None)?;
+//! upgrade.request.check_origin(&OriginPolicy::SameOrigin)?; // or pages of others may ask
 //! let answer = response_headers(&upgrade, &HeaderFields::new())?;
 //!
 //! // The client checks.

@@ -82,7 +82,7 @@ fn upgrade(
     // Origin, subprotocol and compression, as the options have them.
     let agreed = options.agree(&upgrade.request).map_err(|error| refuse(error.into()))?;
     upgrade.agreement = agreed.agreement.clone();
-    let response = http_response(&upgrade).map_err(refuse)?;
+    let response = http_response(&upgrade, &options.headers).map_err(refuse)?;
     let session = options.session(&agreed, BytesMut::new());
     let info = UpgradeInfo::new(upgrade.request.path);
     let handover = hyper::upgrade::on(&mut request);
