@@ -22,7 +22,7 @@ pub(crate) struct QuicListener<N: Net> {
     config: quinn::ServerConfig,
     admission: Admission,
     /// The wait for the next connection, which must not be given up in between.
-    next: Pin<Box<dyn Future<Output = Option<Incoming>> + Send>>,
+    next: Pin<Box<dyn Future<Output = Option<Incoming>> + Send + Sync>>,
     pause: Pause<N>,
 }
 
@@ -126,7 +126,7 @@ fn endpoint_on<N: Net>(
     Endpoint::new(EndpointConfig::default(), config, socket.try_clone()?, net.quic_runtime()?)
 }
 
-fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> + Send>> {
+fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> + Send + Sync>> {
     let endpoint = endpoint.clone();
     Box::pin(async move { endpoint.accept().await })
 }
