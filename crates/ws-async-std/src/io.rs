@@ -12,8 +12,12 @@ use crate::Io;
 
 pub(crate) fn io<S: 'static>(stream: S) -> Io<S> {
     let (name, peer) = identity(&stream);
-    Io::new(stream, name).with_peer_addr(peer).with_shutdown(end_direction)
+    let io = Io::new(stream, name).with_peer_addr(peer);
+    if name == UNKNOWN { io } else { io.with_shutdown(end_direction) }
 }
+
+/// What a stream of another type is called.
+const UNKNOWN: &str = "stream";
 
 /// What the stream turns out to be, and who is at its other end.
 fn identity<S: 'static>(stream: &S) -> (&'static str, Option<SocketAddr>) {
@@ -24,12 +28,12 @@ fn identity<S: 'static>(stream: &S) -> (&'static str, Option<SocketAddr>) {
     }
     match stream.downcast_ref::<TcpStream>() {
         Some(tcp) => ("tcp", tcp.peer_addr().ok()),
-        None => ("stream", None),
+        None => (UNKNOWN, None),
     }
 }
 
 /// Closing a socket of async-std only flushes it; the peer has to learn that our direction has
-/// ended. Other streams end it when they are closed.
+/// ended.
 fn end_direction<S: 'static>(stream: &S) -> io::Result<()> {
     let stream: &dyn Any = stream;
     #[cfg(unix)]

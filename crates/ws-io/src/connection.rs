@@ -14,7 +14,6 @@ use ws_frame::{DataKind, FrameEncoder, FrameHeader, Message};
 use ws_session::{CloseCode, Event, Failure, Session, TransportError};
 
 use crate::alarm::Alarm;
-use crate::error::copy_transport_error;
 use crate::outgoing::Outgoing;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
@@ -265,7 +264,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// An error once nothing can be sent any more because the connection has ended.
     pub(crate) fn check_open(&self) -> Result<(), Error> {
         if let Some(error) = &self.write_error {
-            return Err(Error::Transport(copy_transport_error(error)));
+            return Err(Error::Transport(TransportError::clone(error)));
         }
         match self.session.outcome() {
             Some(outcome) => Err(Error::ended(outcome)),
@@ -290,7 +289,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// Hands the whole queue to the transport.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(error) = &self.write_error {
-            return Poll::Ready(Err(Error::Transport(copy_transport_error(error))));
+            return Poll::Ready(Err(Error::Transport(TransportError::clone(error))));
         }
         let queue = self.session.transmit();
         let mut result = Poll::Ready(Ok(()));
@@ -336,7 +335,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     fn write_failed(&mut self, error: io::Error) -> Error {
         let error = self.transport.classify(error);
-        let copy = copy_transport_error(&error);
+        let copy = error.clone();
         self.write_error = Some(Box::new(error));
         Error::Transport(copy)
     }
@@ -353,6 +352,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             match self.transport.poll_shutdown(cx) {
                 Poll::Ready(Ok(())) => {
                     self.session.handle_shutdown();
+                    if self.transport.ends_when_dropped() && self.session.has_said_goodbye() {
+                        // As good as there: the peer waits for ours.
+                        self.session.receive_eof();
+                    }
                     return Step::Progress;
                 }
                 Poll::Ready(Err(error)) => {

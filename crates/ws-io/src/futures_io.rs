@@ -37,8 +37,9 @@ impl<S> FuturesIo<S> {
     }
 
     /// Ends our direction with `shutdown` once the stream has closed: for streams whose `poll_close`
-    /// only flushes, such as the sockets of async-io and async-std. Without it their peer learns of
-    /// the end when the stream is dropped, and both sides wait for each other until then.
+    /// only flushes, such as the sockets of async-io and async-std. Where `poll_close` ends it by
+    /// itself, `|_| Ok(())` says so. Without this the peer is taken to learn of the end when the stream
+    /// is dropped, see [`Transport::ends_when_dropped`].
     #[must_use]
     pub fn with_shutdown(mut self, shutdown: fn(&S) -> io::Result<()>) -> Self {
         self.shutdown = Some(shutdown);
@@ -110,6 +111,10 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             ended => ended,
         })
+    }
+
+    fn ends_when_dropped(&self) -> bool {
+        self.shutdown.is_none()
     }
 
     fn name(&self) -> &'static str {

@@ -71,6 +71,13 @@ pub trait Transport: Send + Unpin + 'static {
         None
     }
 
+    /// Whether the peer learns of the end of our direction only when the transport is dropped, whatever
+    /// [`poll_shutdown`](Self::poll_shutdown) does. It is then dropped as soon as both close frames have
+    /// gone their ways: a peer that waits for our end would not end its own.
+    fn ends_when_dropped(&self) -> bool {
+        false
+    }
+
     /// Whether the transport can be read before the handshake is complete; a client over HTTP/1.1
     /// needs that.
     fn supports_handshake_recv(&self) -> bool {
@@ -115,6 +122,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn take_progress(&mut self) -> Option<bool> {
         (**self).take_progress()
+    }
+
+    fn ends_when_dropped(&self) -> bool {
+        (**self).ends_when_dropped()
     }
 
     fn supports_handshake_recv(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -13,8 +14,12 @@ use ws_io::{
 
 use crate::support::{Sim, echo, join};
 
-/// A stream in memory that knows only the traits of `futures-io`.
-struct Plain(Duplex);
+/// A stream in memory that knows only the traits of `futures-io`. Its closing ends its direction, or
+/// only flushes, as that of many sockets does.
+struct Plain {
+    inner: Duplex,
+    closes: bool,
+}
 
 impl AsyncRead for Plain {
     fn poll_read(
@@ -23,7 +28,7 @@ impl AsyncRead for Plain {
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut bytes = BytesMut::new();
-        let read = std::task::ready!(self.0.poll_read(cx, &mut bytes, buf.len()))?;
+        let read = std::task::ready!(self.inner.poll_read(cx, &mut bytes, buf.len()))?;
         buf[..read].copy_from_slice(&bytes);
         Poll::Ready(Ok(read))
     }
@@ -35,15 +40,15 @@ impl AsyncWrite for Plain {
         cx: &mut Context<'_>,
         mut buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.poll_write(cx, &mut buf)
+        self.inner.poll_write(cx, &mut buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_flush(cx)
+        self.inner.poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.0.poll_shutdown(cx)
+        if self.closes { self.inner.poll_shutdown(cx) } else { self.inner.poll_flush(cx) }
     }
 }
 
@@ -52,8 +57,8 @@ fn a_stream_of_the_futures_traits_carries_a_connection() {
     let sim = Sim::new();
     let (left, right) = duplex(1000);
     let address = "127.0.0.1:80".parse().ok();
-    let left = FuturesIo::new(Plain(left), "plain").with_peer_addr(address);
-    let right = FuturesIo::new(Plain(right), "plain");
+    let left = FuturesIo::new(Plain { inner: left, closes: true }, "plain").with_peer_addr(address);
+    let right = FuturesIo::new(Plain { inner: right, closes: true }, "plain");
     let options = ConnectOptions::default();
     let uri = "ws://localhost/".parse().unwrap();
     sim.block_on(async {
@@ -71,5 +76,25 @@ fn a_stream_of_the_futures_traits_carries_a_connection() {
             assert_eq!(client.next().await.unwrap().unwrap(), message);
         }
         assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
+    });
+}
+
+#[test]
+fn a_stream_that_ends_only_when_dropped_is_dropped_after_both_goodbyes() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let right = FuturesIo::new(Plain { inner: right, closes: false }, "plain");
+    let uri = "ws://localhost/".parse().unwrap();
+    let options = ConnectOptions::default();
+    sim.block_on(async {
+        let (client, server) = join(
+            connect(left, sim.clone(), &uri, &options),
+            accept(right, sim.clone(), AcceptOptions::default()),
+        )
+        .await;
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        sim.spawn(async move { echo(&mut server).await.unwrap() });
+        assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
+        assert_eq!(sim.elapsed(), Duration::ZERO);
     });
 }

@@ -19,6 +19,12 @@ impl Session {
         self.closing.outcome()
     }
 
+    /// Whether close frames went both ways: the closing handshake is complete (RFC 6455 §7.1.3).
+    #[must_use]
+    pub fn has_said_goodbye(&self) -> bool {
+        self.closing.is_handshake_complete()
+    }
+
     /// Whether the end came before all that was queued had left, as far as is known.
     #[must_use]
     pub const fn is_cut_short(&self) -> bool {

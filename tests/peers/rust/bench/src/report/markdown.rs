@@ -20,6 +20,7 @@ pub fn markdown(run: &Run) -> String {
         let _ = writeln!(page, "| {name} | {value} |");
     }
     page.push_str("\n## Where another implementation is faster\n\n");
+    page.push_str("By more than 2 % and more than the spread of both:\n\n");
     let mut any = false;
     for bench in &run.benches {
         for (cell, peer, ratio) in losses(bench) {
@@ -29,7 +30,7 @@ pub fn markdown(run: &Run) -> String {
         }
     }
     if !any {
-        page.push_str("Nowhere in this run, by more than the spread.\n");
+        page.push_str("Nowhere in this run.\n");
     }
     missed_bars(&mut page, run);
     for bench in &run.benches {
