@@ -30,7 +30,10 @@
 //! #[derive(Clone, Debug)]
 //! struct AsyncIo;
 //!
-//! struct AsyncIoTimer(async_io::Timer);
+//! struct AsyncIoTimer {
+//!     timer: async_io::Timer,
+//!     is_expired: bool,
+//! }
 //!
 //! impl Runtime for AsyncIo {
 //!     type Timer = AsyncIoTimer;
@@ -40,7 +43,7 @@
 //!     }
 //!
 //!     fn timer(&self, at: Instant) -> AsyncIoTimer {
-//!         AsyncIoTimer(async_io::Timer::at(at))
+//!         AsyncIoTimer { timer: async_io::Timer::at(at), is_expired: false }
 //!     }
 //!
 //!     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -50,11 +53,17 @@
 //!
 //! impl Timer for AsyncIoTimer {
 //!     fn reset(&mut self, at: Instant) {
-//!         self.0.set_at(at);
+//!         self.timer.set_at(at);
+//!         self.is_expired = false;
 //!     }
 //!
 //!     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-//!         std::pin::Pin::new(&mut self.0).poll(cx).map(|_| ())
+//!         // Once only is its timer ready, ours until it is reset.
+//!         if !self.is_expired {
+//!             std::task::ready!(std::pin::Pin::new(&mut self.timer).poll(cx));
+//!             self.is_expired = true;
+//!         }
+//!         Poll::Ready(())
 //!     }
 //! }
 //!

@@ -33,6 +33,12 @@
 //!
 //! The session is over with [`Event::Finished`].
 //!
+//! **A write that blocks is a wait, too.** Give it the time that
+//! [`poll_write_timeout`](Session::poll_write_timeout) leaves, and call
+//! [`handle_write_timeout`](Session::handle_write_timeout) when that is over: otherwise a peer that never
+//! reads holds the thread for ever. The example `blocking_echo` of the repository is such a loop, with a
+//! thread for each connection.
+//!
 //! ```
 //! use bytes::Buf;
 //! use ws_session::{CloseCode, Config, Event, MaskKeys, Message, Session};
@@ -82,7 +88,8 @@
 //! - Every ping is answered while fewer than [`Config::high_water`] bytes wait; above it only the
 //!   newest is (RFC 6455 §5.5.3).
 //! - Exactly one close frame leaves, and no data after it.
-//! - Every session ends: all waiting has a deadline.
+//! - Every session ends: all waiting has a deadline, and [`poll_timeout`](Session::poll_timeout) or
+//!   [`poll_write_timeout`](Session::poll_write_timeout) tells it.
 //!
 //! # Features
 //!

@@ -2,12 +2,17 @@
 //! use.
 //!
 #![cfg_attr(feature = "tokio", doc = include_str!("../docs/guide.md"))]
+#![cfg_attr(
+    not(feature = "tokio"),
+    doc = "Its first page is written with tokio, and shown with the feature `tokio`; on async-std and smol \
+           the names are the same."
+)]
 
 #[doc = include_str!("../docs/comparison.md")]
 pub mod comparison {}
 
-#[cfg(feature = "deflate")]
-#[doc = include_str!("../docs/compression.md")]
+#[cfg_attr(feature = "deflate", doc = include_str!("../docs/compression.md"))]
+#[cfg_attr(not(feature = "deflate"), doc = "Shown with the feature `deflate`.")]
 pub mod compression {}
 
 #[doc = include_str!("../docs/embedding.md")]
