@@ -42,7 +42,7 @@ fn section(page: &mut String, bench: &Bench) {
     }
     for cell in &bench.cells {
         let _ = write!(page, "<h3>{}</h3>", escape(&cell.name));
-        if let Some(judged) = bars::judge(name, cell) {
+        for judged in bars::judge(name, cell) {
             let verdict = if judged.is_met { "met" } else { "missed" };
             let (bar, ours) = (&judged.bar, &judged.ours);
             let _ = write!(page, "<p>Bar: {bar}; ours {ours}: {verdict}.</p>");
