@@ -126,8 +126,10 @@ impl<C: Carrier> Shelf<C> {
 }
 
 impl<C: Carrier> Kept<C> {
+    /// A carrier counts what is being opened, too, but none of it before the server's SETTINGS came.
+    /// Until then it carries nothing else, so the larger number is right at any time.
     fn load(&self) -> usize {
-        self.connection.load() + self.opening.load(Ordering::Relaxed)
+        self.connection.load().max(self.opening.load(Ordering::Relaxed))
     }
 
     /// What has been idle for long may be dead without knowing it.
@@ -198,3 +200,72 @@ const LONGEST_IDLE: Duration = Duration::from_secs(55);
 
 /// Origins known before those without a live connection are forgotten.
 const MOST_ORIGINS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::future::ready;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// A connection that carries what it is told.
+    #[derive(Clone)]
+    struct Fake {
+        load: Arc<AtomicUsize>,
+        capacity: usize,
+    }
+
+    impl Carrier for Fake {
+        fn is_open(&self) -> bool {
+            true
+        }
+
+        fn load(&self) -> usize {
+            self.load.load(Ordering::Relaxed)
+        }
+
+        fn capacity(&self) -> usize {
+            self.capacity
+        }
+    }
+
+    /// How many connections so many WebSockets take that are all being opened, on carriers that count
+    /// such a one already, or do not yet.
+    #[expect(clippy::disallowed_methods, reason = "the only way to make an Instant")]
+    fn dials(opens: usize, capacity: usize, counts_at_once: bool) -> usize {
+        let (shelf, now, mut dials) = (Shelf::default(), Instant::now(), 0);
+        let mut tickets = Vec::new();
+        for _ in 0..opens {
+            let dial = async {
+                dials += 1;
+                ready(Ok::<_, Infallible>(Fake { load: Arc::default(), capacity })).await
+            };
+            let found = pin!(shelf.find_or_dial(now, false, dial));
+            let Poll::Ready(Ok(ticket)) = found.poll(&mut Context::from_waker(Waker::noop())) else {
+                panic!("nobody else dials");
+            };
+            if counts_at_once {
+                ticket.connection().load.fetch_add(1, Ordering::Relaxed);
+            }
+            tickets.push(ticket);
+        }
+        dials
+    }
+
+    #[test]
+    fn a_websocket_that_is_being_opened_counts_once() {
+        for (opens, capacity, counts_at_once, expected) in [
+            (60, 100, true, 1),
+            (100, 100, true, 1),
+            (101, 100, true, 2),
+            (60, 100, false, 1),
+            (100, 100, false, 1),
+            (101, 100, false, 2),
+        ] {
+            let dialled = dials(opens, capacity, counts_at_once);
+            assert_eq!(dialled, expected, "{opens} of {capacity}, at once: {counts_at_once}");
+        }
+    }
+}
