@@ -10,10 +10,10 @@ use crate::client::Client;
 #[cfg(feature = "h2")]
 use crate::client::Offer;
 #[cfg(feature = "h2")]
-use crate::client::h2::Tried;
+use crate::client::h2::{self, NotDialled, Tried};
 #[cfg(feature = "h3")]
-use crate::client::h3::Failed;
-use crate::client::pool::Lines;
+use crate::client::h3::{self, Failed};
+use crate::client::pool::{Lines, Waiting};
 use crate::deadline::{after, until};
 use crate::net::Net;
 
@@ -48,22 +48,35 @@ impl<N: Net> Client<N> {
         options: &ConnectOptions,
         lines: &Lines,
     ) -> Option<Result<WebSocket<N>, Error>> {
-        if lines.memory.no_h3.is_fresh(self.net.now()) {
+        let no_h3 = &lines.memory.no_h3;
+        if no_h3.is_fresh(self.net.now()) {
             return None;
         }
         let dial = || async {
+            // Another may have found out while this one waited for its turn.
+            if no_h3.is_fresh(self.net.now()) {
+                return Err(Failed::Declined(h3::unsupported()));
+            }
             let patience = after(&self.net, QUIC_PATIENCE.min(share(options.handshake_timeout)));
             let dialled = until(&self.net, patience, Box::pin(self.dial_h3(uri, options))).await;
-            dialled.unwrap_or_else(|| Err(Failed::Declined(timeout())))
+            let dialled = dialled.unwrap_or_else(|| Err(Failed::Declined(timeout())));
+            if let Err(Failed::Declined(_)) = dialled {
+                no_h3.note(self.net.now());
+            }
+            dialled
         };
-        let step = after(&self.net, share(options.handshake_timeout));
-        let why = match until(&self.net, step, self.try_h3(uri, options, lines, dial)).await {
+        let (step, waiting) =
+            (after(&self.net, share(options.handshake_timeout)), Waiting::default());
+        let tried = self.try_h3(uri, options, lines, &waiting, dial);
+        let why = match until(&self.net, step, tried).await {
             Some(Ok(websocket)) => return Some(Ok(websocket)),
             Some(Err(Failed::Final(error))) => return Some(Err(error)),
             Some(Err(Failed::Declined(error))) => error,
             None => timeout(),
         };
-        lines.memory.no_h3.note(self.net.now());
+        if !waiting.is_waiting() {
+            no_h3.note(self.net.now());
+        }
         tracing::debug!(reason = %why, from = "h3", "falling back");
         None
     }
@@ -76,16 +89,31 @@ impl<N: Net> Client<N> {
         options: &ConnectOptions,
         lines: &Lines,
     ) -> Option<Result<WebSocket<N>, Error>> {
-        if lines.memory.no_h2.is_fresh(self.net.now()) {
+        let no_h2 = &lines.memory.no_h2;
+        if no_h2.is_fresh(self.net.now()) {
             return None;
         }
-        let step = after(&self.net, share(options.handshake_timeout));
-        let tried = until(&self.net, step, self.try_h2(uri, options, lines, Offer::H2OrH1)).await;
-        let why = match tried {
+        let dial = || async {
+            // Another may have found out while this one waited for its turn.
+            if no_h2.is_fresh(self.net.now()) {
+                return Err(NotDialled::Failed(h2::unsupported()));
+            }
+            let dialled = self.dial_h2(uri, options, Offer::H2OrH1).await;
+            if let Err(
+                NotDialled::Http1(_) | NotDialled::Failed(Error::UnsupportedHttpVersion { .. }),
+            ) = dialled
+            {
+                no_h2.note(self.net.now());
+            }
+            dialled
+        };
+        let (step, waiting) =
+            (after(&self.net, share(options.handshake_timeout)), Waiting::default());
+        let tried = self.try_h2(uri, options, lines, &waiting, dial);
+        let why = match until(&self.net, step, tried).await {
             Some(Ok(Tried::Open(websocket))) => return Some(Ok(websocket)),
             Some(Ok(Tried::Http1(stream))) => {
                 tracing::debug!(version = "http/1.1", "the server chose an older version");
-                lines.memory.no_h2.note(self.net.now());
                 return Some(self.upgrade(stream, uri, options).await);
             }
             Some(
@@ -94,7 +122,9 @@ impl<N: Net> Client<N> {
             Some(Err(error)) => return Some(Err(error)),
             None => timeout(),
         };
-        lines.memory.no_h2.note(self.net.now());
+        if !waiting.is_waiting() {
+            no_h2.note(self.net.now());
+        }
         tracing::debug!(reason = %why, from = "h2", "falling back");
         None
     }

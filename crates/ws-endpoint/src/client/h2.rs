@@ -8,7 +8,7 @@ use ws_session::TransportError;
 use crate::WebSocket;
 use crate::carrier_io::CarrierIo;
 use crate::client::extended::{Asked, refused};
-use crate::client::pool::{Carrier, Lines};
+use crate::client::pool::{Carrier, Lines, Waiting};
 use crate::client::{Client, Offer, io_error};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
@@ -45,26 +45,32 @@ impl<N: Net> Client<N> {
         options: &ConnectOptions,
     ) -> Result<WebSocket<N>, Error> {
         let lines = self.pool.lines(uri);
-        match self.try_h2(uri, options, &lines, Offer::H2).await? {
+        let dial = || self.dial_h2(uri, options, Offer::H2);
+        match self.try_h2(uri, options, &lines, &Waiting::default(), dial).await? {
             Tried::Open(websocket) => Ok(websocket),
-            Tried::Http1(_) => Err(Error::UnsupportedHttpVersion { wanted: "h2" }),
+            Tried::Http1(_) => Err(unsupported()),
             Tried::Declined(error) => Err(error),
         }
     }
 
-    /// Opens a WebSocket over HTTP/2 if the server has that.
-    pub(super) async fn try_h2(
+    /// Opens a WebSocket over HTTP/2 if the server has that, on a connection that `dial` makes if
+    /// none stands.
+    pub(super) async fn try_h2<F>(
         &self,
         uri: &WsUri,
         options: &ConnectOptions,
         lines: &Lines,
-        offer: Offer,
-    ) -> Result<Tried<N>, Error> {
+        waiting: &Waiting,
+        dial: impl Fn() -> F,
+    ) -> Result<Tried<N>, Error>
+    where
+        F: Future<Output = Result<ws_h2::Client, NotDialled<N>>>,
+    {
         let asked = Asked::new(uri, options)?;
         let mut is_retry = false;
         loop {
-            let dial = self.dial_h2(uri, options, offer);
-            let ticket = match lines.h2.find_or_dial(self.net.now(), is_retry, dial).await {
+            let now = self.net.now();
+            let ticket = match lines.h2.find_or_dial(now, is_retry, waiting, dial()).await {
                 Ok(ticket) => ticket,
                 Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
                 Err(NotDialled::Failed(error)) => return Err(error),
@@ -93,13 +99,12 @@ impl<N: Net> Client<N> {
         }
     }
 
-    async fn dial_h2(
+    pub(super) async fn dial_h2(
         &self,
         uri: &WsUri,
         options: &ConnectOptions,
         offer: Offer,
     ) -> Result<ws_h2::Client, NotDialled<N>> {
-        let unsupported = || Error::UnsupportedHttpVersion { wanted: "h2" };
         let dialled = self.dial(uri, offer).await.map_err(|error| match error {
             Error::Transport(TransportError::TlsAlert(NO_APPLICATION_PROTOCOL)) => unsupported(),
             error => error,
@@ -123,7 +128,7 @@ impl<N: Net> Client<N> {
 }
 
 /// Why there is no connection.
-enum NotDialled<N: Net> {
+pub(super) enum NotDialled<N: Net> {
     /// TLS agreed on HTTP/1.1 instead.
     Http1(Stream<N>),
     Failed(Error),
@@ -135,16 +140,18 @@ fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Er
         Cause::PeerDoesNotAllowConnectProtocol => {
             Ok(Tried::Declined(ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol.into()))
         }
-        Cause::StreamReset { code: HTTP_1_1_REQUIRED } => {
-            Ok(Tried::Declined(Error::UnsupportedHttpVersion { wanted: "h2" }))
-        }
+        Cause::StreamReset { code: HTTP_1_1_REQUIRED } => Ok(Tried::Declined(unsupported())),
         Cause::UnexpectedStatus(response) => Err(refused(*response)),
         Cause::Timeout => Err(Error::Transport(TransportError::Timeout)),
         Cause::ProtocolError { .. } | Cause::Closed | Cause::Http2(_) if is_stranger => {
-            Err(Error::UnsupportedHttpVersion { wanted: "h2" })
+            Err(unsupported())
         }
         other => Err(io_error(other.into())),
     }
+}
+
+pub(super) fn unsupported() -> Error {
+    Error::UnsupportedHttpVersion { wanted: "h2" }
 }
 
 /// RFC 9113 §7: the server wants this request over HTTP/1.1.

@@ -12,7 +12,7 @@ use ws_session::TransportError;
 
 use crate::WebSocket;
 use crate::client::extended::{Asked, refused};
-use crate::client::pool::{Carrier, Lines};
+use crate::client::pool::{Carrier, Lines, Waiting};
 use crate::client::{Client, io_error, unreachable};
 use crate::dial::race;
 use crate::net::Net;
@@ -116,7 +116,8 @@ impl<N: Net> Client<N> {
         }
         let lines = self.pool.lines(uri);
         let dial = || Box::pin(self.dial_h3(uri, options));
-        self.try_h3(uri, options, &lines, dial).await.map_err(Failed::into_error)
+        let opened = self.try_h3(uri, options, &lines, &Waiting::default(), dial).await;
+        opened.map_err(Failed::into_error)
     }
 
     /// Opens a WebSocket over HTTP/3, on a connection that `dial` makes if none stands.
@@ -125,6 +126,7 @@ impl<N: Net> Client<N> {
         uri: &WsUri,
         options: &ConnectOptions,
         lines: &Lines,
+        waiting: &Waiting,
         dial: impl Fn() -> F,
     ) -> Result<WebSocket<N>, Failed>
     where
@@ -133,7 +135,8 @@ impl<N: Net> Client<N> {
         let asked = Asked::new(uri, options)?;
         let (mut is_retry, mut is_fresh) = (false, false);
         loop {
-            let ticket = lines.h3.find_or_dial(self.net.now(), is_fresh, dial()).await?;
+            let now = self.net.now();
+            let ticket = lines.h3.find_or_dial(now, is_fresh, waiting, dial()).await?;
             let connection = ticket.connection();
             let error = match connection.connect(asked.request.clone()).await {
                 Ok((response, stream)) => {
@@ -212,7 +215,7 @@ fn failed(error: ws_h3::Error) -> Failed {
     }
 }
 
-fn unsupported() -> Error {
+pub(super) fn unsupported() -> Error {
     Error::UnsupportedHttpVersion { wanted: "h3" }
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -94,14 +94,17 @@ struct Kept<C> {
 }
 
 impl<C: Carrier> Shelf<C> {
-    /// A connection with room for one more, or the one that `dial` makes.
+    /// A connection with room for one more, or the one that `dial` makes while all others wait.
     pub(super) async fn find_or_dial<E>(
         &self,
         now: Instant,
         is_fresh: bool,
+        waiting: &Waiting,
         dial: impl Future<Output = Result<C, E>>,
     ) -> Result<Ticket<C>, E> {
+        waiting.set(true);
         let mut connections = self.connections.lock().await;
+        waiting.set(false);
         connections.retain(|kept| kept.is_worth_keeping(now));
         // What one connection was found to carry, the server lets no other carry more of.
         let capacity = connections.iter().map(|kept| kept.connection.capacity()).min();
@@ -122,6 +125,20 @@ impl<C: Carrier> Shelf<C> {
     fn is_in_use(&self) -> bool {
         let Ok(connections) = self.connections.try_lock() else { return true };
         connections.iter().any(|kept| kept.connection.is_open() && kept.load() > 0)
+    }
+}
+
+/// Whether a WebSocket waits while others dial: such time says nothing of the server.
+#[derive(Default)]
+pub(super) struct Waiting(AtomicBool);
+
+impl Waiting {
+    pub(super) fn is_waiting(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, is_waiting: bool) {
+        self.0.store(is_waiting, Ordering::Relaxed);
     }
 }
 
@@ -242,8 +259,10 @@ mod tests {
                 dials += 1;
                 ready(Ok::<_, Infallible>(Fake { load: Arc::default(), capacity })).await
             };
-            let found = pin!(shelf.find_or_dial(now, false, dial));
-            let Poll::Ready(Ok(ticket)) = found.poll(&mut Context::from_waker(Waker::noop())) else {
+            let waiting = Waiting::default();
+            let found = pin!(shelf.find_or_dial(now, false, &waiting, dial));
+            let Poll::Ready(Ok(ticket)) = found.poll(&mut Context::from_waker(Waker::noop()))
+            else {
                 panic!("nobody else dials");
             };
             if counts_at_once {

@@ -18,6 +18,7 @@ mod hostile;
 #[path = "../../../ws-io/tests/it/support/sim.rs"]
 mod sim;
 
+mod best;
 mod every_call;
 mod net;
 mod udp;
