@@ -1,8 +1,6 @@
 //! A transport as HTTP/2 wants it: tokio's traits for byte streams, without anything of its runtime.
 
-use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,6 +8,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ws_io::Transport;
 
+use crate::read_buffer::ReadBuffer;
 use crate::slices::Slices;
 
 /// The byte stream below an HTTP/2 connection.
@@ -35,10 +34,10 @@ impl<T: Transport> AsyncRead for CarrierIo<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.received.is_empty() && buf.remaining() > 0 {
-            this.received = borrow();
+            this.received = ReadBuffer::borrow(&BUFFER);
             let read = this.transport.poll_read(cx, &mut this.received, READ);
             if !matches!(read, Poll::Ready(Ok(_))) {
-                give_back(&mut this.received);
+                ReadBuffer::give_back(&BUFFER, &mut this.received);
                 return read.map_ok(drop);
             }
         }
@@ -47,7 +46,7 @@ impl<T: Transport> AsyncRead for CarrierIo<T> {
         this.received.advance(taken);
         if this.received.is_empty() {
             // At rest nothing is held for the peer.
-            give_back(&mut this.received);
+            ReadBuffer::give_back(&BUFFER, &mut this.received);
         }
         Poll::Ready(Ok(()))
     }
@@ -90,24 +89,8 @@ impl<T: Transport> AsyncWrite for CarrierIo<T> {
     }
 }
 
-/// The buffer of this thread, or a new one while somebody else has it.
-fn borrow() -> BytesMut {
-    let kept = BUFFER.try_with(|buffer| mem::take(&mut *buffer.borrow_mut())).unwrap_or_default();
-    if kept.capacity() >= READ { kept } else { BytesMut::with_capacity(READ) }
-}
-
-/// Leaves an empty buffer for the next connection of this thread that reads.
-fn give_back(buffer: &mut BytesMut) {
-    let mut buffer = mem::take(buffer);
-    buffer.clear();
-    if buffer.try_reclaim(READ) {
-        // `Err` while the thread is being torn down: then the buffer is simply freed.
-        let _gone = BUFFER.try_with(|kept| *kept.borrow_mut() = buffer);
-    }
-}
-
 thread_local! {
-    static BUFFER: RefCell<BytesMut> = RefCell::default();
+    static BUFFER: ReadBuffer<READ> = ReadBuffer::new();
 }
 
 /// Bytes asked of the transport at a time.

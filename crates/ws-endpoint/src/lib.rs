@@ -73,6 +73,8 @@ mod http_version;
 mod net;
 #[cfg(feature = "async-io")]
 pub mod reactor;
+#[cfg(any(feature = "rustls", feature = "h2"))]
+mod read_buffer;
 mod remote;
 mod server;
 #[cfg(any(feature = "rustls", feature = "h2"))]

@@ -20,6 +20,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 use ws_io::Transport;
 use ws_session::TransportError;
 
+use crate::read_buffer::ReadBuffer;
 use crate::slices::Slices;
 
 pub use config::platform_config;
@@ -133,14 +134,18 @@ impl<T: Transport> Tls<T> {
         }
     }
 
-    /// Reads ciphertext; 0 is the end of the stream, and rustls has been told.
+    /// Reads at most [`CIPHERTEXT`] bytes of it, when there is none; 0 is the end of the stream, and
+    /// rustls has been told.
     fn poll_receive(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<io::Result<usize>> {
+        if !self.incoming.try_reclaim(max) {
+            self.incoming = ReadBuffer::borrow(&BUFFER);
+        }
         let read = match self.io.poll_read(cx, &mut self.incoming, max) {
             Poll::Ready(read) => read?,
             Poll::Pending => {
                 // At rest nothing is held for the peer. rustls makes its buffer small again when it
                 // is to read and nothing is in it.
-                self.incoming = BytesMut::new();
+                ReadBuffer::give_back(&BUFFER, &mut self.incoming);
                 let _waits = self.connection.read_tls(&mut Silence);
                 return Poll::Pending;
             }
@@ -348,6 +353,10 @@ fn classify(error: io::Error, below: impl FnOnce(io::Error) -> TransportError) -
         Some(_) => TransportError::Io(Arc::new(error)),
         None => below(error),
     }
+}
+
+thread_local! {
+    static BUFFER: ReadBuffer<CIPHERTEXT> = ReadBuffer::new();
 }
 
 /// The largest read of ciphertext: four full records.

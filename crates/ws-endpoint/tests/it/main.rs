@@ -21,4 +21,5 @@ mod sim;
 mod best;
 mod every_call;
 mod net;
+mod tls;
 mod udp;

@@ -1,0 +1,94 @@
+//! TLS over a transport that takes the driver at its word.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use allocation_counter::measure;
+use bytes::{Buf, BytesMut};
+use rustls::pki_types::ServerName;
+use ws_endpoint::tls::Tls;
+use ws_io::{Duplex, Transport, duplex};
+
+use crate::certificates::{Certificates, certificates};
+use crate::sim::{Sim, join};
+
+/// Reads into the room there is, and makes none.
+struct Trusting(Duplex);
+
+impl Transport for Trusting {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let room = buf.capacity() - buf.len();
+        assert!(room >= max && max > 0, "asked for {max}, with room for {room}");
+        self.0.poll_read(cx, buf, max)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        self.0.poll_write(cx, buf)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        "trusting"
+    }
+}
+
+/// Both ends over a pipe of this width.
+fn pair(width: usize) -> (Tls<Trusting>, Tls<Trusting>) {
+    let Certificates { server, trust, .. } = certificates();
+    let (near, far) = duplex(width);
+    let name = ServerName::try_from("localhost").unwrap();
+    let client = Tls::connect(Trusting(near), Arc::clone(trust), name);
+    let server = Tls::accept(Trusting(far), Arc::clone(server));
+    let (client, server) = Sim::new().block_on(join(client, server));
+    (client.unwrap(), server.unwrap())
+}
+
+/// Sends so many bytes and receives them into a buffer with room; then both wait.
+fn pass(from: &mut Tls<Trusting>, to: &mut Tls<Trusting>, mut sent: &[u8], into: &mut BytesMut) {
+    let mut cx = Context::from_waker(Waker::noop());
+    into.clear();
+    let length = sent.len();
+    while into.len() < length {
+        while !sent.is_empty() && from.poll_write(&mut cx, &mut sent).is_ready() {}
+        let _ = from.poll_flush(&mut cx);
+        while let Poll::Ready(read) = to.poll_read(&mut cx, into, length) {
+            assert!(read.unwrap() > 0, "the stream has not ended");
+        }
+    }
+}
+
+#[test]
+fn the_transport_below_finds_the_room_it_was_promised() {
+    for width in [1, 100, 1 << 20] {
+        let (mut client, mut server) = pair(width);
+        let longest = if width == 1 { 1000 } else { 100_000 };
+        let (sent, mut received) = (vec![7; longest], BytesMut::with_capacity(2 * longest));
+        for size in [1, longest / 5, longest] {
+            pass(&mut client, &mut server, &sent[..size], &mut received);
+            assert_eq!(received, sent[..size], "{size} through {width}");
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_reads_and_waits_by_turns_allocates_no_buffers() {
+    let (mut client, mut server) = pair(1 << 20);
+    let mut received = BytesMut::with_capacity(4096);
+    let mut turn = || pass(&mut client, &mut server, &[7; 1000], &mut received);
+    turn();
+    let taken = measure(turn).bytes_total;
+    assert!(taken < 16 * 1024, "{taken} bytes");
+}
