@@ -2,10 +2,12 @@
 //!
 //! A browser-like client shares one [`ConnectQueue`] among all its connections: whoever dials an
 //! address that another is still opening waits until that one is open or has failed, in order of
-//! arrival. The queue also limits how many may be connecting at all.
+//! arrival. The queue also limits how many may be connecting at all. A waker is woken and dropped
+//! outside of the lock: with it a task may end that has a place here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
+use std::mem;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,23 +85,23 @@ impl Place<'_> {
     fn poll_turn(&mut self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.queue.lock();
         let ticket = *self.ticket.get_or_insert_with(|| state.take_ticket(self.address));
-        match state.waker_of(ticket, self.address) {
-            Some(waker) => {
-                waker.clone_from(cx.waker());
-                Poll::Pending
-            }
-            None => {
-                self.ticket = None;
-                Poll::Ready(())
-            }
-        }
+        let Some(known) = state.waker_of(ticket, self.address) else {
+            self.ticket = None;
+            return Poll::Ready(());
+        };
+        let is_outdated = !known.will_wake(cx.waker());
+        let outdated = is_outdated.then(|| mem::replace(known, cx.waker().clone()));
+        drop(state);
+        drop(outdated);
+        Poll::Pending
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            let next = self.queue.lock().give_up(ticket, self.address);
+            let (own, next) = self.queue.lock().give_up(ticket, self.address);
+            drop(own);
             next.into_iter().for_each(Waker::wake);
         }
     }
@@ -154,16 +156,16 @@ impl State {
         self.hand_out()
     }
 
-    /// A place is left, with the turn or without. Returns who is to be woken.
-    fn give_up(&mut self, ticket: u64, address: SocketAddr) -> Option<Waker> {
-        let line = self.lines.get_mut(&address)?;
-        if line.waiting.remove(&ticket).is_none() {
-            return self.end_turn(address);
-        }
+    /// A place is left, with the turn or without. Returns its waker and who is to be woken.
+    fn give_up(&mut self, ticket: u64, address: SocketAddr) -> (Option<Waker>, Option<Waker>) {
+        let Some(line) = self.lines.get_mut(&address) else { return (None, None) };
+        let Some(own) = line.waiting.remove(&ticket) else {
+            return (None, self.end_turn(address));
+        };
         if self.heads.remove(&ticket).is_some() {
             self.put_forward(address);
         }
-        None
+        (Some(own), None)
     }
 
     /// Lets the first waiter of an address that nobody connects to wait for the limit alone.
@@ -202,6 +204,7 @@ mod tests {
     use std::task::Wake;
 
     use super::*;
+    use crate::fake::last_waker;
 
     fn address(port: u16) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], port))
@@ -298,5 +301,19 @@ mod tests {
         drop(first);
         drop(second);
         assert!(ready(third).is_some());
+    }
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock() {
+        let queue = ConnectQueue::default();
+        let first = ready(pin!(queue.enter(address(1)))).expect("nobody is before it");
+        let mut second = Box::pin(queue.enter(address(1)));
+        for _ in 0..2 {
+            let queue = queue.clone();
+            let waker = last_waker(move || queue.state.try_lock().is_ok());
+            assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        drop(second);
+        drop(first);
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
@@ -151,4 +151,21 @@ impl Transport for FakeStream {
     fn peer_addr(&self) -> Option<SocketAddr> {
         Some(self.peer)
     }
+}
+
+/// The waker of a task whose end takes a lock: what it is told must say that nobody has it then.
+pub(crate) fn last_waker(is_free: impl Fn() -> bool + Send + Sync + 'static) -> Waker {
+    struct Last<F: Fn() -> bool>(F);
+
+    impl<F: Fn() -> bool + Send + Sync> Wake for Last<F> {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl<F: Fn() -> bool> Drop for Last<F> {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking() || (self.0)(), "a waker was dropped under the lock");
+        }
+    }
+
+    Waker::from(Arc::new(Last(is_free)))
 }

@@ -1,6 +1,7 @@
 //! The connections a server has: how many, and how to reach them when it is time to go.
 //!
-//! Locked when a connection comes, moves between tasks or goes; never per message.
+//! Locked when a connection comes, moves between tasks or goes; never per message. A waker is dropped
+//! outside of the lock: with it a task may end that has a place here.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -95,9 +96,12 @@ impl Registry {
     /// to pass, and in any case when the phase changes.
     pub(crate) fn poll_room(&self, cx: &Context<'_>, max: usize) -> Poll<()> {
         let mut state = self.lock();
-        state.server = Some(cx.waker().clone());
-        state.awaits_end = state.live.len() >= max;
-        if state.awaits_end { Poll::Pending } else { Poll::Ready(()) }
+        let outdated = state.server.replace(cx.waker().clone());
+        let is_full = state.live.len() >= max;
+        state.awaits_end = is_full;
+        drop(state);
+        drop(outdated);
+        if is_full { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Ready when no connection is left.
@@ -163,21 +167,23 @@ impl NoticeBoard for Place {
     fn wake_on_change(&self, waker: &Waker) {
         let mut state = self.registry.lock();
         let own = state.live.get(&self.id).and_then(Option::as_ref);
-        if own.is_some_and(|own| own.will_wake(waker)) {
-            state.apart.remove(&self.id);
+        let outdated = if own.is_some_and(|own| own.will_wake(waker)) {
+            state.apart.remove(&self.id)
         } else {
-            state.apart.insert(self.id, waker.clone());
-        }
+            state.apart.insert(self.id, waker.clone())
+        };
+        drop(state);
+        drop(outdated);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.registry.lock();
-        state.live.remove(&self.id);
-        state.apart.remove(&self.id);
+        let outdated = (state.live.remove(&self.id), state.apart.remove(&self.id));
         let server = state.awaits_end.then(|| state.server.take()).flatten();
         drop(state);
+        drop(outdated);
         if let Some(server) = server {
             server.wake();
         }
@@ -201,7 +207,8 @@ impl Attendant {
         let registry = &self.place.registry;
         if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             let waker = cx.waker().clone();
-            registry.lock().live.insert(self.place.id, Some(waker.clone()));
+            let outdated = registry.lock().live.insert(self.place.id, Some(waker.clone()));
+            drop(outdated);
             self.known = Some(waker);
         }
         registry.phase()
@@ -212,7 +219,8 @@ impl Drop for Attendant {
     fn drop(&mut self) {
         // A WebSocket that lives on elsewhere does not keep the memory of this task.
         if Arc::strong_count(&self.place) > 1 {
-            self.place.registry.lock().live.insert(self.place.id, None);
+            let outdated = self.place.registry.lock().live.insert(self.place.id, None);
+            drop(outdated);
         }
     }
 }
@@ -226,5 +234,39 @@ pub(crate) struct Carrying(Registry);
 impl Drop for Carrying {
     fn drop(&mut self) {
         self.0.lock().carriers -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::last_waker;
+
+    #[test]
+    fn no_waker_is_dropped_under_the_lock() {
+        let registry = Registry::default();
+        let waker = || {
+            let registry = registry.clone();
+            last_waker(move || registry.shared.state.try_lock().is_ok())
+        };
+        let look = |attendant: &mut Attendant| {
+            attendant.poll_phase(&Context::from_waker(&waker()));
+        };
+        let place = registry.enter();
+        let mut attendant = Attendant::new(Arc::clone(&place));
+        look(&mut attendant);
+        look(&mut attendant);
+        place.wake_on_change(&waker());
+        place.wake_on_change(&waker());
+        let own = attendant.known.clone().expect("it looked");
+        place.wake_on_change(&own);
+        place.wake_on_change(&waker());
+        drop(own);
+        drop(attendant);
+        for _ in 0..2 {
+            assert!(registry.poll_room(&Context::from_waker(&waker()), 1).is_pending());
+        }
+        drop(place);
+        assert_eq!(registry.live(), 0);
     }
 }
