@@ -24,7 +24,7 @@ use crate::server::door::{Arriving, Door};
 use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
 use crate::server::quic::{QuicListener, within_budget};
-use crate::server::registry::{Phase, Registry};
+use crate::server::registry::{Phase, Place, Registry};
 use crate::server::route::{Deciding, Route};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
@@ -360,14 +360,14 @@ impl<N: Net> Server<N> {
         }
         let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
-        let mut pulse = Pulse::new();
+        let (mut pulse, mut early) = (Pulse::new(), None);
         poll_fn(|cx| {
             let mut arrived = 0;
-            while let Poll::Ready(Some(arriving)) =
-                poll_arrival(cx, &mut doors, &registry, max_connections)
+            while let Poll::Ready(Some((arriving, place))) =
+                poll_arrival(cx, &mut doors, &mut early, &registry, max_connections)
             {
                 let (rules, serve) = (Arc::clone(&rules), Arc::clone(&serve));
-                net.spawn(rules.attend(arriving, registry.enter(), serve));
+                net.spawn(rules.attend(arriving, place, serve));
                 arrived += 1;
                 if arrived == ACCEPTS_PER_TURN {
                     cx.waker().wake_by_ref();
@@ -378,7 +378,7 @@ impl<N: Net> Server<N> {
             if registry.phase() == Phase::Serving { Poll::Pending } else { Poll::Ready(()) }
         })
         .await;
-        drop(pulse);
+        drop((pulse, early));
         #[cfg(feature = "h3")]
         let endpoints: Vec<_> = doors.iter().filter_map(Door::endpoint).cloned().collect();
         drop(doors);
@@ -432,25 +432,39 @@ impl<N: Net> fmt::Debug for Server<N> {
     }
 }
 
-/// The next connection of any door; none while the house is full or closing.
+/// The next connection of any door, and its place; none while the house is full or closing. One that
+/// came too `early` is the first when there is room.
 fn poll_arrival<N: Net>(
     cx: &mut Context<'_>,
     doors: &mut [Door<N>],
+    early: &mut Option<Arriving<N>>,
     registry: &Registry,
     max_connections: usize,
-) -> Poll<Option<Arriving<N>>> {
+) -> Poll<Option<(Arriving<N>, Arc<Place>)>> {
     let has_room = registry.poll_room(cx, max_connections).is_ready();
     if registry.phase() != Phase::Serving || !has_room {
         return Poll::Ready(None);
     }
+    let Some(arriving) = early.take().or_else(|| accept(cx, doors)) else { return Poll::Pending };
+    let Some(place) = registry.try_enter(max_connections) else {
+        // A WebSocket on another connection has taken the last place meanwhile.
+        *early = Some(arriving);
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    };
+    Poll::Ready(Some((arriving, place)))
+}
+
+/// The next connection of any door.
+fn accept<N: Net>(cx: &mut Context<'_>, doors: &mut [Door<N>]) -> Option<Arriving<N>> {
     for index in 0..doors.len() {
         if let Some(Poll::Ready(arriving)) = doors.get_mut(index).map(|door| door.poll_accept(cx)) {
             // A busy door goes to the end of the line.
             doors.rotate_left(index + 1);
-            return Poll::Ready(Some(arriving));
+            return Some(arriving);
         }
     }
-    Poll::Pending
+    None
 }
 
 /// Waits for the connections to finish, then for those that were cut.

@@ -304,7 +304,8 @@ mod tests {
         let stream = Stream::Tcp(FakeStream { peer: ([127, 0, 0, 1], 3).into() });
         let serve = Arc::new(|_websocket: WebSocket<Fake>| async {});
         let registry = Registry::default();
-        let opening = rules.open(Arriving::Ready(stream), serve, registry.enter());
+        let place = registry.try_enter(1).expect("there is room");
+        let opening = rules.open(Arriving::Ready(stream), serve, place);
         assert!(size_of_val(&opening) < 4096, "{} bytes", size_of_val(&opening));
     }
 }

@@ -174,14 +174,14 @@ impl<N: Net> Rules<N> {
             });
             match request.await {
                 None => break,
-                Some(Request::WebSocket(ask)) if registry.live() >= self.max_connections => {
-                    tracing::debug!("the house is full: a websocket was refused");
-                    self.net.spawn(ask.refuse(Refusal::fixed(503, &[])));
-                }
                 Some(Request::WebSocket(ask)) => {
+                    let Some(place) = registry.try_enter(self.max_connections) else {
+                        tracing::debug!("the house is full: a websocket was refused");
+                        self.net.spawn(ask.refuse(Refusal::fixed(503, &[])));
+                        continue;
+                    };
                     let (rules, carrier) = (Arc::clone(&self), Arc::clone(&carrier));
-                    let (place, serve) = (registry.enter(), Arc::clone(&serve));
-                    self.net.spawn(rules.attend_one(ask, carrier, place, serve));
+                    self.net.spawn(rules.attend_one(ask, carrier, place, Arc::clone(&serve)));
                 }
                 Some(Request::Page(visit)) => {
                     let response = self.page_over(visit.head(), &carrier);

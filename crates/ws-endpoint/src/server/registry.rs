@@ -109,13 +109,17 @@ impl Registry {
         poll_fn(|cx| self.poll_room(cx, 1)).await;
     }
 
-    /// Enters a connection; it counts until nobody holds the place any more.
-    pub(crate) fn enter(&self) -> Arc<Place> {
+    /// Enters a connection if there are fewer than `max`; it counts until nobody holds the place any
+    /// more.
+    pub(crate) fn try_enter(&self, max: usize) -> Option<Arc<Place>> {
         let mut state = self.lock();
+        if state.live.len() >= max {
+            return None;
+        }
         let id = state.next_id;
         state.next_id += 1;
         state.live.insert(id, None);
-        Arc::new(Place { registry: self.clone(), id })
+        Some(Arc::new(Place { registry: self.clone(), id }))
     }
 
     /// Says of a connection that it carries WebSockets with places of their own.
@@ -239,8 +243,32 @@ impl Drop for Carrying {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
     use super::*;
     use crate::fake::last_waker;
+
+    #[test]
+    fn of_tasks_that_want_the_last_place_at_once_one_has_it() {
+        let (tasks, rounds) = (4, 1000);
+        let (registry, barrier) = (Registry::default(), Barrier::new(tasks));
+        let enter = || {
+            let entered = (0..rounds).filter(|_| {
+                barrier.wait();
+                let place = registry.try_enter(1);
+                // Held until everybody has asked.
+                barrier.wait();
+                place.is_some()
+            });
+            entered.count()
+        };
+        let entered: usize = thread::scope(|scope| {
+            let tasks: Vec<_> = (0..tasks).map(|_| scope.spawn(enter)).collect();
+            tasks.into_iter().map(|task| task.join().expect("no panic")).sum()
+        });
+        assert_eq!(entered, rounds);
+    }
 
     #[test]
     fn no_waker_is_dropped_under_the_lock() {
@@ -252,7 +280,7 @@ mod tests {
         let look = |attendant: &mut Attendant| {
             attendant.poll_phase(&Context::from_waker(&waker()));
         };
-        let place = registry.enter();
+        let place = registry.try_enter(1).expect("there is room");
         let mut attendant = Attendant::new(Arc::clone(&place));
         look(&mut attendant);
         look(&mut attendant);
