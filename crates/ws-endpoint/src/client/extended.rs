@@ -53,15 +53,50 @@ fn plain(error: ws_h2_upgrade::Error) -> Error {
     }
 }
 
-/// A server's refusal, with at most `kept` bytes of its body.
+/// A server's refusal, with what its carrier has kept of the body.
 pub(super) fn refused(response: http::Response<Bytes>) -> Error {
     let (head, body) = response.into_parts();
+    let announced = head.headers.get(http::header::CONTENT_LENGTH);
+    let announced: Option<usize> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
     let headers = HeaderFields::copy_of(&head.headers);
     let mut response = UnexpectedResponse::new(head.status.as_u16(), headers);
-    response.is_truncated = body.len() >= BODY_KEPT;
+    response.is_truncated = match announced {
+        Some(length) => body.len() < length,
+        // A carrier does not say whether a body goes on that is as long as it keeps one.
+        None => body.len() >= BODY_KEPT,
+    };
     response.body = body.into();
     ws_h2_upgrade::Error::UnexpectedStatus { response: Box::new(response) }.into()
 }
 
-/// What the carriers keep of a refusal's body.
+/// What the carriers keep of a refusal's body at most.
 const BODY_KEPT: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_truncated_when_less_has_come_than_was_announced_or_as_much_as_is_kept() {
+        for (announced, came, is_truncated) in [
+            (None, 0, false),
+            (None, BODY_KEPT - 1, false),
+            (None, BODY_KEPT, true),
+            (Some(0), 0, false),
+            (Some(BODY_KEPT), BODY_KEPT, false),
+            (Some(BODY_KEPT + 1), BODY_KEPT, true),
+            // The rest did not come in time.
+            (Some(100), 99, true),
+        ] {
+            let mut response = http::Response::builder().status(403);
+            if let Some(announced) = announced {
+                response = response.header("content-length", announced);
+            }
+            let response = response.body(Bytes::from(vec![b'a'; came])).expect("a response");
+            let error = refused(response);
+            let found = error.response().expect("it has the answer");
+            assert_eq!(found.is_truncated, is_truncated, "{came} of {announced:?}");
+            assert_eq!(found.body.len(), came);
+        }
+    }
+}
