@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::citation::{Citation, citations};
 use crate::options::Options;
 use crate::tidy::Findings;
 use crate::{Verdict, threats, workspace};
@@ -28,16 +29,6 @@ struct Row {
     level: String,
     role: String,
     requirement: String,
-}
-
-/// A test that answers a requirement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Citation {
-    pub(crate) id: String,
-    pub(crate) path: String,
-    pub(crate) line: usize,
-    /// The function below the comment, if there is one.
-    pub(crate) test: Option<String>,
 }
 
 #[derive(Debug)]
@@ -137,26 +128,6 @@ pub(crate) fn content(text: &str) -> impl Iterator<Item = &str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// Every row that a comment of this file cites behind `marker`.
-pub(crate) fn citations(path: &str, text: &str, marker: &str) -> Vec<Citation> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let mut found = Vec::new();
-    for (index, line) in lines.iter().enumerate() {
-        let comment = line.strip_prefix("//").map(|rest| rest.trim_start_matches(['/', '!']));
-        let Some(ids) = comment.and_then(|text| text.trim_start().strip_prefix(marker)) else {
-            continue;
-        };
-        let test = lines.iter().skip(index + 1).take(12).find_map(|line| function_name(line));
-        for id in ids.split([',', ' ']).map(|id| id.trim_end_matches('.')) {
-            if !id.is_empty() {
-                let (id, path, test) = (id.to_owned(), path.to_owned(), test.clone());
-                found.push(Citation { id, path, line: index + 1, test });
-            }
-        }
-    }
-    found
-}
-
 /// Every row that a case of the conformance suite in this file cites. Cases that are made from a
 /// table have their rows in it: there whatever is the name of a row counts, and nothing else.
 fn cases(path: &str, text: &str, known: impl Fn(&str) -> bool) -> Vec<Citation> {
@@ -181,13 +152,6 @@ fn cases(path: &str, text: &str, known: impl Fn(&str) -> bool) -> Vec<Citation> 
         line += part.matches('\n').count();
     }
     found
-}
-
-fn function_name(line: &str) -> Option<String> {
-    let words = line.split_once("fn ").filter(|(before, _)| {
-        before.split_whitespace().all(|word| ["pub", "async", "const"].contains(&word))
-    })?;
-    words.1.split(['(', '<']).next().map(String::from)
 }
 
 /// The number that the committed table promises.
@@ -265,19 +229,6 @@ D the definition of an extension.\n\n";
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn citations_name_the_test_below_them() {
-        let text = "//! Doc.\n/// RFC: WS-1-01, WS-1-02\n#[test]\nfn holds() {}\n\
-            // RFC: WS-2-01.\n#[tokio::test]\npub async fn waits() {}\n// An RFC: not this\n";
-        let found: Vec<(String, Option<String>)> =
-            citations("a.rs", text, "RFC: ").into_iter().map(|c| (c.id, c.test)).collect();
-        let row = |id: &str, test: &str| (id.to_owned(), Some(test.to_owned()));
-        assert_eq!(
-            found,
-            [row("WS-1-01", "holds"), row("WS-1-02", "holds"), row("WS-2-01", "waits")]
-        );
-    }
 
     #[test]
     fn cases_of_the_suite_cite_in_their_own_way() {

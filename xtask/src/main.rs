@@ -12,6 +12,7 @@
 mod attack;
 mod bench;
 mod ci;
+mod citation;
 mod conformance;
 mod coverage;
 mod deny;

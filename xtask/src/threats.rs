@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::coverage::{self, Citation};
+use crate::citation::{Citation, citations};
+use crate::coverage;
 use crate::tidy::Findings;
 use crate::{attack, workspace};
 
@@ -57,7 +58,7 @@ pub(crate) fn check(files: &[String], findings: &mut Findings) -> Result<(), Str
 fn collect(files: &[String]) -> Result<Threats, String> {
     let mut threats = Threats { rows: parse(&workspace::read(ROWS)?)?, ..Threats::default() };
     for path in files.iter().filter(|path| path.ends_with(".rs") && !path.starts_with("xtask/")) {
-        for citation in coverage::citations(path, &workspace::read(path)?, MARKER) {
+        for citation in citations(path, &workspace::read(path)?, MARKER) {
             threats.cite(citation);
         }
     }
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn what_cites_no_threat_is_told() {
         let mut threats = threats("a | both | x\n");
-        for citation in coverage::citations("a.rs", "// THREAT: a, q\nfn t() {}\n", MARKER) {
+        for citation in citations("a.rs", "// THREAT: a, q\nfn t() {}\n", MARKER) {
             threats.cite(citation);
         }
         assert_eq!(threats.mistakes, ["a.rs:1: q is no row of docs/threats.txt"]);
