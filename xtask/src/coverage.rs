@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::citation::{Citation, citations};
+use crate::citation::{Citation, Driven, citations};
 use crate::options::Options;
 use crate::tidy::Findings;
 use crate::{Verdict, threats, workspace};
@@ -71,7 +71,7 @@ fn collect(files: &[String]) -> Result<Coverage, String> {
     let rows = parse_rows(&workspace::read(ROWS)?)?;
     let exceptions = parse_exceptions(&workspace::read(EXCEPTIONS)?)?;
     let mut cited: BTreeMap<String, Vec<Citation>> = BTreeMap::new();
-    let mut mistakes = Vec::new();
+    let (driven, mut mistakes) = (Driven::collect(files)?, Vec::new());
     let known = |id: &str| rows.iter().any(|row| row.id == id);
     for path in files.iter().filter(|path| path.ends_with(".rs") && !path.starts_with("xtask/")) {
         let text = workspace::read(path)?;
@@ -79,7 +79,7 @@ fn collect(files: &[String]) -> Result<Coverage, String> {
         let found = if path.starts_with(SUITE) {
             cases(path, &text, known)
         } else {
-            citations(path, &text, "RFC: ")
+            citations(path, &text, "RFC: ", &driven, &mut mistakes)
         };
         for citation in found {
             if known(&citation.id) {

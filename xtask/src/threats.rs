@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::citation::{Citation, citations};
+use crate::citation::{Citation, Driven, citations};
 use crate::coverage;
 use crate::tidy::Findings;
 use crate::{attack, workspace};
@@ -57,8 +57,10 @@ pub(crate) fn check(files: &[String], findings: &mut Findings) -> Result<(), Str
 
 fn collect(files: &[String]) -> Result<Threats, String> {
     let mut threats = Threats { rows: parse(&workspace::read(ROWS)?)?, ..Threats::default() };
+    let driven = Driven::collect(files)?;
     for path in files.iter().filter(|path| path.ends_with(".rs") && !path.starts_with("xtask/")) {
-        for citation in citations(path, &workspace::read(path)?, MARKER) {
+        let text = workspace::read(path)?;
+        for citation in citations(path, &text, MARKER, &driven, &mut threats.mistakes) {
             threats.cite(citation);
         }
     }
@@ -183,7 +185,9 @@ mod tests {
     #[test]
     fn what_cites_no_threat_is_told() {
         let mut threats = threats("a | both | x\n");
-        for citation in citations("a.rs", "// THREAT: a, q\nfn t() {}\n", MARKER) {
+        let text = "// THREAT: a, q\n#[test]\nfn t() {}\n";
+        let (driven, mistakes) = (Driven::default(), &mut threats.mistakes);
+        for citation in citations("a.rs", text, MARKER, &driven, mistakes) {
             threats.cite(citation);
         }
         assert_eq!(threats.mistakes, ["a.rs:1: q is no row of docs/threats.txt"]);
