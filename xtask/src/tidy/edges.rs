@@ -5,6 +5,7 @@
 //! by its path alone, which cargo leaves out of the package: otherwise none could be published first.
 
 use super::Findings;
+use super::dependencies::{Dependency, dependencies};
 use crate::workspace::Member;
 
 /// A crate and every crate of ours that it may depend on.
@@ -76,8 +77,10 @@ const EDGES: &[(&str, &[&str])] = &[
 /// Packages that may use every crate: they are used by none.
 const FREE: &[&str] = &["ws-tests", "ws-examples"];
 
-pub(super) fn check(members: &[Member], findings: &mut Findings) {
+/// `root` is the manifest of the workspace, which may say what a name stands for.
+pub(super) fn check(root: &str, members: &[Member], findings: &mut Findings) {
     let ours: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let shared = dependencies(root);
     for member in members {
         if FREE.contains(&member.name.as_str()) {
             continue;
@@ -88,25 +91,23 @@ pub(super) fn check(members: &[Member], findings: &mut Findings) {
             continue;
         };
         for dependency in dependencies(&member.manifest) {
-            if ours.contains(&dependency.as_str()) && !allowed.contains(&dependency.as_str()) {
-                let what = format!("{} may not depend on {dependency}", member.name);
-                findings.violation(&place, &what);
+            let package = dependency.package(&shared);
+            if dependency.is_dev {
+                if is_versioned(&dependency) && reaches(package, &member.name) {
+                    let what =
+                        format!("{package} depends on this: a dev-dependency by `path` alone");
+                    findings.violation(&place, &what);
+                }
+            } else if ours.contains(&package) && !allowed.contains(&package) {
+                findings.violation(&place, &format!("{} may not depend on {package}", member.name));
             }
-        }
-        for dependency in circular(member) {
-            let what = format!("{dependency} depends on this: a dev-dependency by `path` alone");
-            findings.violation(&place, &what);
         }
     }
 }
 
-/// The dev-dependencies with a version on crates that depend on this one.
-fn circular(member: &Member) -> Vec<String> {
-    let dev = member.manifest.split("\n[dev-dependencies]\n").nth(1).unwrap_or_default();
-    let lines = dev.lines().take_while(|line| !line.starts_with('['));
-    let versioned = lines.filter(|line| line.contains("workspace") || line.contains("version"));
-    let names = versioned.filter_map(|line| line.split(['=', '.', ' ']).next());
-    names.filter(|name| reaches(name, &member.name)).map(String::from).collect()
+/// Whether cargo keeps it in the package of a dev-dependency's owner.
+fn is_versioned(dependency: &Dependency) -> bool {
+    ["workspace", "version"].iter().any(|key| dependency.term(key).is_some())
 }
 
 /// Whether `from` may depend on `to`, over any number of others.
@@ -115,75 +116,60 @@ fn reaches(from: &str, to: &str) -> bool {
     edges.iter().any(|next| *next == to || reaches(next, to))
 }
 
-/// The names under `[dependencies]`, `[build-dependencies]` and their `target` forms.
-fn dependencies(manifest: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inside = false;
-    for line in manifest.lines().map(str::trim) {
-        if let Some(header) = line.strip_prefix('[') {
-            let header = header.trim_end_matches(']').trim();
-            let (table, name) = match header.rsplit_once('.') {
-                Some((table, name)) if table.ends_with("dependencies") => (table, Some(name)),
-                _ => (header, None),
-            };
-            let counted = table.ends_with("dependencies") && !table.ends_with("dev-dependencies");
-            inside = counted && name.is_none();
-            if let (true, Some(name)) = (counted, name) {
-                names.push(name.to_owned());
-            }
-        } else if inside && !line.starts_with('#') {
-            let name = line.split(['=', '.', ' ']).next().unwrap_or_default();
-            if !name.is_empty() {
-                names.push(name.to_owned());
-            }
-        }
-    }
-    names
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_way_to_write_a_dependency_is_seen_and_dev_dependencies_are_not() {
-        let manifest = "[package]\nname = \"x\"\n[dependencies]\na = \"1\"\nb.workspace = true\n\
-            # c = \"1\"\n[dependencies.d]\npath = \"d\"\n[dev-dependencies]\ne = \"1\"\n\
-            [dev-dependencies.f]\nversion = \"1\"\n[target.'cfg(unix)'.dependencies]\ng = \"1\"\n\
-            [build-dependencies]\nh = { workspace = true }\n[features]\ni = []\n";
-        assert_eq!(dependencies(manifest), ["a", "b", "d", "g", "h"]);
+    fn member(name: &str, manifest: &str) -> Member {
+        Member { name: name.into(), directory: format!("crates/{name}"), manifest: manifest.into() }
+    }
+
+    fn violations(root: &str, members: &[Member]) -> Vec<String> {
+        let mut findings = Findings::default();
+        check(root, members, &mut findings);
+        findings.violations
     }
 
     #[test]
     fn a_dev_dependency_that_closes_a_circle_has_no_version() {
-        let member = |line: &str| Member {
-            name: "ws-endpoint".into(),
-            directory: "crates/ws-endpoint".into(),
-            manifest: format!("[dependencies]\n\n[dev-dependencies]\n{line}\n\n[lints]\n"),
-        };
-        for line in ["ws-tokio = { workspace = true }", "ws-stack.workspace = true"] {
-            assert_eq!(circular(&member(line)).len(), 1, "{line}");
+        for (line, count) in [
+            ("ws-tokio = { workspace = true }", 1),
+            ("ws-stack.workspace = true", 1),
+            ("ws-tokio = { path = \"../ws-tokio\" }", 0),
+            ("ws-io = { workspace = true }", 0),
+        ] {
+            let manifest = format!("[dependencies]\n\n[dev-dependencies]\n{line}\n\n[lints]\n");
+            let found = violations("", &[member("ws-endpoint", &manifest)]);
+            assert_eq!(found.len(), count, "{line}");
         }
-        for line in ["ws-tokio = { path = \"../ws-tokio\" }", "ws-io = { workspace = true }"] {
-            assert!(circular(&member(line)).is_empty(), "{line}");
+    }
+
+    #[test]
+    fn neither_another_name_nor_another_table_hides_an_edge() {
+        let root = "[workspace.dependencies]\nx = { package = \"ws-tokio\", path = \"y\" }\n";
+        for (manifest, expected) in [
+            ("[dependencies]\nx = { package = \"ws-tokio\", path = \"y\" }\n", "may not"),
+            ("[dependencies.x]\npackage = \"ws-tokio\"\npath = \"y\"\n", "may not"),
+            ("[dependencies]\nx.workspace = true\n", "may not"),
+            ("[dev-dependencies]\nx = { package = \"ws-tokio\", version = \"1\" }\n", "alone"),
+            ("[dev-dependencies.ws-tokio]\nworkspace = true\n", "alone"),
+            ("[target.'cfg(unix)'.dev-dependencies]\nws-tokio = \"1\"\n", "alone"),
+            ("[dev-dependencies] # tests\n\"ws-tokio\".workspace = true\n", "alone"),
+        ] {
+            let found =
+                violations(root, &[member("ws-endpoint", manifest), member("ws-tokio", "")]);
+            assert!(found.len() == 1 && found[0].contains(expected), "{manifest}: {found:?}");
         }
     }
 
     #[test]
     fn an_edge_against_the_floors_is_reported() {
-        let member = |name: &str, manifest: &str| Member {
-            name: name.into(),
-            directory: format!("crates/{name}"),
-            manifest: manifest.into(),
-        };
         let members = [
             member("ws-frame", "[dependencies]\nws-session = { workspace = true }\n"),
             member("ws-session", "[dependencies]\nws-frame = { workspace = true }\n"),
         ];
-        let mut findings = Findings::default();
-        check(&members, &mut findings);
         assert_eq!(
-            findings.violations,
+            violations("", &members),
             ["crates/ws-frame/Cargo.toml: ws-frame may not depend on ws-session"]
         );
     }

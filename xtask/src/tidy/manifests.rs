@@ -3,8 +3,8 @@
 use super::Findings;
 use crate::workspace::{self, Member};
 
-pub(super) fn check(members: &[Member], findings: &mut Findings) -> Result<(), String> {
-    let root = workspace::read("Cargo.toml")?;
+/// `root` is the manifest of the workspace.
+pub(super) fn check(root: &str, members: &[Member], findings: &mut Findings) -> Result<(), String> {
     if !root.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"") {
         findings.violation("Cargo.toml", "the workspace lints must forbid unsafe code");
     }

@@ -2,6 +2,7 @@
 //!
 //! Also runs as a test, so that `cargo test` alone enforces them.
 
+mod dependencies;
 mod edges;
 mod manifests;
 mod reasons;
@@ -36,8 +37,9 @@ pub(crate) fn check() -> Result<Findings, String> {
     let members = workspace::members()?;
     let files = workspace::files()?;
     let mut findings = Findings::default();
-    manifests::check(&members, &mut findings)?;
-    edges::check(&members, &mut findings);
+    let root = workspace::read("Cargo.toml")?;
+    manifests::check(&root, &members, &mut findings)?;
+    edges::check(&root, &members, &mut findings);
     sources::check(&files, &mut findings)?;
     text::check(&files, &mut findings)?;
     reasons::check(&files, &mut findings)?;
