@@ -1,12 +1,16 @@
 //! What every manifest must say, and where dependencies may come from.
 
 use super::Findings;
+use super::dependencies::{Dependency, dependencies};
 use crate::workspace::{self, Member};
 
 /// `root` is the manifest of the workspace.
 pub(super) fn check(root: &str, members: &[Member], findings: &mut Findings) -> Result<(), String> {
     if !root.lines().any(|line| line.trim() == "unsafe_code = \"forbid\"") {
         findings.violation("Cargo.toml", "the workspace lints must forbid unsafe code");
+    }
+    for what in shared(root, members) {
+        findings.violation("Cargo.toml", &what);
     }
     for member in members {
         let place = format!("{}/Cargo.toml", member.directory);
@@ -21,6 +25,21 @@ pub(super) fn check(root: &str, members: &[Member], findings: &mut Findings) -> 
         findings.violation("Cargo.lock", &format!("a dependency from outside: {source}"));
     }
     Ok(())
+}
+
+/// What is wrong with the dependencies that members share: each has a reason and somebody who uses it.
+fn shared(root: &str, members: &[Member]) -> Vec<String> {
+    let used: Vec<_> = members.iter().flat_map(|member| dependencies(&member.manifest)).collect();
+    let mut wrong = Vec::new();
+    for dependency in dependencies(root) {
+        let name = &dependency.name;
+        let inherits =
+            |other: &Dependency| other.name == *name && other.term("workspace").is_some();
+        if !used.iter().any(inherits) {
+            wrong.push(format!("no member uses {name}"));
+        }
+    }
+    wrong
 }
 
 fn missing(member: &Member) -> Vec<&'static str> {
@@ -99,6 +118,19 @@ fn foreign_sources(lock: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_dependency_that_nobody_uses_is_found() {
+        let root = "[workspace.dependencies]\na = \"1\"\nb = \"1\"\nc = \"1\"\n";
+        let member = Member {
+            name: "x".into(),
+            directory: "crates/x".into(),
+            manifest: "[dependencies]\na.workspace = true\nc = \"2\"\n\
+                [dev-dependencies]\nb = { workspace = true }\n"
+                .into(),
+        };
+        assert_eq!(shared(root, &[member]), ["no member uses c"]);
+    }
 
     #[test]
     fn a_dependency_from_a_repository_or_another_registry_is_found() {
