@@ -6,6 +6,8 @@
 pub(super) struct Dependency {
     pub(super) name: String,
     pub(super) is_dev: bool,
+    /// Where it stands first, counted from 0.
+    pub(super) line: usize,
     /// The keys that lead to it.
     place: Vec<String>,
     /// What is said of it; a version alone as `version`.
@@ -30,7 +32,7 @@ impl Dependency {
 pub(super) fn dependencies(manifest: &str) -> Vec<Dependency> {
     let mut found: Vec<Dependency> = Vec::new();
     let mut table = Vec::new();
-    for statement in statements(manifest) {
+    for (line, statement) in statements(manifest) {
         if statement.starts_with('[') {
             table = keys(statement.trim_matches(['[', ']']));
             continue;
@@ -49,22 +51,22 @@ pub(super) fn dependencies(manifest: &str) -> Vec<Dependency> {
         let place: Vec<String> = place.into_iter().take(kind + 2).collect();
         match found.iter_mut().find(|dependency| dependency.place == place) {
             Some(dependency) => dependency.terms.extend(terms),
-            None => found.push(Dependency { name, is_dev, place, terms }),
+            None => found.push(Dependency { name, is_dev, line, place, terms }),
         }
     }
     found
 }
 
 /// The lines without comments, those inside of brackets joined.
-fn statements(manifest: &str) -> Vec<String> {
-    let mut statements: Vec<String> = Vec::new();
+fn statements(manifest: &str) -> Vec<(usize, String)> {
+    let mut statements: Vec<(usize, String)> = Vec::new();
     let mut depth = 0_usize;
-    for line in manifest.lines() {
+    for (number, line) in manifest.lines().enumerate() {
         let code = halves(line, '#').map_or(line, |(code, _)| code).trim();
         match statements.last_mut() {
-            Some(open) if depth > 0 => open.push_str(code),
+            Some((_, open)) if depth > 0 => open.push_str(code),
             _ if code.is_empty() => {}
-            _ => statements.push(code.to_owned()),
+            _ => statements.push((number, code.to_owned())),
         }
         for (_, character) in bare(code) {
             match character {
@@ -164,5 +166,7 @@ mod tests {
         assert_eq!(packages, ["the-a", "the-b", "the-c", "the-d", "e"]);
         let versions: Vec<_> = found.iter().map(|found| found.term("version")).collect();
         assert_eq!(versions, [Some("1"), Some("1"), Some("1"), None, Some("1")]);
+        let lines: Vec<usize> = found.iter().map(|found| found.line).collect();
+        assert_eq!(lines, [1, 3, 6, 8, 9]);
     }
 }

@@ -38,8 +38,20 @@ fn shared(root: &str, members: &[Member]) -> Vec<String> {
         if !used.iter().any(inherits) {
             wrong.push(format!("no member uses {name}"));
         }
+        // Our own crates say in their own manifests what they are.
+        if dependency.term("path").is_none() && !is_explained(root, dependency.line) {
+            wrong.push(format!("{name} needs a comment that says why it is there"));
+        }
     }
     wrong
+}
+
+/// Whether there is a comment beside this line or right above it.
+fn is_explained(manifest: &str, line: usize) -> bool {
+    let (above, own) = (line.checked_sub(1), Some(line));
+    let text = |line: Option<usize>| manifest.lines().nth(line?).map(str::trim);
+    text(above).is_some_and(|text| text.starts_with('#'))
+        || text(own).is_some_and(|text| text.contains(" # "))
 }
 
 fn missing(member: &Member) -> Vec<&'static str> {
@@ -121,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_shared_dependency_that_nobody_uses_is_found() {
-        let root = "[workspace.dependencies]\na = \"1\"\nb = \"1\"\nc = \"1\"\n";
+        let root =
+            "[workspace.dependencies]\na.path = \"a\"\n# Why.\nb = \"1\"\nc = \"1\" # Why.\n";
         let member = Member {
             name: "x".into(),
             directory: "crates/x".into(),
@@ -130,6 +143,19 @@ mod tests {
                 .into(),
         };
         assert_eq!(shared(root, &[member]), ["no member uses c"]);
+    }
+
+    #[test]
+    fn a_shared_dependency_without_a_reason_is_found() {
+        let root = "[workspace.dependencies]\na.path = \"a\"\n# Why.\nb = \"1\"\nc = \"1\"\n\
+            d = \"1\" # Why.\n\n# Not why.\n\ne = { version = \"1\", features = [\n  \"#\",\n] }\n";
+        let manifest = "[dependencies]\na.workspace = true\nb.workspace = true\n\
+            c.workspace = true\nd.workspace = true\ne.workspace = true\n";
+        let member =
+            Member { name: "x".into(), directory: "crates/x".into(), manifest: manifest.into() };
+        let wrong =
+            ["c", "e"].map(|name| format!("{name} needs a comment that says why it is there"));
+        assert_eq!(shared(root, &[member]), wrong);
     }
 
     #[test]
