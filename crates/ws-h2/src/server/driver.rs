@@ -43,8 +43,11 @@ pub(super) enum Phase {
     Idle(Instant),
     /// The end of the streams that live after our GOAWAY.
     Draining,
-    /// The last bytes to be written; at that time the socket is dropped.
+    /// The last bytes to be written, if no stream has crossed our GOAWAY (RFC 9113 §6.8); at that time
+    /// the socket is dropped.
     Ending(Instant),
+    /// The same for a connection that we abort, whatever is open on it.
+    Aborting(Instant),
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
@@ -67,7 +70,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if let Poll::Ready(now) = self.poll_timer(cx, now) {
-                if matches!(self.phase, Phase::Ending(at) if at <= now) {
+                if matches!(self.phase, Phase::Ending(at) | Phase::Aborting(at) if at <= now) {
                     return Poll::Ready(Err(Error::Timeout));
                 }
                 continue;
@@ -94,9 +97,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     }
 
     fn abort(&mut self, reason: Reason, now: Instant) {
-        if !matches!(self.phase, Phase::Ending(_)) {
+        if !matches!(self.phase, Phase::Aborting(_)) {
             self.connection.abrupt_shutdown(reason);
-            self.phase = Phase::Ending(after(now, self.config.linger));
+            self.phase = Phase::Aborting(after(now, self.config.linger));
         }
     }
 
@@ -158,6 +161,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             Phase::Draining if self.intake.is_empty() => {
                 Phase::Ending(after(now, self.config.linger))
             }
+            Phase::Ending(_) if !self.intake.is_empty() => Phase::Draining,
             _ => return false,
         };
         true
@@ -166,7 +170,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     /// Ready, with the time, when a deadline has passed.
     fn poll_timer(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Instant> {
         let phase = match self.phase {
-            Phase::Idle(at) | Phase::Ending(at) => Some(at),
+            Phase::Idle(at) | Phase::Ending(at) | Phase::Aborting(at) => Some(at),
             Phase::Busy | Phase::Draining => None,
         };
         let Some(deadline) = phase.into_iter().chain(self.intake.deadline()).min() else {

@@ -8,6 +8,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use ws_h2::{ClientConfig, Server, ServerConfig};
 
 use crate::support::*;
+use crate::wire::*;
 
 /// Sends a request and reads status and body.
 async fn ask(
@@ -188,6 +189,33 @@ async fn a_drained_connection_lets_live_websockets_run_to_their_end() {
     drop((near, far));
     assert!(server.next().await.is_none());
     assert_eq!(server.handle().close_reason().unwrap().reason(), "closed");
+}
+
+// RFC: H2-6.8-01
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_crosses_our_goaway_runs_to_its_end() {
+    for is_asked in [true, false] {
+        let config = ServerConfig::default();
+        let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+        if is_asked {
+            server.handle().drain();
+        }
+        // After the idle timeout at the latest.
+        assert!(wire.next_of(GOAWAY).await.is_some());
+        let ping = wire.next_of(PING).await.unwrap();
+        wire.send(&connect(1)).await;
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        let mut stream = request.accept(Response::new(())).unwrap();
+        wire.send(&frame(PING, ACK, 0, &ping.payload)).await;
+        tokio::time::sleep(config.linger * 5).await;
+        assert!(server.handle().close_reason().is_none());
+        wire.send(&frame(DATA, END_STREAM, 1, b"still here")).await;
+        assert_eq!(stream.read_len(10).await.unwrap(), "still here");
+        stream.shutdown().await.unwrap();
+        drop(stream);
+        assert!(server.next().await.is_none());
+        assert_eq!(server.handle().close_reason().unwrap().reason(), "closed");
+    }
 }
 
 // RFC: H2-8.7-01
