@@ -5,6 +5,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use h2::SendStream;
 
+use crate::transport::FRAME;
+
 /// An ended stream whose peer may still be sending. It lives in a box: an open stream has no room for it.
 #[derive(Debug)]
 pub(crate) struct Leaving {
@@ -24,7 +26,8 @@ impl Leaving {
     /// Sends what the peer gives credit for.
     pub(crate) fn send_rest(&mut self, cx: &mut Context<'_>) {
         while !self.rest.is_empty() {
-            self.send.reserve_capacity(self.rest.len());
+            // What is reserved is kept from other streams, also while the socket takes nothing.
+            self.send.reserve_capacity(self.rest.len().min(FRAME));
             let mut room = self.send.capacity();
             if room == 0 {
                 // Edge-triggered: it is asked only when there is nothing.

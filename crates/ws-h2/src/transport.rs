@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use h2::{FlowControl, Reason, SendStream};
@@ -108,10 +108,17 @@ impl Transport for H2Stream {
         let mut capacity = send.capacity();
         if capacity == 0 {
             // Edge-triggered: it is asked only when there is nothing.
-            capacity = match ready!(send.poll_capacity(cx)) {
-                Some(Ok(capacity)) => capacity,
-                Some(Err(error)) => return Poll::Ready(Err(Error::from(error).into())),
-                None => return Poll::Ready(why_closed(send, &self.reader, cx)),
+            capacity = match send.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(capacity))) => capacity,
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(Error::from(error).into()));
+                }
+                Poll::Ready(None) => return Poll::Ready(why_closed(send, &self.reader, cx)),
+                Poll::Pending => {
+                    // What a stream has reserved is kept from the others until it comes for it.
+                    send.reserve_capacity(wanted.min(FRAME));
+                    return Poll::Pending;
+                }
             };
         }
         let count = wanted.min(capacity);
@@ -322,7 +329,7 @@ fn take_frame(buf: &mut dyn Buf, count: usize) -> Bytes {
 /// Pieces of this size are not copied.
 const LARGE: usize = 4 * 1024;
 /// The size of frame every peer takes (RFC 9113 §4.2).
-const FRAME: usize = 16 * 1024;
+pub(crate) const FRAME: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use ws_h2::{ClientConfig, ServerConfig};
 use ws_io::Transport;
 
 use crate::support::*;
+use crate::wire::*;
 
 fn defaults() -> (ServerConfig, ClientConfig) {
     (ServerConfig::default(), ClientConfig::default())
@@ -81,6 +82,60 @@ async fn a_stream_that_is_never_read_holds_up_no_other() {
         tokio::time::timeout(SOON, task).await.unwrap().unwrap();
     }
     assert!(stuck_back.read(&mut BytesMut::new()).await.unwrap() > 0);
+}
+
+/// The peer's credit for the connection is for who comes to use it.
+// RFC: H2-5.2-01
+// THREAT: isolation
+#[tokio::test]
+async fn a_stream_that_does_not_write_on_leaves_the_connection_window_to_others() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    let mut streams = Vec::new();
+    for id in [1, 3] {
+        wire.send(&connect(id)).await;
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        streams.push(request.accept(http::Response::new(())).unwrap());
+    }
+    let [stalled, neighbour] = &mut streams[..] else { panic!() };
+    // A message larger than the windows of 65,535 bytes; then its writer does something else.
+    let mut large = pattern(1 << 20);
+    let rest = async { while wire.next_of(DATA).await.is_some() {} };
+    let full = async { tokio::join!(rest, stalled.write(&mut large)) };
+    assert!(tokio::time::timeout(Duration::from_millis(100), full).await.is_err());
+    assert_eq!(large.len(), (1 << 20) - 65_535);
+    wire.send(&window_update(1, 1 << 20)).await;
+    wire.send(&window_update(0, 32 * 1024)).await;
+    settle().await;
+    let mut words = pattern(10_000);
+    let written = tokio::time::timeout(SOON, neighbour.write(&mut words)).await;
+    assert!(written.is_ok_and(|written| written.is_ok()));
+}
+
+// RFC: H2-5.2-01
+// THREAT: isolation
+#[tokio::test(start_paused = true)]
+async fn a_page_that_leaves_slowly_leaves_the_connection_window_to_others() {
+    const WINDOW: u32 = 4 << 20;
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    let get = [
+        literal(":method", "GET"),
+        literal(":scheme", "https"),
+        literal(":path", "/"),
+        literal(":authority", "a.example"),
+    ];
+    wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &get.concat())).await;
+    wire.send(&window_update(1, WINDOW)).await;
+    wire.send(&window_update(0, WINDOW)).await;
+    wire.send(&connect(3)).await;
+    let Some(ws_h2::Request::Http(page)) = server.next().await else { panic!() };
+    let Some(ws_h2::Request::WebSocket(neighbour)) = server.next().await else { panic!() };
+    // More than the windows, to a peer whose socket takes a part of them.
+    page.respond(http::Response::new(pattern(2 * WINDOW as usize))).unwrap();
+    let mut neighbour = neighbour.accept(http::Response::new(())).unwrap();
+    settle().await;
+    let mut words = pattern(10_000);
+    let written = tokio::time::timeout(Duration::from_secs(1), neighbour.write(&mut words)).await;
+    assert!(written.is_ok_and(|written| written.is_ok()));
 }
 
 // RFC: H2WS-5-09, H2WS-5-10
