@@ -47,6 +47,8 @@ struct HubState {
 pub(crate) struct News {
     pub(crate) adoptions: Vec<Adoption>,
     pub(crate) shutdown: Shutdown,
+    /// To look again, at what may have changed after it looked.
+    is_called: bool,
 }
 
 /// How a connection was told to end; the stronger wish counts.
@@ -119,7 +121,10 @@ impl Hub {
 
     /// Has the driver look again at whatever it looks at.
     pub(crate) fn wake_driver(&self) {
-        let driver = self.lock().driver.take();
+        let mut state = self.lock();
+        state.news.is_called = true;
+        let driver = state.driver.take();
+        drop(state);
         wake(driver);
     }
 
@@ -156,8 +161,9 @@ impl Hub {
     /// The driver wants to wait; `false` if there is something to do for it first.
     pub(crate) fn settle(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
-        let News { adoptions, shutdown } = &state.news;
-        if !state.ready.is_empty() || !adoptions.is_empty() || *shutdown != Shutdown::No {
+        let News { adoptions, shutdown, is_called } = &state.news;
+        let has_news = !adoptions.is_empty() || *shutdown != Shutdown::No || *is_called;
+        if has_news || !state.ready.is_empty() {
             return false;
         }
         state.driver = Some(cx.waker().clone());
@@ -370,5 +376,21 @@ impl Wake for StreamWaker {
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_driver_that_is_called_while_it_runs_does_not_wait() {
+        let hub = Hub::new(true, 0, None, None);
+        let cx = Context::from_waker(Waker::noop());
+        let _news = hub.news();
+        hub.wake_driver();
+        assert!(!hub.settle(&cx));
+        let _news = hub.news();
+        assert!(hub.settle(&cx));
     }
 }
