@@ -42,8 +42,8 @@ pub enum Error {
     },
     /// The peer did not process the request (`REFUSED_STREAM`); it may be tried again.
     RequestRejected,
-    /// The peer is shutting the connection down (GOAWAY) and did not process the request; it may be
-    /// tried again on a new connection.
+    /// The connection is being shut down, by the peer (GOAWAY) or by [`drain`](crate::Client::drain),
+    /// and the request was not processed; it may be tried again on a new connection.
     GoingAway,
     /// As many streams are open as the peer or the options allow, and none ended in time; it may be
     /// tried again on another connection.

@@ -69,6 +69,8 @@ pub(crate) struct Status {
     pub(crate) is_settled: bool,
     /// Streams that hold a [`Slot`].
     pub(crate) open: usize,
+    /// A client opens nothing more: no slot is given any more.
+    pub(crate) is_closing: bool,
     /// Why the connection has ended, if it has.
     pub(crate) fate: Option<Fate>,
 }

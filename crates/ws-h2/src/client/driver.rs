@@ -29,7 +29,6 @@ pub(super) struct Driver<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> {
     pub(super) alarm: Alarm<R>,
     /// When the socket is dropped, once all is done but the last bytes.
     pub(super) ending: Option<Instant>,
-    pub(super) is_closing: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
@@ -41,10 +40,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             for adoption in news.adoptions {
                 self.intake.adopt(adoption, now);
             }
-            match news.shutdown {
-                Shutdown::Abrupt => return Poll::Ready(Fate::Closed),
-                Shutdown::Graceful => self.is_closing = true,
-                Shutdown::No => {}
+            if news.shutdown == Shutdown::Abrupt {
+                return Poll::Ready(Fate::Closed);
             }
             self.turn.begin();
             if let Poll::Ready(result) = Pin::new(&mut self.connection).poll(cx) {
@@ -58,7 +55,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             drop(self.intake.drain(now));
             // The peer may have enabled the protocol, raised its limit or sent GOAWAY.
             self.hub.nudge();
-            if self.is_closing && self.ending.is_none() && self.hub.status().open == 0 {
+            let status = self.hub.status();
+            if status.is_closing && status.open == 0 && self.ending.is_none() {
                 self.ending = Some(after(now, self.linger));
             }
             if self.poll_timer(cx, now).is_ready() {

@@ -82,7 +82,6 @@ impl Client {
             linger: config.linger,
             alarm: Alarm::new(),
             ending: None,
-            is_closing: false,
         };
         runtime.spawn(async move {
             let fate = poll_fn(|cx| driver.poll(cx)).await;
@@ -168,7 +167,8 @@ impl Client {
         self.link.hub.peer_addr
     }
 
-    /// Opens nothing more; when the live WebSockets have ended, the connection is closed (GOAWAY).
+    /// Opens nothing more, and turns away who still waits to ([`Error::GoingAway`]); when the live
+    /// WebSockets have ended, the connection is closed (GOAWAY).
     pub fn drain(&self) {
         self.link.close();
     }
@@ -263,6 +263,7 @@ impl Link {
     fn close(&self) {
         let send = self.send.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(send);
+        self.hub.announce(|status| status.is_closing = true);
         self.hub.shut_down(Shutdown::Graceful);
     }
 
@@ -284,6 +285,7 @@ impl Link {
         let settled = self.hub.poll_status(cx, |status| match status {
             status if status.is_settled => Poll::Ready(Ok(())),
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
+            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
             _ => Poll::Pending,
         });
         match send.poll_ready(cx) {
@@ -305,6 +307,7 @@ impl Link {
         }
         let slot = self.hub.poll_status(cx, |status| match status {
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
+            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
             status if status.open < max => {
                 status.open += 1;
                 Poll::Ready(Ok(()))

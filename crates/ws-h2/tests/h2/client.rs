@@ -226,6 +226,45 @@ async fn more_websockets_than_the_server_allows_wait_for_their_turn() {
     third.await.unwrap().unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_drain_turns_away_who_still_waits_to_open() {
+    let wait = |client: &Client| {
+        let client = client.clone();
+        tokio::spawn(async move { client.connect(request()).await.map(drop) })
+    };
+    // For the server's SETTINGS, which come a moment later.
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let client = Client::new(near, None, Tokio, &ClientConfig::default()).await.unwrap();
+    let waiting = wait(&client);
+    settle().await;
+    client.drain();
+    let server = tokio::spawn(async move {
+        let mut streams = Vec::new();
+        let Ok(mut server) = enabled().handshake::<_, Bytes>(far).await else { return 0 };
+        while let Some(Ok((_, mut respond))) = server.accept().await {
+            streams.push(respond.send_response(Response::new(()), false).unwrap());
+        }
+        streams.len()
+    });
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(error.is_retryable() && error.reason() == "going_away", "{error}");
+    assert_eq!(server.await.unwrap(), 0);
+
+    // For one of those that are open to end.
+    let mut server_config = ws_h2::ServerConfig::default();
+    server_config.max_streams = 1;
+    let (mut server, client) = pair(&server_config, &ClientConfig::default()).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    let waiting = wait(&client);
+    settle().await;
+    client.drain();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(error.is_retryable() && error.reason() == "going_away", "{error}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    near.write(&mut Bytes::from_static(b"on")).await.unwrap();
+    assert_eq!(far.read_len(2).await.unwrap(), "on");
+}
+
 // RFC: H2-8.3.1-01
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_to_the_caller() {
