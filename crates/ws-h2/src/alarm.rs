@@ -79,8 +79,8 @@ pub(crate) async fn within<T>(
 
 /// `time` after `now`, or as late as matters.
 pub(crate) fn after(now: Instant, time: Duration) -> Instant {
-    now.checked_add(time).unwrap_or(now + A_DAY)
+    now.checked_add(time).unwrap_or(now + FAR)
 }
 
-/// Stands for a deadline too far away to be an instant.
-const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Stands for a deadline too far away to be an instant: more than a century.
+const FAR: Duration = Duration::from_secs(u32::MAX as u64);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ws_io::SharedBudget;
 
-/// How a server's connections behave. Every limit is on by default; a zero counts as the smallest
-/// value that works.
+/// How a server's connections behave. Every limit is on by default; a zero switches none off, and
+/// `Duration::MAX` says that a deadline is not wanted.
 ///
 /// ```
 /// let mut config = ws_h2::ServerConfig::default();
@@ -38,13 +38,14 @@ pub struct ServerConfig {
     pub max_headers: usize,
     /// How long the peer may take to begin the connection, 15 s by default.
     pub handshake_timeout: Duration,
-    /// After this long without a stream the connection is closed (GOAWAY), 60 s by default.
+    /// After this long without a stream the connection is closed (GOAWAY), 60 s by default; at least
+    /// 1 s, so that there is time for the first.
     pub idle_timeout: Duration,
     /// How long a stream that we ended waits for its peer's end, 2 s by default, and how long a
     /// connection that has ended may take to write its last bytes.
     pub linger: Duration,
     /// How many young streams (under 5 s) may be reset at once before the connection is closed with
-    /// `ENHANCE_YOUR_CALM`, 1,000 by default.
+    /// `ENHANCE_YOUR_CALM`, 1,000 by default; at least 1.
     pub reset_burst: u32,
     /// How many more resets each second allows, 33 by default.
     pub resets_per_second: u32,
@@ -76,8 +77,19 @@ impl Default for ServerConfig {
     }
 }
 
-/// How a client's connections behave. Every limit is on by default; a zero counts as the smallest
-/// value that works.
+impl ServerConfig {
+    /// The same, with the least that works where there is less.
+    pub(crate) fn effective(&self) -> Self {
+        Self {
+            idle_timeout: self.idle_timeout.max(SHORTEST_IDLE),
+            reset_burst: self.reset_burst.max(1),
+            ..self.clone()
+        }
+    }
+}
+
+/// How a client's connections behave. Every limit is on by default; a zero switches none off, and
+/// `Duration::MAX` says that a deadline is not wanted.
 ///
 /// ```
 /// use std::time::Duration;
@@ -139,6 +151,8 @@ impl Windows {
     }
 }
 
+/// A first request that is on its way arrives within this.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 /// One frame of the default size.
 const SMALLEST_WINDOW: u32 = 16 * 1024;
 /// RFC 9113 §6.9.2.

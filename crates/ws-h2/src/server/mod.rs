@@ -62,10 +62,11 @@ impl Server {
         IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
         R: Runtime,
     {
+        let config = config.effective();
         let windows = Windows::new(config.max_streams, config.stream_window);
         let deadline = after(runtime.now(), config.handshake_timeout);
         let (io, turn) = Paced::new(io, CLIENT_PREFACE);
-        let handshake = builder(config, windows).handshake(io);
+        let handshake = builder(&config, windows).handshake(io);
         let connection = within(&runtime, deadline, handshake).await??;
 
         let hub = Hub::new(true, windows.stream, peer_addr, config.budget.clone());
@@ -79,9 +80,9 @@ impl Server {
             hub: Arc::clone(&hub),
             backlog: Arc::clone(&backlog),
             runtime: runtime.clone(),
-            config: config.clone(),
             alarm: Alarm::new(),
             phase: Phase::Idle(after(now, config.idle_timeout)),
+            config,
             verdict: None,
         };
         let end = EndGuard(Arc::clone(&backlog));

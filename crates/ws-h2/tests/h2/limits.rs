@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use ws_h2::{Request, ServerConfig};
+use ws_h2::{ClientConfig, Request, ServerConfig};
 
 use crate::support::*;
 use crate::wire::*;
@@ -150,4 +150,26 @@ async fn a_page_that_is_not_taken_is_kept_for_a_while_and_then_reset() {
     }
     assert_eq!(wire.next_of(RST_STREAM).await.unwrap().payload, CANCEL);
     assert_eq!(start.elapsed().as_secs(), ServerConfig::default().handshake_timeout.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_zero_leaves_time_for_the_first_request_and_a_stream_to_be_reset() {
+    let mut config = ServerConfig::default();
+    (config.idle_timeout, config.reset_burst) = (Duration::ZERO, 0);
+    let (mut server, client) = pair(&config, &ClientConfig::default()).await;
+    settle().await;
+    let (_near, _far) = open(&mut server, &client).await;
+    let (near, far) = open(&mut server, &client).await;
+    drop((near, far));
+    settle().await;
+    assert!(client.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_time_is_no_deadline() {
+    let mut config = ServerConfig::default();
+    config.idle_timeout = Duration::MAX;
+    let (_server, client) = pair(&config, &ClientConfig::default()).await;
+    tokio::time::sleep(Duration::from_secs(30 * 24 * 60 * 60)).await;
+    assert!(client.is_open());
 }
