@@ -39,6 +39,8 @@ struct HubState {
     driver: Option<Waker>,
     /// Tasks that wait for a change of the connection as a whole.
     waiters: Vec<Waker>,
+    /// How often all of them were woken.
+    round: u64,
     status: Status,
 }
 
@@ -60,6 +62,13 @@ pub(crate) enum Shutdown {
     Graceful,
     /// Now.
     Abrupt,
+}
+
+/// Where a task waits for a change, until all who wait are woken.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    round: u64,
+    index: usize,
 }
 
 /// The connection as its users see it.
@@ -181,6 +190,7 @@ impl Hub {
         let mut state = self.lock();
         change(&mut state.status);
         let waiters = mem::take(&mut state.waiters);
+        state.round += 1;
         drop(state);
         waiters.into_iter().for_each(Waker::wake);
     }
@@ -192,16 +202,26 @@ impl Hub {
         }
     }
 
-    /// Ready with what `check` makes of the status; until then it is asked after every change.
+    /// Ready with what `check` makes of the status; until then it is asked after every change, at the
+    /// `place` that the task keeps for the next time: there may be thousands who wait.
     pub(crate) fn poll_status<T>(
         &self,
         cx: &Context<'_>,
+        place: &mut Option<Place>,
         check: impl FnOnce(&mut Status) -> Poll<T>,
     ) -> Poll<T> {
         let mut state = self.lock();
         let result = check(&mut state.status);
-        if result.is_pending() && !state.waiters.iter().any(|waiter| waiter.will_wake(cx.waker())) {
-            state.waiters.push(cx.waker().clone());
+        if result.is_pending() {
+            let HubState { waiters, round, .. } = &mut *state;
+            let kept = place.filter(|place| place.round == *round);
+            match kept.and_then(|place| waiters.get_mut(place.index)) {
+                Some(waiter) => waiter.clone_from(cx.waker()),
+                None => {
+                    *place = Some(Place { round: *round, index: waiters.len() });
+                    waiters.push(cx.waker().clone());
+                }
+            }
         }
         result
     }
@@ -394,5 +414,23 @@ mod tests {
         assert!(!hub.settle(&cx));
         let _news = hub.news();
         assert!(hub.settle(&cx));
+    }
+
+    #[test]
+    fn a_task_that_asks_again_keeps_its_place() {
+        let hub = Hub::new(false, 0, None, None);
+        let cx = Context::from_waker(Waker::noop());
+        let waiting = || hub.lock().waiters.len();
+        let (mut one, mut two) = (None, None);
+        for _ in 0..2 {
+            for _ in 0..3 {
+                for place in [&mut one, &mut two] {
+                    assert!(hub.poll_status(&cx, place, |_| Poll::<()>::Pending).is_pending());
+                }
+                assert_eq!(waiting(), 2);
+            }
+            hub.nudge();
+            assert_eq!(waiting(), 0);
+        }
     }
 }

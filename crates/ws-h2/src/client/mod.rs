@@ -22,7 +22,7 @@ use ws_io::Runtime;
 use crate::alarm::{Alarm, Clock, after, within};
 use crate::config::{ClientConfig, FRAME_BUDGET, LOCAL_RESETS, Windows};
 use crate::error::Error;
-use crate::hub::{Adoption, Hub, Shutdown, Slot, Status, StreamCore};
+use crate::hub::{Adoption, Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
 use crate::paced::Paced;
 use crate::server::check_fields;
@@ -113,14 +113,16 @@ impl Client {
         let request = prepare(request)?;
         let deadline = link.clock.after(link.config.handshake_timeout);
         let mut send = link.send()?;
-        link.within(deadline, poll_fn(|cx| link.poll_settled(cx, &mut send))).await??;
+        let mut place = None;
+        let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut place));
+        link.within(deadline, settled).await??;
         if !send.is_extended_connect_protocol_enabled() {
             return Err(Error::PeerDoesNotAllowConnectProtocol);
         }
         let mut max = 0;
         let slot = poll_fn(|cx| {
             max = send.current_max_send_streams().min(link.config.max_streams as usize);
-            link.poll_slot(cx, &mut send, max)
+            link.poll_slot(cx, &mut send, &mut place, max)
         });
         let slot = match link.within(deadline, slot).await {
             Ok(slot) => slot?,
@@ -281,8 +283,9 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         send: &mut SendRequest<Bytes>,
+        place: &mut Option<Place>,
     ) -> Poll<Result<(), Error>> {
-        let settled = self.hub.poll_status(cx, |status| match status {
+        let settled = self.hub.poll_status(cx, place, |status| match status {
             status if status.is_settled => Poll::Ready(Ok(())),
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
             Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
@@ -300,12 +303,13 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         send: &mut SendRequest<Bytes>,
+        place: &mut Option<Place>,
         max: usize,
     ) -> Poll<Result<Slot, Error>> {
         if let Poll::Ready(Err(error)) = send.poll_ready(cx) {
             return Poll::Ready(Err(self.cause(error)));
         }
-        let slot = self.hub.poll_status(cx, |status| match status {
+        let slot = self.hub.poll_status(cx, place, |status| match status {
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
             Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
             status if status.open < max => {
