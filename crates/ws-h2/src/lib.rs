@@ -28,9 +28,10 @@
 //!   at once, into a buffer of the stream that is bounded by the stream's window. A stream that is
 //!   never read stops its own peer; the connection's window is so large that it stops no other.
 //! - **What a peer can make us hold is bounded**: unread bytes by the windows, and on a server by a
-//!   [`budget`](ServerConfig::budget) that all connections share, tiny frames by being copied together, unsent bytes by [`send_buffer`](ServerConfig::send_buffer), header lists,
-//!   waiting requests, and resets in both directions (CVE-2023-44487, CVE-2025-8671). The socket is
-//!   read in turns, so a flood keeps no other task of its thread from running.
+//!   [`budget`](ServerConfig::budget) that all connections share, tiny frames by being copied
+//!   together, unsent bytes by [`send_buffer`](ServerConfig::send_buffer), header lists, waiting
+//!   requests, and resets in both directions (CVE-2023-44487, CVE-2025-8671). The socket is read in
+//!   turns, so a flood keeps no other task of its thread from running.
 //! - **Ends**: `END_STREAM` is an orderly end, `RST_STREAM` with `CANCEL` is TCP's reset, and so is a
 //!   stream that is dropped. After a goodbye the server ends the stream first and drains it, the
 //!   client gives it a moment to do so: every peer we know ends in order that way.

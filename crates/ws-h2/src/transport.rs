@@ -25,8 +25,9 @@ use crate::leaving::Leaving;
 /// - **[`poll_shutdown`](Transport::poll_shutdown)** is an orderly end. A server ends its direction
 ///   at once. A client first gives the server [`linger`](crate::ClientConfig::linger) to end the
 ///   stream and answers it, as over TCP; a server that does not is given up: there is nothing more
-///   to read, and the stream is cancelled when it is dropped. After it, nothing of the peer's is lost for what was sent before: the connection's
-///   task reads the rest and throws it away, for at most `linger`.
+///   to read, and the stream is cancelled when it is dropped. What was sent before an orderly end
+///   arrives, whatever the peer still sends: the connection's task reads that and throws it away,
+///   for at most `linger`.
 /// - A stream whose unread bytes [a budget](crate::ServerConfig::budget) has no room for is reset, and
 ///   reading and writing fail with [`Error::BudgetExceeded`].
 /// - A stream that is **dropped without it** is reset with `CANCEL`; so is a peer's, which arrives as
