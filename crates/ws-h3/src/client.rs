@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Parting, Peer};
+use crate::link::{Guard, Limits, Link, Peer, Unacknowledged};
 use crate::quic::frames::{self, FrameEvent};
 use crate::quic::{BidiStream, Connection, Inbound, OpenStreams};
 use crate::request::has_connection_field;
@@ -90,14 +90,14 @@ impl Client {
             Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
         let timeout = config.handshake_timeout;
         let patience = config.stream_timeout.min(timeout / 2);
-        let (link, partings) = Link::new(connection, runtime, limits);
+        let (link, unacknowledged) = Link::new(connection, runtime, limits);
         let mut builder = h3::client::builder();
         builder.max_field_section_size(limits.section).send_grease(false);
         let (h3, sender) = link
             .within(timeout, builder.build(Connection::new(&link, patience)))
             .await?
             .map_err(|error| link.connection_error(error))?;
-        link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), partings)));
+        link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), unacknowledged)));
         let keep = Arc::new(Keep { sender });
         let kept = Arc::downgrade(&keep);
         let keep = Mutex::new(Some(keep));
@@ -301,11 +301,11 @@ impl std::fmt::Debug for Handle {
 async fn drive(
     mut h3: h3::client::Connection<Connection, Bytes>,
     link: Arc<Link>,
-    mut partings: mpsc::UnboundedReceiver<Parting>,
+    mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
     let ended = poll_fn(|cx| {
-        while let Poll::Ready(Some(parting)) = partings.poll_recv(cx) {
-            link.linger(parting);
+        while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
+            link.linger(stream);
         }
         h3.poll_close(cx)
     });

@@ -29,7 +29,7 @@ pub(crate) struct Link {
     violation: OnceLock<(Code, &'static str)>,
     /// Request streams that `h3` still holds, by stream id.
     exchanges: Mutex<HashMap<u64, Weak<Exchange>>>,
-    partings: mpsc::UnboundedSender<Parting>,
+    unacknowledged: mpsc::UnboundedSender<Unacknowledged>,
     waste: Mutex<WasteBudget>,
     /// Requests of ours that wait for a stream.
     waiting: AtomicUsize,
@@ -57,7 +57,7 @@ pub(crate) struct Peer {
 
 /// A finished stream whose last bytes the peer has not acknowledged yet, and what keeps the
 /// connection open for it.
-pub(crate) struct Parting {
+pub(crate) struct Unacknowledged {
     pub(crate) send: quinn::SendStream,
     pub(crate) guard: Guard,
 }
@@ -88,8 +88,8 @@ impl Link {
         connection: quinn::Connection,
         runtime: impl Runtime,
         limits: Limits,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Parting>) {
-        let (partings, parted) = mpsc::unbounded_channel();
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unacknowledged>) {
+        let (unacknowledged, arriving) = mpsc::unbounded_channel();
         let waste = WasteBudget::new(runtime.now());
         let link = Self {
             connection,
@@ -98,11 +98,11 @@ impl Link {
             peer: watch::Sender::default(),
             violation: OnceLock::new(),
             exchanges: Mutex::default(),
-            partings,
+            unacknowledged,
             waste: Mutex::new(waste),
             waiting: AtomicUsize::new(0),
         };
-        (Arc::new(link), parted)
+        (Arc::new(link), arriving)
     }
 
     /// Closes the connection because the peer broke the protocol.
@@ -215,16 +215,16 @@ impl Link {
     }
 
     /// Lets the connection's task wait for the last bytes of a stream.
-    pub(crate) fn part(&self, parting: Parting) {
+    pub(crate) fn wait_for(&self, stream: Unacknowledged) {
         // Without that task the connection is closed, and there is nothing to wait for.
-        drop(self.partings.send(parting));
+        drop(self.unacknowledged.send(stream));
     }
 
-    /// Starts the wait for a parting stream: until all is acknowledged, for at most [`LINGER`].
-    pub(crate) fn linger(self: &Arc<Self>, parting: Parting) {
+    /// Starts the wait for such a stream: until all is acknowledged, for at most [`LINGER`].
+    pub(crate) fn linger(self: &Arc<Self>, stream: Unacknowledged) {
         let link = Arc::clone(self);
         self.tasks.spawn(Box::pin(async move {
-            let Parting { mut send, guard } = parting;
+            let Unacknowledged { mut send, guard } = stream;
             if link.within(LINGER, send.stopped()).await.is_err() {
                 // The peer keeps the connection but does not take what is left.
                 drop(send.reset(to_varint(Code::H3_REQUEST_CANCELLED)));

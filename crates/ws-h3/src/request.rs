@@ -13,7 +13,7 @@ use http::{Method, StatusCode};
 use ws_h3_upgrade::ConnectRequest;
 
 use crate::error::Error;
-use crate::link::{Guard, Link, Parting};
+use crate::link::{Guard, Link, Unacknowledged};
 use crate::quic::fields::{PseudoHeader, PseudoHeaders};
 use crate::quic::{BidiStream, Exchange, private_name};
 use crate::transport::H3Stream;
@@ -203,9 +203,9 @@ impl Open {
             .map_err(|error| self.link.stream_error(error))?;
         self.stream.stop_sending(Code::H3_NO_ERROR);
         if let Some((outbound, _)) = self.exchange.take()
-            && let Some(send) = outbound.into_parting()
+            && let Some(send) = outbound.into_unacknowledged()
         {
-            self.link.part(Parting { send, guard: self.alive });
+            self.link.wait_for(Unacknowledged { send, guard: self.alive });
         }
         Ok(())
     }

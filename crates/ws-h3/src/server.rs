@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Parting};
+use crate::link::{Guard, Limits, Link, Unacknowledged};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
 
@@ -83,7 +83,7 @@ impl Server {
     ) -> Result<Self, Error> {
         let limits =
             Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
-        let (link, partings) = Link::new(connection, runtime, limits);
+        let (link, unacknowledged) = Link::new(connection, runtime, limits);
         let mut builder = h3::server::builder();
         builder
             .max_field_section_size(limits.section)
@@ -97,7 +97,7 @@ impl Server {
         let (sender, requests) = mpsc::channel(REQUESTS);
         let (drain, draining) = watch::channel(false);
         let job = Job { link: Arc::clone(&link), config: config.clone(), requests: sender };
-        link.tasks.spawn(Box::pin(drive(h3, job, draining, partings)));
+        link.tasks.spawn(Box::pin(drive(h3, job, draining, unacknowledged)));
         Ok(Self { requests, handle: ServerHandle { drain: Arc::new(drain), link } })
     }
 
@@ -175,7 +175,7 @@ async fn drive(
     mut h3: h3::server::Connection<Connection, Bytes>,
     job: Job,
     mut draining: watch::Receiver<bool>,
-    mut partings: mpsc::UnboundedReceiver<Parting>,
+    mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
     // Whatever a drained connection has to wait for holds the sender.
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
@@ -190,8 +190,8 @@ async fn drive(
             let mut drain = pin!(draining.wait_for(|drain| *drain));
             let mut abandoned = pin!(job.requests.closed());
             poll_fn(|cx| {
-                while let Poll::Ready(Some(parting)) = partings.poll_recv(cx) {
-                    job.link.linger(parting);
+                while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
+                    job.link.linger(stream);
                 }
                 if is_deaf {
                     if closed.as_mut().poll(cx).is_ready() {

@@ -13,7 +13,7 @@ use h3::error::Code;
 use ws_io::Transport;
 
 use crate::error::Error;
-use crate::link::{Guard, Link, Parting};
+use crate::link::{Guard, Link, Unacknowledged};
 use crate::quic::frames::{self, FrameEvent, frame_header, is_known};
 use crate::quic::{Inbound, Outbound};
 
@@ -192,8 +192,8 @@ impl Drop for H3Stream {
             // An orderly end on our side; there is no more to say about what the peer still sends.
             self.recv.stop(Code::H3_NO_ERROR);
         }
-        if let Some(send) = send.into_parting() {
-            self.link.part(Parting { send, guard });
+        if let Some(send) = send.into_unacknowledged() {
+            self.link.wait_for(Unacknowledged { send, guard });
         }
     }
 }

@@ -17,7 +17,7 @@ use super::frames::{FrameEvent, FrameReader};
 /// Dropping it before [`finish`](Self::finish) resets the stream with `H3_REQUEST_CANCELLED`.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    /// Taken by [`into_parting`](Self::into_parting) only.
+    /// Taken by [`into_unacknowledged`](Self::into_unacknowledged) only.
     stream: Option<quinn::SendStream>,
     /// What QUIC has not taken yet; the first `done` pieces are empty.
     queue: Vec<Bytes>,
@@ -105,7 +105,7 @@ impl Outbound {
     }
 
     /// The stream, when it is finished but its last bytes have yet to be acknowledged.
-    pub(crate) fn into_parting(mut self) -> Option<quinn::SendStream> {
+    pub(crate) fn into_unacknowledged(mut self) -> Option<quinn::SendStream> {
         if !self.closed {
             return None;
         }
