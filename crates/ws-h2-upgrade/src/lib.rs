@@ -57,7 +57,7 @@ mod response;
 
 pub use client::{ClientRequest, client_request};
 pub use error::Error;
-pub use pseudo::ConnectRequest;
+pub use pseudo::{ConnectRequest, validate_fields};
 pub use request::{Upgrade, validate_request};
 #[cfg(feature = "http")]
 pub use response::http_response;

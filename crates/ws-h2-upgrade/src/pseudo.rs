@@ -74,12 +74,17 @@ pub(crate) fn validate_pseudo_fields<'a, H: ?Sized>(
     Ok(Target { secure, authority, path })
 }
 
-/// Refuses what HTTP/2 and HTTP/3 forbid: connection-specific fields (RFC 9113 §8.2.2), and a
-/// `Host` that names another place than `:authority` (RFC 9113 §8.3.1).
-pub(crate) fn validate_fields<H: Headers + ?Sized>(
-    headers: &H,
-    authority: &str,
-) -> Result<(), HandshakeError> {
+/// Refuses the fields that belong to a connection of HTTP/1.1, in a request as in a response
+/// (RFC 9113 §8.2.2, RFC 9114 §4.2): `connection`, `upgrade`, `keep-alive`, `proxy-connection`,
+/// `transfer-encoding`, and `te` with anything but `trailers`.
+///
+/// [`validate_request`](crate::validate_request) does so itself; this is for everything else that a
+/// connection carries.
+///
+/// # Errors
+///
+/// [`HandshakeError::MalformedHeader`] with the first of them.
+pub fn validate_fields<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeError> {
     for name in ["connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"] {
         if headers.values(name).next().is_some() {
             return Err(malformed(name, Malformed::NotAllowed));
@@ -88,6 +93,14 @@ pub(crate) fn validate_fields<H: Headers + ?Sized>(
     if headers.values("te").any(|value| !trim_ows(value).eq_ignore_ascii_case(b"trailers")) {
         return Err(malformed("te", Malformed::NotAllowed));
     }
+    Ok(())
+}
+
+/// Refuses a `Host` that names another place than `:authority` (RFC 9113 §8.3.1).
+pub(crate) fn validate_host<H: Headers + ?Sized>(
+    headers: &H,
+    authority: &str,
+) -> Result<(), HandshakeError> {
     let mut hosts = headers.values("host").map(trim_ows);
     if hosts.any(|host| !host.eq_ignore_ascii_case(authority.as_bytes())) {
         return Err(malformed("host", Malformed::Conflict));

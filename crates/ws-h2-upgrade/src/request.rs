@@ -5,7 +5,7 @@ use ws_handshake::{
 };
 
 use crate::error::Error;
-use crate::pseudo::{ConnectRequest, validate_fields, validate_pseudo_fields};
+use crate::pseudo::{ConnectRequest, validate_fields, validate_host, validate_pseudo_fields};
 
 /// A valid request for a WebSocket, and the answer to it as far as it is settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub fn validate_request<H: Headers + ?Sized>(
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
     let target = validate_pseudo_fields(request)?;
-    validate_fields(request.headers, target.authority)?;
+    validate_fields(request.headers)?;
+    validate_host(request.headers, target.authority)?;
     validate_version(request.headers)?;
     let offer = Offer::from_headers(request.headers)?;
     let subprotocol = subprotocols.choose(&offer.subprotocols)?.map(String::from);

@@ -6,6 +6,7 @@ use std::io;
 
 use bytes::Bytes;
 use h2::Reason;
+use ws_h2_upgrade::HandshakeError;
 
 /// Why a connection, a request or a stream failed.
 #[derive(Debug)]
@@ -104,6 +105,11 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RequestRejected | Self::GoingAway | Self::TooManyStreams { .. })
+    }
+
+    /// From what is wrong with header fields that the caller wants to send.
+    pub(crate) fn from_fields(_: HandshakeError) -> Self {
+        Self::InvalidRequest("a connection-specific header field in HTTP/2")
     }
 
     /// From the code of a peer's `RST_STREAM`.

@@ -13,13 +13,13 @@ use h3::client::{RequestStream, SendRequest};
 use h3::error::Code;
 use http::{Method, StatusCode};
 use tokio::sync::mpsc;
+use ws_h3_upgrade::validate_fields;
 use ws_io::Runtime;
 
 use crate::error::Error;
 use crate::link::{Guard, Limits, Link, Peer, Unacknowledged};
 use crate::quic::frames::{self, FrameEvent};
 use crate::quic::{BidiStream, Connection, Inbound, OpenStreams};
-use crate::request::has_connection_field;
 use crate::transport::H3Stream;
 
 /// What a client accepts of its server.
@@ -206,7 +206,7 @@ impl Client {
         if uri.scheme().is_none() || uri.authority().is_none() {
             return Err(Error::InvalidRequest("the uri needs a scheme and an authority"));
         }
-        if has_connection_field(request.headers()) {
+        if validate_fields(request.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
         let peer =
@@ -250,7 +250,7 @@ impl Client {
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                     return Err(Error::MalformedMessage("status 101 does not exist in HTTP/3"));
                 }
-                if has_connection_field(response.headers()) {
+                if validate_fields(response.headers()).is_err() {
                     return Err(Error::MalformedMessage("a connection-specific field"));
                 }
                 if !response.status().is_informational() {

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h3::error::Code;
-use http::header::{self, HeaderMap, HeaderName};
-use http::{Method, StatusCode};
-use ws_h3_upgrade::ConnectRequest;
+use http::{HeaderMap, Method, StatusCode};
+use ws_h3_upgrade::{ConnectRequest, validate_fields};
 
 use crate::error::Error;
 use crate::link::{Guard, Link, Unacknowledged};
@@ -211,7 +210,7 @@ impl Open {
     }
 
     async fn send_head(&mut self, response: http::Response<()>) -> Result<(), Error> {
-        if has_connection_field(response.headers()) {
+        if validate_fields(response.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
         let sent = self.link.within(self.timeout, self.stream.send_response(response)).await;
@@ -254,7 +253,7 @@ fn judge(
     if another || head.extensions_mut().remove::<h3::ext::Protocol>().is_some() {
         return malformed("`:protocol` in a forged spelling");
     }
-    if has_connection_field(head.headers()) {
+    if validate_fields(head.headers()).is_err() {
         return malformed("a connection-specific field");
     }
     let Some(protocol) = protocol else {
@@ -283,19 +282,6 @@ fn judge(
         return Err(Refusal::Status(StatusCode::TOO_EARLY));
     }
     Ok(true)
-}
-
-/// RFC 9114 §4.2: fields that belong to a connection of HTTP/1.1.
-pub(crate) fn has_connection_field(headers: &HeaderMap) -> bool {
-    const NAMES: [HeaderName; 5] = [
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::UPGRADE,
-        HeaderName::from_static("keep-alive"),
-        HeaderName::from_static("proxy-connection"),
-    ];
-    NAMES.iter().any(|name| headers.contains_key(name))
-        || headers.get_all(header::TE).iter().any(|te| te != "trailers")
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use h2::{Ping, Reason, RecvStream};
 use http::uri::Scheme;
 use http::{HeaderMap, Method, Request, Response, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
+use ws_h2_upgrade::validate_fields;
 use ws_io::Runtime;
 
 use crate::alarm::{Alarm, Clock, after, within};
@@ -25,7 +26,6 @@ use crate::error::Error;
 use crate::hub::{Adoption, Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
 use crate::paced::Paced;
-use crate::server::check_fields;
 use crate::transport::{H2Stream, Reader};
 
 use driver::Driver;
@@ -340,7 +340,7 @@ fn prepare(mut request: Request<()>) -> Result<Request<()>, Error> {
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(Error::InvalidRequest("user information in the authority"));
     }
-    check_fields(request.headers())?;
+    validate_fields(request.headers()).map_err(Error::from_fields)?;
     *request.method_mut() = Method::CONNECT;
     *request.version_mut() = Version::HTTP_2;
     request.extensions_mut().insert(Protocol::from_static("websocket"));

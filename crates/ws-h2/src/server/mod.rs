@@ -24,7 +24,6 @@ use crate::reset_budget::ResetBudget;
 use backlog::Backlog;
 use driver::{Driver, Phase};
 
-pub(crate) use request::check_fields;
 pub use request::{HttpRequest, Request, WebSocketRequest};
 
 /// The requests of one connection.

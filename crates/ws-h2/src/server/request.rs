@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{FlowControl, Reason};
 use http::{HeaderMap, Response, StatusCode};
-use ws_h2_upgrade::ConnectRequest;
+use ws_h2_upgrade::{ConnectRequest, validate_fields};
 
 use crate::error::Error;
 use crate::hub::{Parting, StreamCore};
@@ -196,7 +196,7 @@ impl Exchange {
     }
 
     fn open(&mut self, response: Response<()>) -> Result<H2Stream, Error> {
-        check_fields(response.headers())?;
+        validate_fields(response.headers()).map_err(Error::from_fields)?;
         let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
         match open.responder.send_response(response, false) {
             Ok(send) => {
@@ -208,7 +208,7 @@ impl Exchange {
     }
 
     fn respond(&mut self, response: Response<Bytes>) -> Result<(), Error> {
-        check_fields(response.headers())?;
+        validate_fields(response.headers()).map_err(Error::from_fields)?;
         if response.status().is_informational() {
             return Err(Error::InvalidRequest("an informational status is no answer"));
         }
@@ -256,17 +256,6 @@ impl std::fmt::Debug for Exchange {
             .field("path", &self.head.uri().path())
             .finish_non_exhaustive()
     }
-}
-
-/// Refuses the fields that belong to a connection of HTTP/1.1 (RFC 9113 §8.2.2).
-pub(crate) fn check_fields(headers: &HeaderMap) -> Result<(), Error> {
-    let names = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
-    if names.iter().any(|name| headers.contains_key(*name))
-        || headers.get_all(http::header::TE).iter().any(|te| te != "trailers")
-    {
-        return Err(Error::InvalidRequest("a connection-specific header field in HTTP/2"));
-    }
-    Ok(())
 }
 
 /// Bytes to take at a time.
