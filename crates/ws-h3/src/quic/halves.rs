@@ -141,8 +141,8 @@ pub(crate) struct Inbound {
     idle_frames: u32,
     /// The last batch was full.
     is_more_likely: bool,
-    /// Batches read in this turn.
-    batches: usize,
+    /// Pieces read in this turn.
+    taken: usize,
     end: End,
 }
 
@@ -165,7 +165,7 @@ impl Inbound {
             waiting: VecDeque::new(),
             idle_frames: 0,
             is_more_likely: false,
-            batches: 0,
+            taken: 0,
             end: End::Open,
         }
     }
@@ -207,7 +207,7 @@ impl Inbound {
     /// Reads a batch from QUIC once all that was read is parsed; false at the stream's end,
     /// [`ReadError::ClosedStream`] after a failure.
     ///
-    /// After [`TURN`] batches without a wait other tasks come first: who has to pass over a frame
+    /// After [`TURN`] pieces without a wait other tasks come first: who has to pass over a frame
     /// without end would otherwise be kept at it by a peer that is fast enough.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ReadError>> {
         match self.end {
@@ -217,8 +217,8 @@ impl Inbound {
         }
         // An empty buffer may still hold on to the packet it was cut from.
         self.current = Bytes::new();
-        if self.batches == TURN {
-            self.batches = 0;
+        if self.taken >= TURN {
+            self.taken = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -227,13 +227,13 @@ impl Inbound {
             Poll::Ready(read) => read,
             Poll::Pending => {
                 self.waiting = VecDeque::new();
-                self.batches = 0;
+                self.taken = 0;
                 return Poll::Pending;
             }
         };
         match read {
             Ok(Some(count)) => {
-                self.batches += 1;
+                self.taken += count;
                 self.is_more_likely = count == BATCH;
                 let mut chunks = batch.into_iter().take(count);
                 self.current = chunks.next().unwrap_or_default();
@@ -299,7 +299,7 @@ pub(crate) fn to_varint(code: Code) -> VarInt {
 
 /// Pieces taken from QUIC under one lock. A piece is what came in one packet.
 const BATCH: usize = 16;
-/// Batches of a turn: more than fits into the default window, so it is no brake.
-const TURN: usize = 16;
+/// Pieces of a turn: more than fill the default window, so it is no brake.
+pub(crate) const TURN: usize = 256;
 /// Empty frames in a row, DATA or of unknown types.
 const IDLE_FRAMES_MAX: u32 = 1024;

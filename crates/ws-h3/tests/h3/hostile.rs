@@ -1,9 +1,6 @@
 //! Clients that write HTTP/3 by hand: what breaks a request, what breaks a connection, and that the
 //! neighbours live on.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -124,51 +121,6 @@ async fn where_settings_are_off_a_websocket_is_malformed_and_pages_are_served() 
     assert_eq!(soon(answer(&mut recv)).await, reset());
     let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
     assert_eq!(soon(answer(&mut recv)).await, status("200"));
-}
-
-/// Whether a poll woke its own task.
-#[derive(Default)]
-struct Woken(AtomicBool);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-// RFC: H3-10.5-01
-// THREAT: frame-flood
-#[tokio::test]
-async fn a_frame_to_be_ignored_is_ignored_in_turns() {
-    const LEN: usize = 768 * 1024;
-    let mut setup = Setup::default();
-    setup.server_quic.stream_window = 2 * LEN as u32;
-    setup.server_quic.connection_window = 2 * LEN as u32;
-    let host = Host::new(setup);
-    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
-    let peer = RawPeer::new(quic, &[]).await;
-    let (mut send, _recv) = peer.open(&Section::websocket().frame()).await;
-    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
-    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
-
-    send.write_all(&[varint(0x21), varint(1 << 40)].concat()).await.unwrap();
-    soon(send.write_all(&vec![0; LEN])).await.unwrap();
-    // Until all of it lies there to be read.
-    while stream.connection().stats().udp_rx.bytes < LEN as u64 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let woken = Arc::new(Woken::default());
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut buf = BytesMut::new();
-    let mut turns = 0;
-    loop {
-        assert!(stream.poll_read(&mut Context::from_waker(&waker), &mut buf, 1024).is_pending());
-        if !woken.0.swap(false, Ordering::Relaxed) {
-            break;
-        }
-        turns += 1;
-    }
-    assert!((1..10).contains(&turns), "{turns} turns");
 }
 
 // RFC: H3-4.2.2-01, H3-10.5-01

@@ -13,4 +13,5 @@ mod carrier;
 mod faults;
 mod hostile;
 mod support;
+mod turns;
 mod websocket;
