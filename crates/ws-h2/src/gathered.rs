@@ -34,6 +34,11 @@ impl Gathered {
         self.total
     }
 
+    /// Whether it takes nothing before the socket does.
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= MOST
+    }
+
     /// Takes as much of `pieces` as there is room for, and writes when there is none.
     pub(crate) fn poll_write(
         &mut self,
@@ -41,7 +46,7 @@ impl Gathered {
         cx: &mut Context<'_>,
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.buffer.len() >= MOST {
+        if self.is_full() {
             ready!(self.poll_empty(io, cx))?;
         }
         if self.buffer.capacity() == 0 {

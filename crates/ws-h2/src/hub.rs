@@ -261,6 +261,16 @@ pub(crate) struct StreamState {
     key: Option<usize>,
 }
 
+impl StreamState {
+    /// Has this task woken when something has come, or the end.
+    pub(crate) fn wake_at_news(&mut self, cx: &Context<'_>) {
+        match &mut self.reader {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+}
+
 /// How the receiving side of a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
@@ -303,6 +313,8 @@ pub(crate) enum Parting {
     /// The user is gone after an orderly end; what is left to come is thrown away, and this is still
     /// to be sent.
     Ended(Box<Leaving>),
+    /// The user is gone without an end: the stream is reset when what it has sent has left.
+    Dropped(Box<Leaving>),
     /// The user is gone and has reset the stream.
     Aborted,
     /// The driver is gone: it takes nothing any more.

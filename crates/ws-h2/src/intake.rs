@@ -33,6 +33,8 @@ pub(crate) struct Intake {
     /// How long that may take.
     answer_timeout: Duration,
     resets: Option<ResetBudget>,
+    /// Streams that their users have dropped, by key and serial.
+    dropped: Vec<(usize, u64)>,
     adopted: u64,
 }
 
@@ -72,6 +74,8 @@ enum Stage {
     Flooded,
     /// The user has reset a stream that the peer had not ended.
     Aborted,
+    /// The user has just gone; the stream is reset when what was sent on it has left.
+    Dropped,
     /// Nobody has anything to say any more.
     Over,
 }
@@ -107,6 +111,7 @@ impl Intake {
             answers: VecDeque::new(),
             answer_timeout,
             resets,
+            dropped: Vec::new(),
             adopted: 0,
         }
     }
@@ -225,12 +230,37 @@ impl Intake {
                 is_reset = true;
                 self.remove(key);
             }
+            Stage::Dropped => {
+                let (at, serial) = (after(now, self.linger), entry.serial);
+                self.deadlines.push_back(Deadline { at, key, serial });
+                self.dropped.push((key, serial));
+            }
             Stage::Over => self.remove(key),
         }
         if taken == Taken::Crowding {
             self.make_room(key, now)?;
         }
         if is_reset { self.count_reset(opened, now) } else { Ok(()) }
+    }
+
+    /// Whether streams wait to be [reset](Self::reset_dropped).
+    pub(crate) fn has_dropped(&self) -> bool {
+        !self.dropped.is_empty()
+    }
+
+    /// Resets the streams that were dropped. `h2` throws away what is queued on a stream that is reset,
+    /// so it must have written everything since they were found.
+    pub(crate) fn reset_dropped(&mut self, now: Instant) -> Result<(), TooManyResets> {
+        let mut result = Ok(());
+        for (key, serial) in mem::take(&mut self.dropped) {
+            let entry = self.entries.get(key).and_then(Option::as_ref);
+            if let Some(entry) = entry.filter(|entry| entry.serial == serial) {
+                let opened = entry.opened;
+                self.cut(key);
+                result = self.count_reset(opened, now).and(result);
+            }
+        }
+        result
     }
 
     fn count_reset(&mut self, opened: Instant, now: Instant) -> Result<(), TooManyResets> {
@@ -263,9 +293,9 @@ impl Intake {
     /// Resets a stream that its user has left and its peer does not end.
     fn cut(&mut self, key: usize) {
         let entry = self.entries.get_mut(key).and_then(Option::as_mut);
-        let is_answered = entry.as_ref().is_some_and(|entry| !entry.is_answering());
+        let has_ended = entry.as_ref().is_some_and(|entry| entry.has_ended());
         // A server has answered and may say that the rest is of no interest (RFC 9113 §8.1).
-        let is_content = self.hub.is_server && is_answered;
+        let is_content = self.hub.is_server && has_ended;
         let code = if is_content { Reason::NO_ERROR } else { Reason::CANCEL };
         if let Some(leaving) = entry.and_then(|entry| entry.leaving.as_mut()) {
             leaving.send.send_reset(code);
@@ -370,15 +400,19 @@ impl Entry {
             Parting::Waiting(_) => return Stage::Parting,
             Parting::Aborted if has_ended => return Stage::Over,
             Parting::Aborted => return Stage::Aborted,
-            Parting::Ended(_) => {
+            Parting::Ended(_) | Parting::Dropped(_) => {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();
                 state.inbox.clear();
                 state.discharge();
                 drop(state);
                 self.give_credit(unread);
-                if let Parting::Ended(leaving) = parting {
+                if let Parting::Ended(leaving) | Parting::Dropped(leaving) = parting {
+                    let is_dropped = leaving.is_dropped;
                     self.leaving = Some(leaving);
+                    if is_dropped {
+                        return Stage::Dropped;
+                    }
                 }
             }
             Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
@@ -395,10 +429,16 @@ impl Entry {
                     Stage::Answering
                 }
             }
+            Some(leaving) if leaving.is_dropped => Stage::Live,
             Some(_) if has_ended => Stage::Over,
             Some(leaving) if leaving.discarded > DISCARD_MAX => Stage::Flooded,
             Some(_) => Stage::Parting,
         }
+    }
+
+    /// Whether our side has said all that it has to say.
+    fn has_ended(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.rest.is_empty() && !leaving.is_dropped)
     }
 
     fn is_answering(&self) -> bool {

@@ -15,12 +15,19 @@ pub(crate) struct Leaving {
     pub(crate) rest: Bytes,
     /// What came since and was thrown away.
     pub(crate) discarded: usize,
+    /// Whether it is not ended but only left, and to be reset.
+    pub(crate) is_dropped: bool,
 }
 
 impl Leaving {
     /// One of which `rest` is still to be sent.
     pub(crate) fn new(send: SendStream<Bytes>, rest: Bytes) -> Box<Self> {
-        Box::new(Self { send, rest, discarded: 0 })
+        Box::new(Self { send, rest, discarded: 0, is_dropped: false })
+    }
+
+    /// One that its user has dropped.
+    pub(crate) fn dropped(send: SendStream<Bytes>) -> Box<Self> {
+        Box::new(Self { send, rest: Bytes::new(), discarded: 0, is_dropped: true })
     }
 
     /// Sends what the peer gives credit for.

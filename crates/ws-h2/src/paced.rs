@@ -48,6 +48,11 @@ impl<IO> Turn<IO> {
         socket.read = 0;
         socket.gathered.get_or_insert_default();
     }
+
+    /// Whether `h2` may not have been able to write all that it has.
+    pub(crate) fn is_full(&self) -> bool {
+        lock(&self.0).gathered.as_ref().is_some_and(Gathered::is_full)
+    }
 }
 
 impl<IO: AsyncWrite + Unpin> Turn<IO> {

@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use h2::{FlowControl, Reason, SendStream};
@@ -30,8 +30,8 @@ use crate::leaving::Leaving;
 ///   for at most `linger`.
 /// - A stream whose unread bytes [a budget](crate::ServerConfig::budget) has no room for is reset, and
 ///   reading and writing fail with [`Error::BudgetExceeded`].
-/// - A stream that is **dropped without it** is reset with `CANCEL`; so is a peer's, which arrives as
-///   [`io::ErrorKind::ConnectionReset`].
+/// - A stream that is **dropped without it** is reset with `CANCEL`, behind what was written; so is a
+///   peer's, which arrives as [`io::ErrorKind::ConnectionReset`].
 pub struct H2Stream {
     /// `None` only while dropping.
     send: Option<SendStream<Bytes>>,
@@ -61,6 +61,18 @@ impl H2Stream {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.send.as_ref().map_or(0, |send| send.stream_id().as_u32())
+    }
+
+    /// Why nothing more can be sent. Ready when what came before that can be read: who finds that it
+    /// cannot write reads what is there, and then no more.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.is_shut {
+            ready!(self.reader.poll_end(cx));
+        }
+        Poll::Ready(match &mut self.send {
+            Some(send) => why_closed(send, &self.reader, cx),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        })
     }
 
     /// Ends our direction now.
@@ -111,13 +123,10 @@ impl Transport for H2Stream {
             // Edge-triggered: it is asked only when there is nothing.
             capacity = match send.poll_capacity(cx) {
                 Poll::Ready(Some(Ok(capacity))) => capacity,
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Err(Error::from(error).into()));
-                }
-                Poll::Ready(None) => return Poll::Ready(why_closed(send, &self.reader, cx)),
+                Poll::Ready(Some(Err(_)) | None) => return self.poll_closed(cx),
                 Poll::Pending => {
                     // What a stream has reserved is kept from the others until it comes for it.
-                    send.reserve_capacity(wanted.min(FRAME));
+                    send.reserve_capacity(wanted.min(WAKING));
                     return Poll::Pending;
                 }
             };
@@ -128,7 +137,7 @@ impl Transport for H2Stream {
                 self.progress.note_sent(count, &self.reader.core.hub.taken);
                 Poll::Ready(Ok(count))
             }
-            Err(_) => Poll::Ready(why_closed(send, &self.reader, cx)),
+            Err(_) => self.poll_closed(cx),
         }
     }
 
@@ -170,12 +179,11 @@ impl Transport for H2Stream {
 
 impl Drop for H2Stream {
     fn drop(&mut self) {
-        let Some(mut send) = self.send.take() else { return };
+        let Some(send) = self.send.take() else { return };
         if self.has_ended {
             self.reader.core.part(Parting::Ended(Leaving::new(send, Bytes::new())));
         } else {
-            send.send_reset(Reason::CANCEL);
-            self.reader.core.part(Parting::Aborted);
+            self.reader.core.part(Parting::Dropped(Leaving::dropped(send)));
         }
     }
 }
@@ -240,6 +248,16 @@ impl Reader {
         self.core.lock().end
     }
 
+    /// Ready when nothing more is added to what can be read.
+    fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.core.lock();
+        if state.end.is_some() {
+            return Poll::Ready(());
+        }
+        state.wake_at_news(cx);
+        Poll::Pending
+    }
+
     pub(crate) fn end_error(&self) -> Option<Error> {
         self.end()?.error(&self.core.hub)
     }
@@ -256,10 +274,7 @@ impl Reader {
             if let Some(end) = state.end {
                 return Poll::Ready(end.error(&self.core.hub).map_or(Ok(0), Err));
             }
-            match &mut state.reader {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
+            state.wake_at_news(cx);
             return Poll::Pending;
         }
         state.discharge();
@@ -329,6 +344,9 @@ fn take_frame(buf: &mut dyn Buf, count: usize) -> Bytes {
 
 /// Pieces of this size are not copied.
 const LARGE: usize = 4 * 1024;
+/// What a stream that waits for credit reserves, which is enough to be woken: a hundred of them that do not
+/// come for it keep less than half of the least window of a connection from the others.
+const WAKING: usize = 256;
 /// The size of frame every peer takes (RFC 9113 §4.2).
 pub(crate) const FRAME: usize = 16 * 1024;
 

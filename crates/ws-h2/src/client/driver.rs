@@ -51,8 +51,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 );
             }
             self.poll_ping(cx);
-            // No budget was set, so none is exceeded.
+            // No budget of resets was set, so none is exceeded.
+            if !self.turn.is_full() {
+                drop(self.intake.reset_dropped(now));
+            }
             drop(self.intake.drain(now));
+            if self.intake.has_dropped() && !self.turn.is_full() {
+                continue;
+            }
             // The peer may have enabled the protocol, raised its limit or sent GOAWAY.
             self.hub.nudge();
             let status = self.hub.status();

@@ -17,7 +17,7 @@ use crate::alarm::{Alarm, after};
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::hub::{Adoption, Hub, Shutdown, StreamCore};
-use crate::intake::Intake;
+use crate::intake::{Intake, TooManyResets};
 use crate::paced::{Paced, Turn};
 
 pub(super) struct Driver<IO, R: Runtime> {
@@ -60,13 +60,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             if let Poll::Ready(result) = self.poll_connection(cx, now) {
                 return Poll::Ready(self.verdict.take().map_or(result, Err));
             }
-            if self.intake.drain(now).is_err() {
+            if self.take_from_streams(now).is_err() {
                 tracing::debug!("too many resets: closing the connection");
                 self.verdict
                     .get_or_insert(Error::ProtocolError { code: Reason::ENHANCE_YOUR_CALM.into() });
                 self.abort(Reason::ENHANCE_YOUR_CALM, now);
             }
-            if self.next_phase(now) {
+            if self.next_phase(now) || self.intake.has_dropped() && !self.turn.is_full() {
                 continue;
             }
             if let Poll::Ready(now) = self.poll_timer(cx, now) {
@@ -82,6 +82,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 };
             }
         }
+    }
+
+    fn take_from_streams(&mut self, now: Instant) -> Result<(), TooManyResets> {
+        if !self.turn.is_full() {
+            self.intake.reset_dropped(now)?;
+        }
+        self.intake.drain(now)
     }
 
     /// Does what the users of the connection asked for.

@@ -1,6 +1,7 @@
 //! What a stream promises, seen from both of its ends.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -88,21 +89,25 @@ async fn a_stream_that_is_never_read_holds_up_no_other() {
 // RFC: H2-5.2-01
 // THREAT: isolation
 #[tokio::test]
-async fn a_stream_that_does_not_write_on_leaves_the_connection_window_to_others() {
+async fn streams_that_do_not_write_on_leave_the_connection_window_to_others() {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
     let mut streams = Vec::new();
-    for id in [1, 3] {
+    for id in (0..41).map(|number| 2 * number + 1) {
         wire.send(&connect(id)).await;
         let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
         streams.push(request.accept(http::Response::new(())).unwrap());
     }
-    let [stalled, neighbour] = &mut streams[..] else { panic!() };
+    let [stalled, others @ .., neighbour] = &mut streams[..] else { panic!() };
     // A message larger than the windows of 65,535 bytes; then its writer does something else.
     let mut large = pattern(1 << 20);
     let rest = async { while wire.next_of(DATA).await.is_some() {} };
     let full = async { tokio::join!(rest, stalled.write(&mut large)) };
     assert!(tokio::time::timeout(Duration::from_millis(100), full).await.is_err());
     assert_eq!(large.len(), (1 << 20) - 65_535);
+    for other in others {
+        let write = other.write(&mut large);
+        assert!(tokio::time::timeout(Duration::from_millis(1), write).await.is_err());
+    }
     wire.send(&window_update(1, 1 << 20)).await;
     wire.send(&window_update(0, 32 * 1024)).await;
     settle().await;
@@ -175,6 +180,57 @@ async fn a_dropped_stream_is_a_reset_to_its_peer_and_to_nobody_else() {
     }
     neighbour_near.write(&mut Bytes::from_static(b"well")).await.unwrap();
     assert_eq!(neighbour_far.read_len(4).await.unwrap(), "well");
+}
+
+/// As on TCP, where what was written arrives although the socket is dropped.
+#[tokio::test]
+async fn what_was_written_before_the_drop_arrives_before_the_reset() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    for len in [20, 60_000] {
+        for drop_server_side in [true, false] {
+            let (near, far) = open(&mut server, &client).await;
+            let (mut rest, mut gone) = if drop_server_side { (far, near) } else { (near, far) };
+            let mut words = pattern(len);
+            while !words.is_empty() {
+                gone.write(&mut words).await.unwrap();
+            }
+            drop(gone);
+            assert_eq!(rest.read_len(len).await.unwrap(), pattern(len));
+            let error = rest.read(&mut BytesMut::new()).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        }
+    }
+}
+
+/// The answer to the handshake is written, too.
+#[tokio::test]
+async fn a_websocket_that_is_dropped_at_once_was_accepted() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (opened, accepted) = tokio::join!(client.connect(request()), async {
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        request.accept(http::Response::new(())).map(drop)
+    });
+    accepted.unwrap();
+    let (_, mut stream) = opened.unwrap();
+    let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_when_the_reset_comes_finds_what_came_before_it() {
+    let (server_config, client_config) = defaults();
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    for round in 0..200 {
+        let (mut near, mut far) = open(&mut server, &client).await;
+        tokio::spawn(async move { near.write(&mut Bytes::from_static(b"goodbye")).await });
+        while far.write(&mut Bytes::from_static(b"x")).await.is_ok() {}
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut arrived = BytesMut::new();
+        let read = far.poll_read(&mut cx, &mut arrived, 100);
+        assert!(matches!(read, Poll::Ready(Ok(7))), "round {round}: {read:?}");
+    }
 }
 
 #[tokio::test]
