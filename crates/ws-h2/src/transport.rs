@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use h2::{FlowControl, Reason, SendStream};
-use ws_io::Transport;
+use ws_io::{Transport, TransportError};
 
 use crate::error::Error;
 use crate::hub::{End, Parting, StreamCore};
@@ -170,6 +170,18 @@ impl Transport for H2Stream {
 
     fn name(&self) -> &'static str {
         "h2"
+    }
+
+    /// A stream that was reset for another reason than that its peer has left, or that we have reset, is
+    /// told apart from one whose peer has.
+    fn classify(&self, error: io::Error) -> TransportError {
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(Error::StreamReset { .. }) if error.kind() == io::ErrorKind::ConnectionAborted => {
+                TransportError::Io(Arc::new(error))
+            }
+            Some(Error::BudgetExceeded { .. }) => TransportError::Io(Arc::new(error)),
+            _ => error.into(),
+        }
     }
 
     fn peer_addr(&self) -> Option<SocketAddr> {

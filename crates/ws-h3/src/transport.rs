@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h3::error::Code;
-use ws_io::Transport;
+use ws_io::{Transport, TransportError};
 
 use crate::error::Error;
 use crate::link::{Guard, Link, Unacknowledged};
@@ -161,6 +161,17 @@ impl Transport for H3Stream {
 
     fn name(&self) -> &'static str {
         "h3"
+    }
+
+    /// A stream that was reset for another reason than that its peer has left is told apart from one
+    /// whose peer has.
+    fn classify(&self, error: io::Error) -> TransportError {
+        match error.get_ref().and_then(|error| error.downcast_ref()) {
+            Some(Error::StreamReset { .. }) if error.kind() == io::ErrorKind::ConnectionAborted => {
+                TransportError::Io(Arc::new(error))
+            }
+            _ => error.into(),
+        }
     }
 
     fn peer_addr(&self) -> Option<SocketAddr> {

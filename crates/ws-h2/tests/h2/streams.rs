@@ -182,6 +182,21 @@ async fn a_dropped_stream_is_a_reset_to_its_peer_and_to_nobody_else() {
     assert_eq!(neighbour_far.read_len(4).await.unwrap(), "well");
 }
 
+// RFC: H2WS-5-09
+#[tokio::test]
+async fn a_reset_that_is_no_leave_taking_is_told_apart() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    for (id, code, reason) in [(1, 8, "closed"), (3, 5, "closed"), (5, 2, "io"), (7, 0xfeed, "io")]
+    {
+        wire.send(&connect(id)).await;
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        let mut stream = request.accept(http::Response::new(())).unwrap();
+        wire.send(&reset(id, code)).await;
+        let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+        assert_eq!(stream.classify(error).reason(), reason, "{code}");
+    }
+}
+
 /// As on TCP, where what was written arrives although the socket is dropped.
 #[tokio::test]
 async fn what_was_written_before_the_drop_arrives_before_the_reset() {
