@@ -12,6 +12,8 @@ mod policy;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod pool;
 #[cfg(any(feature = "h2", feature = "h3"))]
+mod shelf;
+#[cfg(any(feature = "h2", feature = "h3"))]
 mod tasks;
 
 use std::fmt;

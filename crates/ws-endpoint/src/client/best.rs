@@ -13,7 +13,8 @@ use crate::client::Offer;
 use crate::client::h2::{self, NotDialled, Tried};
 #[cfg(feature = "h3")]
 use crate::client::h3::{self, Failed};
-use crate::client::pool::{Lines, Waiting};
+use crate::client::pool::Lines;
+use crate::client::shelf::Waiting;
 use crate::deadline::{after, until};
 use crate::net::Net;
 

@@ -12,7 +12,8 @@ use ws_session::TransportError;
 
 use crate::WebSocket;
 use crate::client::extended::{Asked, refused};
-use crate::client::pool::{Carrier, Lines, Waiting};
+use crate::client::pool::Lines;
+use crate::client::shelf::{Carrier, Waiting};
 use crate::client::{Client, io_error, unreachable};
 use crate::dial::race;
 use crate::net::Net;
