@@ -70,8 +70,7 @@ impl<N: Net> Client<N> {
         let asked = Asked::new(uri, options)?;
         let mut is_retry = false;
         loop {
-            let now = self.net.now();
-            let ticket = match lines.h2.find_or_dial(now, is_retry, waiting, dial()).await {
+            let ticket = match lines.h2.find_or_dial(&self.net, is_retry, waiting, dial()).await {
                 Ok(ticket) => ticket,
                 Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
                 Err(NotDialled::Failed(error)) => return Err(error),

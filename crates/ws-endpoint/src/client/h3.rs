@@ -136,8 +136,7 @@ impl<N: Net> Client<N> {
         let asked = Asked::new(uri, options)?;
         let (mut is_retry, mut is_fresh) = (false, false);
         loop {
-            let now = self.net.now();
-            let ticket = lines.h3.find_or_dial(now, is_fresh, waiting, dial()).await?;
+            let ticket = lines.h3.find_or_dial(&self.net, is_fresh, waiting, dial()).await?;
             let connection = ticket.connection();
             let error = match connection.connect(asked.request.clone()).await {
                 Ok((response, stream)) => {
