@@ -15,6 +15,8 @@ mod pool;
 mod shelf;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod tasks;
+#[cfg(any(feature = "h2", feature = "h3"))]
+mod ticket;
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,7 @@
 //! WebSockets over HTTP/2: on a connection that stands, or on a new one.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use ws_h2::ClientConfig;
 use ws_io::{ConnectOptions, Error, Transport as _, WsUri};
@@ -31,6 +33,10 @@ impl Carrier for ws_h2::Client {
 
     fn load(&self) -> usize {
         self.open_streams()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.allows_websockets().is_some()
     }
 
     fn capacity(&self) -> usize {
@@ -68,15 +74,16 @@ impl<N: Net> Client<N> {
         F: Future<Output = Result<ws_h2::Client, NotDialled<N>>>,
     {
         let asked = Asked::new(uri, options)?;
-        let mut is_retry = false;
+        let mut failed_on = None;
         loop {
-            let ticket = match lines.h2.find_or_dial(&self.net, is_retry, waiting, dial()).await {
+            let found = lines.h2.find_or_dial(&self.net, failed_on.as_ref(), waiting, dial());
+            let mut ticket = match found.await {
                 Ok(ticket) => ticket,
                 Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
                 Err(NotDialled::Failed(error)) => return Err(error),
             };
-            let connection = ticket.connection();
-            let error = match connection.connect(asked.request.clone()).await {
+            let connection = ticket.connection().clone();
+            let error = match ticket.open(connection.connect(asked.request.clone())).await {
                 Ok((response, stream)) => {
                     let is_secure = uri.is_secure();
                     let stream = Stream::H2 { stream: Box::new(stream), is_secure };
@@ -90,9 +97,9 @@ impl<N: Net> Client<N> {
                 // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
-            if ticket.was_used && !is_retry && error.is_retryable() {
-                tracing::debug!(reason = error.reason(), "opening a new connection");
-                is_retry = true;
+            if ticket.was_used && failed_on.is_none() && error.is_retryable() {
+                tracing::debug!(reason = error.reason(), "trying another connection");
+                failed_on = Some(Arc::clone(ticket.kept()));
                 continue;
             }
             return failed(error, is_stranger);

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use quinn::{ConnectError, Connecting, Endpoint, EndpointConfig};
 use ws_h3::ClientConfig;
@@ -75,6 +75,11 @@ impl Carrier for ws_h3::Client {
         self.open_streams()
     }
 
+    /// One does not wait for what only waiting shows.
+    fn is_settled(&self) -> bool {
+        true
+    }
+
     /// The server's limit is known to QUIC alone, until the server has made one wait. RFC 9114 §6.1
     /// asks every server for this many.
     fn capacity(&self) -> usize {
@@ -134,11 +139,12 @@ impl<N: Net> Client<N> {
         F: Future<Output = Result<ws_h3::Client, Failed>>,
     {
         let asked = Asked::new(uri, options)?;
-        let (mut is_retry, mut is_fresh) = (false, false);
+        let mut failed_on = None;
         loop {
-            let ticket = lines.h3.find_or_dial(&self.net, is_fresh, waiting, dial()).await?;
-            let connection = ticket.connection();
-            let error = match connection.connect(asked.request.clone()).await {
+            let found = lines.h3.find_or_dial(&self.net, failed_on.as_ref(), waiting, dial());
+            let mut ticket = found.await?;
+            let connection = ticket.connection().clone();
+            let error = match ticket.open(connection.connect(asked.request.clone())).await {
                 Ok((response, stream)) => {
                     let stream = Stream::H3(Box::new(stream));
                     return Ok(asked.open(&self.net, &response, stream)?);
@@ -149,11 +155,11 @@ impl<N: Net> Client<N> {
                 // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
-            if ticket.was_used && !is_retry && error.is_retryable() {
+            // Who dialled may come too late for the streams of the new connection.
+            let is_for_others = ticket.was_used || matches!(error, ws_h3::Error::TooManyStreams);
+            if is_for_others && failed_on.is_none() && error.is_retryable() {
                 tracing::debug!(reason = error.reason(), "trying another connection");
-                is_retry = true;
-                // A connection that is full is known to be now, and another may have room.
-                is_fresh = !matches!(error, ws_h3::Error::TooManyStreams);
+                failed_on = Some(Arc::clone(ticket.kept()));
                 continue;
             }
             return Err(failed(error));

@@ -4,15 +4,16 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::sync::MutexGuard as Turn;
+use tokio::sync::MutexGuard;
 use ws_io::{Runtime, Timer as _};
 
 use crate::client::pool::lock;
+use crate::client::ticket::{Kept, Ticket};
 
 /// A connection that carries many WebSockets.
 pub(super) trait Carrier: Clone {
@@ -20,6 +21,8 @@ pub(super) trait Carrier: Clone {
     fn is_open(&self) -> bool;
     /// How many it carries.
     fn load(&self) -> usize;
+    /// Whether the server has said all that its [capacity](Self::capacity) depends on.
+    fn is_settled(&self) -> bool;
     /// How many it may carry.
     fn capacity(&self) -> usize;
 }
@@ -37,49 +40,49 @@ impl<C> Default for Shelf<C> {
     }
 }
 
-struct Kept<C> {
-    connection: C,
-    /// WebSockets that are being opened, which the load need not show yet.
-    opening: AtomicUsize,
-    last_use: Mutex<Instant>,
-}
-
 impl<C: Carrier> Shelf<C> {
-    /// A connection with room for one more, or the one that `dial` makes while all wait who find no
-    /// room either.
+    /// A place on a connection with room for one more, which is not the one that `failed`, or on the
+    /// one that `dial` makes while all wait who find no room either.
     pub(super) async fn find_or_dial<R: Runtime, E>(
         &self,
         runtime: &R,
-        is_fresh: bool,
+        failed: Option<&Arc<Kept<C>>>,
         waiting: &Waiting,
         dial: impl Future<Output = Result<C, E>>,
-    ) -> Result<Ticket<C>, E> {
+    ) -> Result<Ticket<'_, C>, E> {
         waiting.set(true);
-        let found = self.room_or_turn(runtime, is_fresh).await;
+        let found = self.room_or_turn(runtime, failed).await;
         waiting.set(false);
-        let _turn = match found {
+        let turn = match found {
             Found::Room(ticket) => return Ok(ticket),
             Found::Turn(turn) => turn,
         };
         let connection = dial.await?;
-        let (opening, last_use) = (AtomicUsize::new(0), Mutex::new(runtime.now()));
-        let kept = Arc::new(Kept { connection, opening, last_use });
-        lock(&self.connections).push(Arc::clone(&kept));
-        Ok(kept.ticket(runtime.now(), false))
+        let now = runtime.now();
+        let kept = Arc::new(Kept::new(connection, now));
+        let ticket = kept.ticket(now, false, Some(turn));
+        lock(&self.connections).push(kept);
+        Ok(ticket)
     }
 
     /// Waits for what comes first. A dial that takes long keeps nobody from room that there is.
-    async fn room_or_turn<R: Runtime>(&self, runtime: &R, is_fresh: bool) -> Found<'_, C> {
+    async fn room_or_turn<R: Runtime>(
+        &self,
+        runtime: &R,
+        failed: Option<&Arc<Kept<C>>>,
+    ) -> Found<'_, C> {
         let (mut turn, mut timer) = (pin!(self.turn.lock()), None);
         poll_fn(|cx| {
             loop {
-                let held = turn.as_mut().poll(cx);
+                let mut held = match turn.as_mut().poll(cx) {
+                    Poll::Ready(turn) => Some(turn),
+                    Poll::Pending => None,
+                };
                 // Who had the turn before may have opened one.
-                let room = if is_fresh { None } else { self.room(runtime.now()) };
-                if let Some(ticket) = room {
+                if let Some(ticket) = self.room(runtime.now(), failed, &mut held) {
                     return Poll::Ready(Found::Room(ticket));
                 }
-                if let Poll::Ready(turn) = held {
+                if let Some(turn) = held {
                     return Poll::Ready(Found::Turn(turn));
                 }
                 let next = runtime.now() + LOOK_AGAIN;
@@ -93,7 +96,14 @@ impl<C: Carrier> Shelf<C> {
         .await
     }
 
-    fn room(&self, now: Instant) -> Option<Ticket<C>> {
+    /// A place on a connection that stands. What a connection can carry that is not settled is not
+    /// known yet, so that one is for who has the turn alone, and who has it keeps it until then.
+    fn room<'a>(
+        &self,
+        now: Instant,
+        failed: Option<&Arc<Kept<C>>>,
+        turn: &mut Option<MutexGuard<'a, ()>>,
+    ) -> Option<Ticket<'a, C>> {
         // The end of a connection wakes tasks of others: not under the lock.
         let mut gone = Vec::new();
         let mut connections = lock(&self.connections);
@@ -105,9 +115,13 @@ impl<C: Carrier> Shelf<C> {
             is_kept
         });
         // What one connection was found to carry, the server lets no other carry more of.
-        let capacity = connections.iter().map(|kept| kept.connection.capacity()).min()?;
-        let spare = connections.iter().find(|kept| kept.load() < capacity);
-        let ticket = spare.map(|kept| kept.ticket(now, true));
+        let capacity = connections.iter().map(|kept| kept.connection().capacity()).min()?;
+        let spare = connections.iter().find(|kept| {
+            kept.load() < capacity
+                && (turn.is_some() || kept.connection().is_settled())
+                && !failed.is_some_and(|failed| Arc::ptr_eq(failed, kept))
+        });
+        let ticket = spare.map(|kept| kept.ticket(now, true, turn.take()));
         drop(connections);
         ticket
     }
@@ -115,14 +129,14 @@ impl<C: Carrier> Shelf<C> {
     /// Whether there are connections that are not idle.
     pub(super) fn is_in_use(&self) -> bool {
         let connections = lock(&self.connections);
-        connections.iter().any(|kept| kept.connection.is_open() && kept.load() > 0)
+        connections.iter().any(|kept| kept.is_in_use())
     }
 }
 
-enum Found<'a, C> {
-    Room(Ticket<C>),
+enum Found<'a, C: Carrier> {
+    Room(Ticket<'a, C>),
     /// To dial.
-    Turn(Turn<'a, ()>),
+    Turn(MutexGuard<'a, ()>),
 }
 
 /// Whether a WebSocket waits while others dial: such time says nothing of the server.
@@ -139,56 +153,15 @@ impl Waiting {
     }
 }
 
-impl<C: Carrier> Kept<C> {
-    /// A carrier counts what is being opened, too, but none of it before the server's SETTINGS came.
-    /// Until then it carries nothing else, so the larger number is right at any time.
-    fn load(&self) -> usize {
-        self.connection.load().max(self.opening.load(Ordering::Relaxed))
-    }
-
-    /// What has been idle for long may be dead without knowing it.
-    fn is_worth_keeping(&self, now: Instant) -> bool {
-        let idle = now.saturating_duration_since(*lock(&self.last_use));
-        self.connection.is_open() && (self.load() > 0 || idle < LONGEST_IDLE)
-    }
-
-    fn ticket(self: &Arc<Self>, now: Instant, was_used: bool) -> Ticket<C> {
-        *lock(&self.last_use) = now;
-        self.opening.fetch_add(1, Ordering::Relaxed);
-        Ticket { kept: Arc::clone(self), was_used }
-    }
-}
-
-/// A place on a connection, until the WebSocket is open or has failed.
-pub(super) struct Ticket<C> {
-    kept: Arc<Kept<C>>,
-    /// Whether somebody had the connection before.
-    pub(super) was_used: bool,
-}
-
-impl<C> Ticket<C> {
-    pub(super) fn connection(&self) -> &C {
-        &self.kept.connection
-    }
-}
-
-impl<C> Drop for Ticket<C> {
-    fn drop(&mut self) {
-        self.kept.opening.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// How often who waits looks for room: a carrier tells nobody that a stream on it has ended, or that
 /// the server allows more.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-
-/// An idle connection is used again up to this age: middleboxes forget them after a minute or more.
-const LONGEST_IDLE: Duration = Duration::from_secs(55);
 
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
     use std::future::{pending, ready};
+    use std::sync::atomic::AtomicUsize;
     use std::task::{Context, Waker};
 
     use super::*;
@@ -210,6 +183,10 @@ mod tests {
             self.load.load(Ordering::Relaxed)
         }
 
+        fn is_settled(&self) -> bool {
+            true
+        }
+
         fn capacity(&self) -> usize {
             self.capacity
         }
@@ -219,21 +196,28 @@ mod tests {
     /// such a one already, or do not yet.
     fn dials(opens: usize, capacity: usize, counts_at_once: bool) -> usize {
         let (shelf, net, mut dials) = (Shelf::default(), Net::new(), 0);
+        let waiting = Waiting::default();
         let mut tickets = Vec::new();
         for _ in 0..opens {
             let dial = async {
                 dials += 1;
                 ready(Ok::<_, Infallible>(Fake { load: Arc::default(), capacity })).await
             };
-            let waiting = Waiting::default();
-            let found = pin!(shelf.find_or_dial(&net, false, &waiting, dial));
-            let Poll::Ready(Ok(ticket)) = found.poll(&mut Context::from_waker(Waker::noop()))
+            let found = pin!(shelf.find_or_dial(&net, None, &waiting, dial));
+            let Poll::Ready(Ok(mut ticket)) = found.poll(&mut Context::from_waker(Waker::noop()))
             else {
                 panic!("nobody else dials");
             };
-            if counts_at_once {
-                ticket.connection().load.fetch_add(1, Ordering::Relaxed);
-            }
+            let load = Arc::clone(&ticket.connection().load);
+            let opening = async {
+                load.fetch_add(usize::from(counts_at_once), Ordering::Relaxed);
+                pending::<()>().await;
+            };
+            assert!(
+                pin!(ticket.open(opening))
+                    .poll(&mut Context::from_waker(Waker::noop()))
+                    .is_pending()
+            );
             tickets.push(ticket);
         }
         dials
@@ -260,10 +244,10 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         let load = Arc::new(AtomicUsize::new(0));
         let dial = ready(Ok::<_, Infallible>(Fake { load: Arc::clone(&load), capacity: 2 }));
-        assert!(pin!(shelf.find_or_dial(&net, false, &waiting, dial)).poll(&mut cx).is_ready());
+        assert!(pin!(shelf.find_or_dial(&net, None, &waiting, dial)).poll(&mut cx).is_ready());
         load.store(2, Ordering::Relaxed);
         let hangs =
-            || shelf.find_or_dial(&net, false, &waiting, pending::<Result<Fake, Infallible>>());
+            || shelf.find_or_dial(&net, None, &waiting, pending::<Result<Fake, Infallible>>());
         let (mut third, mut fourth) = (pin!(hangs()), pin!(hangs()));
         assert!(third.as_mut().poll(&mut cx).is_pending());
         assert!(fourth.as_mut().poll(&mut cx).is_pending());

@@ -21,5 +21,6 @@ mod sim;
 mod best;
 mod every_call;
 mod net;
+mod shared;
 mod tls;
 mod udp;

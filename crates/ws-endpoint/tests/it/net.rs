@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -49,6 +50,7 @@ struct Shared {
     counts: Mutex<Option<Arc<Mutex<Counts>>>>,
     /// As many as there are tasks, and one.
     running: Arc<()>,
+    dials: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Memory {
             air: Air::new(mishap),
             counts: Mutex::default(),
             running: Arc::default(),
+            dials: AtomicUsize::new(0),
         };
         let shared = Arc::new(shared);
         let side = |side| Self { sim: sim.clone(), side, shared: Arc::clone(&shared) };
@@ -75,6 +78,11 @@ impl Memory {
     /// How many tasks there are.
     pub(crate) fn tasks(&self) -> usize {
         Arc::strong_count(&self.shared.running) - 1
+    }
+
+    /// How many connections over TCP were opened.
+    pub(crate) fn dials(&self) -> usize {
+        self.shared.dials.load(Ordering::Relaxed)
     }
 
     /// How often the sockets with the fault were called.
@@ -131,6 +139,7 @@ impl Net for Memory {
         let (ours, theirs) = duplex(700);
         let mut queues = self.shared.queues.lock().unwrap();
         let queue = queues.get_mut(&address.port()).ok_or(io::ErrorKind::ConnectionRefused)?;
+        self.shared.dials.fetch_add(1, Ordering::Relaxed);
         queue.arrived.push_back(self.end(Side::Server, theirs));
         queue.waker.take().into_iter().for_each(Waker::wake);
         Ok(self.end(Side::Client, ours))
