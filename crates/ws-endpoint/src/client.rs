@@ -48,9 +48,10 @@ pub use policy::HttpPolicy;
 /// to trust, which HTTP versions to speak, who waits for whom. Clones are cheap and share it.
 ///
 /// Connections over HTTP/2 and HTTP/3 are kept and shared: further WebSockets to the same origin go
-/// over a connection that stands while the server lets it carry more, and over a new one after it
-/// has said that it goes away. They are closed when the client, its clones and the WebSockets on
-/// them are gone.
+/// over a connection that stands while the server lets it carry more. They go over a new one after
+/// the server has said that it goes away, or when attempts that were given up, by a deadline or by
+/// being dropped, have waited a second or more for its answer: the old one keeps what it carries.
+/// Connections are closed when the client, its clones and the WebSockets on them are gone.
 #[derive(Clone)]
 pub struct Client<N: Net> {
     net: N,

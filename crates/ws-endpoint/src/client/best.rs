@@ -75,7 +75,7 @@ impl<N: Net> Client<N> {
             Some(Err(Failed::Declined(error))) => error,
             None => timeout(),
         };
-        if !waiting.is_waiting() {
+        if !(is_timeout(&why) && waiting.is_on_others()) {
             no_h3.note(self.net.now());
         }
         tracing::debug!(reason = %why, from = "h3", "falling back");
@@ -120,10 +120,10 @@ impl<N: Net> Client<N> {
             Some(
                 Ok(Tried::Declined(error)) | Err(error @ Error::UnsupportedHttpVersion { .. }),
             ) => error,
-            Some(Err(error)) => return Some(Err(error)),
-            None => timeout(),
+            Some(Err(error)) if !is_timeout(&error) => return Some(Err(error)),
+            _ => timeout(),
         };
-        if !waiting.is_waiting() {
+        if !(is_timeout(&why) && waiting.is_on_others()) {
             no_h2.note(self.net.now());
         }
         tracing::debug!(reason = %why, from = "h2", "falling back");
@@ -133,6 +133,10 @@ impl<N: Net> Client<N> {
 
 fn timeout() -> Error {
     Error::Transport(TransportError::Timeout)
+}
+
+fn is_timeout(error: &Error) -> bool {
+    matches!(error, Error::Transport(TransportError::Timeout))
 }
 
 /// The part of the whole time that one step may take, so that the next ones have theirs.

@@ -42,6 +42,10 @@ impl Carrier for ws_h2::Client {
     fn capacity(&self) -> usize {
         self.max_streams()
     }
+
+    fn drain(&self) {
+        self.drain();
+    }
 }
 
 impl<N: Net> Client<N> {

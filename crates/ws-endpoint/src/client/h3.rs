@@ -85,6 +85,10 @@ impl Carrier for ws_h3::Client {
     fn capacity(&self) -> usize {
         self.max_streams().unwrap_or(100)
     }
+
+    fn drain(&self) {
+        self.drain();
+    }
 }
 
 /// Why there is no WebSocket over HTTP/3, and whether another version may do.

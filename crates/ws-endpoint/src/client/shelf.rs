@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::MutexGuard;
 use ws_io::{Runtime, Timer as _};
@@ -25,6 +25,8 @@ pub(super) trait Carrier: Clone {
     fn is_settled(&self) -> bool;
     /// How many it may carry.
     fn capacity(&self) -> usize;
+    /// Has it take no new ones.
+    fn drain(&self);
 }
 
 /// The connections of one kind to one origin.
@@ -43,34 +45,31 @@ impl<C> Default for Shelf<C> {
 impl<C: Carrier> Shelf<C> {
     /// A place on a connection with room for one more, which is not the one that `failed`, or on the
     /// one that `dial` makes while all wait who find no room either.
-    pub(super) async fn find_or_dial<R: Runtime, E>(
-        &self,
-        runtime: &R,
+    pub(super) async fn find_or_dial<'a, R: Runtime, E>(
+        &'a self,
+        runtime: &'a R,
         failed: Option<&Arc<Kept<C>>>,
         waiting: &Waiting,
         dial: impl Future<Output = Result<C, E>>,
-    ) -> Result<Ticket<'_, C>, E> {
+    ) -> Result<Ticket<'a, C, R>, E> {
         waiting.set(true);
-        let found = self.room_or_turn(runtime, failed).await;
-        waiting.set(false);
-        let turn = match found {
+        let turn = match self.room_or_turn(runtime, failed).await {
             Found::Room(ticket) => return Ok(ticket),
             Found::Turn(turn) => turn,
         };
-        let connection = dial.await?;
-        let now = runtime.now();
-        let kept = Arc::new(Kept::new(connection, now));
-        let ticket = kept.ticket(now, false, Some(turn));
+        waiting.set(false);
+        let kept = Arc::new(Kept::new(dial.await?, runtime.now()));
+        let ticket = kept.ticket(runtime, false, Some(turn));
         lock(&self.connections).push(kept);
         Ok(ticket)
     }
 
     /// Waits for what comes first. A dial that takes long keeps nobody from room that there is.
-    async fn room_or_turn<R: Runtime>(
-        &self,
-        runtime: &R,
+    async fn room_or_turn<'a, R: Runtime>(
+        &'a self,
+        runtime: &'a R,
         failed: Option<&Arc<Kept<C>>>,
-    ) -> Found<'_, C> {
+    ) -> Found<'a, C, R> {
         let (mut turn, mut timer) = (pin!(self.turn.lock()), None);
         poll_fn(|cx| {
             loop {
@@ -79,7 +78,7 @@ impl<C: Carrier> Shelf<C> {
                     Poll::Pending => None,
                 };
                 // Who had the turn before may have opened one.
-                if let Some(ticket) = self.room(runtime.now(), failed, &mut held) {
+                if let Some(ticket) = self.room(runtime, failed, &mut held) {
                     return Poll::Ready(Found::Room(ticket));
                 }
                 if let Some(turn) = held {
@@ -98,14 +97,14 @@ impl<C: Carrier> Shelf<C> {
 
     /// A place on a connection that stands. What a connection can carry that is not settled is not
     /// known yet, so that one is for who has the turn alone, and who has it keeps it until then.
-    fn room<'a>(
+    fn room<'a, R: Runtime>(
         &self,
-        now: Instant,
+        runtime: &'a R,
         failed: Option<&Arc<Kept<C>>>,
         turn: &mut Option<MutexGuard<'a, ()>>,
-    ) -> Option<Ticket<'a, C>> {
+    ) -> Option<Ticket<'a, C, R>> {
         // The end of a connection wakes tasks of others: not under the lock.
-        let mut gone = Vec::new();
+        let (mut gone, now) = (Vec::new(), runtime.now());
         let mut connections = lock(&self.connections);
         connections.retain(|kept| {
             let is_kept = kept.is_worth_keeping(now);
@@ -121,7 +120,7 @@ impl<C: Carrier> Shelf<C> {
                 && (turn.is_some() || kept.connection().is_settled())
                 && !failed.is_some_and(|failed| Arc::ptr_eq(failed, kept))
         });
-        let ticket = spare.map(|kept| kept.ticket(now, true, turn.take()));
+        let ticket = spare.map(|kept| kept.ticket(runtime, true, turn.take()));
         drop(connections);
         ticket
     }
@@ -133,23 +132,24 @@ impl<C: Carrier> Shelf<C> {
     }
 }
 
-enum Found<'a, C: Carrier> {
-    Room(Ticket<'a, C>),
+enum Found<'a, C: Carrier, R: Runtime> {
+    Room(Ticket<'a, C, R>),
     /// To dial.
     Turn(MutexGuard<'a, ()>),
 }
 
-/// Whether a WebSocket waits while others dial: such time says nothing of the server.
+/// Whether a WebSocket waits while others dial, or on a connection that others opened and that may
+/// have died since: such time says nothing of what the server can do.
 #[derive(Default)]
 pub(super) struct Waiting(AtomicBool);
 
 impl Waiting {
-    pub(super) fn is_waiting(&self) -> bool {
+    pub(super) fn is_on_others(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn set(&self, is_waiting: bool) {
-        self.0.store(is_waiting, Ordering::Relaxed);
+    fn set(&self, is_on_others: bool) {
+        self.0.store(is_on_others, Ordering::Relaxed);
     }
 }
 
@@ -190,6 +190,8 @@ mod tests {
         fn capacity(&self) -> usize {
             self.capacity
         }
+
+        fn drain(&self) {}
     }
 
     /// How many connections so many WebSockets take that are all being opened, on carriers that count

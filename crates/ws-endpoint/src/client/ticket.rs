@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::MutexGuard;
+use ws_io::Runtime;
 
 use crate::client::pool::lock;
 use crate::client::shelf::Carrier;
@@ -21,12 +22,15 @@ struct Tally {
     opening: usize,
     /// Those of them whose opening has not begun.
     unbegun: usize,
+    /// When the server last answered, or was dialled.
     last_use: Instant,
+    /// How long those attempts waited that were given up since.
+    silence: Duration,
 }
 
 impl<C: Carrier> Kept<C> {
     pub(super) fn new(connection: C, now: Instant) -> Self {
-        let tally = Tally { opening: 0, unbegun: 0, last_use: now };
+        let tally = Tally { opening: 0, unbegun: 0, last_use: now, silence: Duration::ZERO };
         Self { connection, tally: Mutex::new(tally) }
     }
 
@@ -52,32 +56,43 @@ impl<C: Carrier> Kept<C> {
     }
 
     /// Whoever has the turn to dial brings it along.
-    pub(super) fn ticket<'a>(
+    pub(super) fn ticket<'a, R: Runtime>(
         self: &Arc<Self>,
-        now: Instant,
+        runtime: &'a R,
         was_used: bool,
         turn: Option<MutexGuard<'a, ()>>,
-    ) -> Ticket<'a, C> {
+    ) -> Ticket<'a, C, R> {
         let mut tally = lock(&self.tally);
-        tally.last_use = now;
         tally.opening += 1;
         tally.unbegun += 1;
         drop(tally);
-        Ticket { kept: Arc::clone(self), was_used, has_begun: false, turn }
+        let (kept, state) = (Arc::clone(self), State::New);
+        Ticket { kept, was_used, runtime, state, turn }
     }
 }
 
 /// A place on a connection, until the WebSocket is open or has failed.
-pub(super) struct Ticket<'a, C: Carrier> {
+///
+/// One that is dropped before that, by its caller or by a deadline, may have met a server that is
+/// dead without anybody's knowing.
+pub(super) struct Ticket<'a, C: Carrier, R: Runtime> {
     kept: Arc<Kept<C>>,
     /// Whether somebody had the connection before.
     pub(super) was_used: bool,
-    has_begun: bool,
+    runtime: &'a R,
+    state: State,
     /// While it is held nobody else dials or takes a place on a connection that is not settled.
     turn: Option<MutexGuard<'a, ()>>,
 }
 
-impl<C: Carrier> Ticket<'_, C> {
+enum State {
+    New,
+    /// The carrier counts it from this instant on.
+    Begun(Instant),
+    Answered,
+}
+
+impl<C: Carrier, R: Runtime> Ticket<'_, C, R> {
     pub(super) fn kept(&self) -> &Arc<Kept<C>> {
         &self.kept
     }
@@ -89,32 +104,131 @@ impl<C: Carrier> Ticket<'_, C> {
     /// Runs `opening`, which opens the WebSocket on the connection.
     pub(super) async fn open<F: Future>(&mut self, opening: F) -> F::Output {
         let mut opening = pin!(opening);
-        poll_fn(|cx| {
+        let opened = poll_fn(|cx| {
             let opened = opening.as_mut().poll(cx);
             self.begin();
             if self.kept.connection.is_settled() {
                 self.turn = None;
             }
             opened
-        })
-        .await
+        });
+        let opened = opened.await;
+        self.state = State::Answered;
+        opened
     }
 
-    /// The opening has had its first step: from now on the carrier counts it.
+    /// The opening has had its first step.
     fn begin(&mut self) {
-        if !self.has_begun {
-            self.has_begun = true;
+        if let State::New = self.state {
+            self.state = State::Begun(self.runtime.now());
             lock(&self.kept.tally).unbegun -= 1;
         }
     }
 }
 
-impl<C: Carrier> Drop for Ticket<'_, C> {
+impl<C: Carrier, R: Runtime> Drop for Ticket<'_, C, R> {
     fn drop(&mut self) {
         self.begin();
-        lock(&self.kept.tally).opening -= 1;
+        let now = self.runtime.now();
+        let mut tally = lock(&self.kept.tally);
+        tally.opening -= 1;
+        match self.state {
+            State::Begun(at) => tally.silence += now.saturating_duration_since(at),
+            _ => (tally.last_use, tally.silence) = (now, Duration::ZERO),
+        }
+        let is_suspect = tally.silence >= LONGEST_SILENCE;
+        drop(tally);
+        if is_suspect {
+            tracing::debug!("a connection does not answer and gets no more to carry");
+            self.kept.connection.drain();
+        }
     }
 }
 
 /// An idle connection is used again up to this age: middleboxes forget them after a minute or more.
 const LONGEST_IDLE: Duration = Duration::from_secs(55);
+
+/// So long attempts may have waited for nothing, together, before the next one goes elsewhere. Less
+/// says nothing of the server: a caller may change its mind at once.
+const LONGEST_SILENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::fake::Fake as Net;
+
+    /// A connection that is open until it is told otherwise.
+    #[derive(Clone, Default)]
+    struct Fake(Arc<AtomicBool>);
+
+    impl Carrier for Fake {
+        fn is_open(&self) -> bool {
+            !self.0.load(Ordering::Relaxed)
+        }
+
+        fn load(&self) -> usize {
+            0
+        }
+
+        fn is_settled(&self) -> bool {
+            true
+        }
+
+        fn capacity(&self) -> usize {
+            100
+        }
+
+        fn drain(&self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// An attempt on a connection that takes so long and is answered then, or given up.
+    fn attempt(net: &Net, kept: &Arc<Kept<Fake>>, takes: Duration, is_answered: bool) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut ticket = kept.ticket(net, true, None);
+        assert!(pin!(ticket.open(pending::<()>())).poll(&mut cx).is_pending());
+        net.advance(takes);
+        if is_answered {
+            assert!(pin!(ticket.open(ready(()))).poll(&mut cx).is_ready());
+        }
+    }
+
+    #[test]
+    fn a_connection_that_does_not_answer_for_a_second_gets_no_more() {
+        const ANSWERED: bool = true;
+        const GIVEN_UP: bool = false;
+        for (attempts, is_open) in [
+            (&[(1_000, GIVEN_UP)][..], false),
+            (&[(999, GIVEN_UP)], true),
+            (&[(0, GIVEN_UP); 1000], true),
+            (&[(5_000, ANSWERED)], true),
+            (&[(600, GIVEN_UP), (600, GIVEN_UP)], false),
+            (&[(600, GIVEN_UP), (10, ANSWERED), (600, GIVEN_UP)], true),
+        ] {
+            let net = Net::new();
+            let kept = Arc::new(Kept::new(Fake::default(), net.now()));
+            for &(millis, is_answered) in attempts {
+                attempt(&net, &kept, Duration::from_millis(millis), is_answered);
+            }
+            assert_eq!(kept.is_worth_keeping(net.now()), is_open, "{attempts:?}");
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_is_as_old_as_its_last_answer() {
+        let net = Net::new();
+        let kept = Arc::new(Kept::new(Fake::default(), net.now()));
+        for is_answered in [true, false] {
+            net.advance(LONGEST_IDLE / 2);
+            attempt(&net, &kept, Duration::ZERO, is_answered);
+        }
+        assert!(kept.is_worth_keeping(net.now()));
+        net.advance(LONGEST_IDLE / 2);
+        assert!(!kept.is_worth_keeping(net.now()));
+    }
+}
