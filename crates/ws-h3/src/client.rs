@@ -152,7 +152,7 @@ impl Client {
             && self.close_reason().is_none()
     }
 
-    /// How many WebSockets are open or about to be.
+    /// How many WebSockets are open, about to be, or not yet rid of what was sent on them.
     #[must_use]
     pub fn open_streams(&self) -> usize {
         let keep = self.handle.keep();

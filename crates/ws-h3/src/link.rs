@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::{Runtime, Timer};
 
 use crate::error::Error;
-use crate::quic::{Exchange, to_varint};
+use crate::quic::{Exchange, Inbound, Outbound, to_varint};
 use crate::waste::WasteBudget;
 
 /// The shared state of one connection.
@@ -55,10 +55,13 @@ pub(crate) struct Peer {
     pub(crate) closed: bool,
 }
 
-/// A finished stream whose last bytes the peer has not acknowledged yet, and what keeps the
-/// connection open for it.
+/// A stream whose last bytes the peer has not acknowledged yet, and what keeps the connection open for
+/// it.
 pub(crate) struct Unacknowledged {
-    pub(crate) send: quinn::SendStream,
+    /// Finished; or not, and then to be cancelled once its bytes can have arrived.
+    pub(crate) send: Outbound,
+    /// What is cancelled with it.
+    pub(crate) recv: Option<Inbound>,
     pub(crate) guard: Guard,
 }
 
@@ -220,16 +223,25 @@ impl Link {
         drop(self.unacknowledged.send(stream));
     }
 
-    /// Starts the wait for such a stream: until all is acknowledged, for at most [`LINGER`].
+    /// Starts the wait for such a stream: until all is acknowledged or can have arrived, for at most
+    /// [`LINGER`].
     pub(crate) fn linger(self: &Arc<Self>, stream: Unacknowledged) {
         let link = Arc::clone(self);
         self.tasks.spawn(Box::pin(async move {
-            let Unacknowledged { mut send, guard } = stream;
-            if link.within(LINGER, send.stopped()).await.is_err() {
+            let Unacknowledged { mut send, recv, guard } = stream;
+            if !send.is_closed() {
+                let flushed = poll_fn(|cx| send.poll_flush(cx));
+                if let Ok(Ok(())) = link.within(LINGER, flushed).await {
+                    // RFC 9000 §3.2: what has not been read when a reset comes may be thrown away, and
+                    // QUIC does not tell what was.
+                    let travel = 2 * link.connection.rtt();
+                    link.tasks.sleep(travel.clamp(LEAST_TRAVEL, MOST_TRAVEL)).await;
+                }
+            } else if link.within(LINGER, send.acknowledged()).await.is_err() {
                 // The peer keeps the connection but does not take what is left.
-                drop(send.reset(to_varint(Code::H3_REQUEST_CANCELLED)));
+                send.cancel();
             }
-            drop(guard);
+            drop((send, recv, guard));
         }));
     }
 
@@ -312,6 +324,9 @@ impl<R: Runtime> Tasks for R {
 /// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
 /// connection open.
 const LINGER: Duration = Duration::from_secs(5);
+/// How long what was sent may take to arrive before a stream is cancelled: two round trips, within these.
+const LEAST_TRAVEL: Duration = Duration::from_millis(10);
+const MOST_TRAVEL: Duration = Duration::from_secs(1);
 /// What a time beyond the reach of the clock counts as: a year.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A tunnel that lived this long was no part of a rapid reset.

@@ -202,9 +202,10 @@ impl Open {
             .map_err(|error| self.link.stream_error(error))?;
         self.stream.stop_sending(Code::H3_NO_ERROR);
         if let Some((outbound, _)) = self.exchange.take()
-            && let Some(send) = outbound.into_unacknowledged()
+            && outbound.is_closed()
+            && !outbound.is_acknowledged()
         {
-            self.link.wait_for(Unacknowledged { send, guard: self.alive });
+            self.link.wait_for(Unacknowledged { send: outbound, recv: None, guard: self.alive });
         }
         Ok(())
     }

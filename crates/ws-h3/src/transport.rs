@@ -20,16 +20,17 @@ use crate::quic::{Inbound, Outbound};
 /// One WebSocket's stream on an HTTP/3 connection.
 ///
 /// - **Reading** takes from QUIC only what is asked for, so a reader that stops makes its own peer
-///   stop, and no other stream.
+///   stop; others only when so many have stopped that their windows fill that of the connection
+///   ([`QuicOptions`](crate::QuicOptions)).
 /// - **Writing** takes at most 64 KiB at a time and more only when QUIC has taken those.
 /// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it is cancelled in
-///   both directions with `H3_REQUEST_CANCELLED`, and so is a peer's: it arrives as
-///   [`io::ErrorKind::ConnectionReset`].
+///   both directions with `H3_REQUEST_CANCELLED`, once what was written can have arrived; and so is a
+///   peer's: it arrives as [`io::ErrorKind::ConnectionReset`].
 /// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
 pub struct H3Stream {
-    /// `None` only while dropping.
+    /// `None` only while dropping, as the next.
     send: Option<Outbound>,
-    recv: Inbound,
+    recv: Option<Inbound>,
     link: Arc<Link>,
     guard: Option<Guard>,
     /// A failure that came behind good data, to be reported by the next read.
@@ -40,7 +41,8 @@ pub struct H3Stream {
 impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
         let opened = link.tasks.now();
-        Self { send: Some(send), recv, link, guard: Some(guard), failure: None, opened }
+        let (send, recv, guard) = (Some(send), Some(recv), Some(guard));
+        Self { send, recv, link, guard, failure: None, opened }
     }
 
     /// The QUIC connection this stream is on.
@@ -52,26 +54,31 @@ impl H3Stream {
     /// The id of the QUIC stream (RFC 9000 §2.1).
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.recv.id()
+        self.recv.as_ref().map_or(0, Inbound::id)
     }
 
     fn send(&mut self) -> io::Result<&mut Outbound> {
         self.send.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
+}
 
-    /// Judges one event; payload goes to `buf`.
-    fn take_event(&mut self, event: FrameEvent, buf: &mut BytesMut) -> Result<(), Error> {
-        match event {
-            FrameEvent::Payload { kind: frames::DATA, bytes, .. } => buf.extend_from_slice(&bytes),
-            FrameEvent::Start { kind, .. } if kind != frames::DATA && is_known(kind) => {
-                let what = "a frame other than DATA after the CONNECT";
-                return Err(self.link.violate(Code::H3_FRAME_UNEXPECTED, what));
-            }
-            _ if self.recv.is_idling() => return Err(self.link.idling()),
-            _ => {}
+/// Judges one event of `recv`; payload goes to `buf`.
+fn take_event(
+    event: FrameEvent,
+    recv: &Inbound,
+    link: &Link,
+    buf: &mut BytesMut,
+) -> Result<(), Error> {
+    match event {
+        FrameEvent::Payload { kind: frames::DATA, bytes, .. } => buf.extend_from_slice(&bytes),
+        FrameEvent::Start { kind, .. } if kind != frames::DATA && is_known(kind) => {
+            let what = "a frame other than DATA after the CONNECT";
+            return Err(link.violate(Code::H3_FRAME_UNEXPECTED, what));
         }
-        Ok(())
+        _ if recv.is_idling() => return Err(link.idling()),
+        _ => {}
     }
+    Ok(())
 }
 
 impl Transport for H3Stream {
@@ -84,11 +91,14 @@ impl Transport for H3Stream {
         if let Some(failure) = self.failure.take() {
             return Poll::Ready(Err((*failure).into()));
         }
+        let Some(recv) = &mut self.recv else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
         let before = buf.len();
         loop {
-            while let Some(event) = self.recv.buffered_event(max - (buf.len() - before)) {
-                if let Err(error) = self.take_event(event, buf) {
-                    self.recv.stop(Code::H3_REQUEST_CANCELLED);
+            while let Some(event) = recv.buffered_event(max - (buf.len() - before)) {
+                if let Err(error) = take_event(event, recv, &self.link, buf) {
+                    recv.stop(Code::H3_REQUEST_CANCELLED);
                     if buf.len() == before {
                         return Poll::Ready(Err(error.into()));
                     }
@@ -97,10 +107,10 @@ impl Transport for H3Stream {
                 }
             }
             let read = buf.len() - before;
-            if read == max || (read > 0 && !self.recv.is_more_likely()) {
+            if read == max || (read > 0 && !recv.is_more_likely()) {
                 return Poll::Ready(Ok(read));
             }
-            let filled = match self.recv.poll_fill(cx) {
+            let filled = match recv.poll_fill(cx) {
                 Poll::Ready(filled) => filled,
                 Poll::Pending if read > 0 => return Poll::Ready(Ok(read)),
                 Poll::Pending => return Poll::Pending,
@@ -113,7 +123,7 @@ impl Transport for H3Stream {
                     self.failure = Some(Box::new(self.read_failure(error)));
                     return Poll::Ready(Ok(read));
                 }
-                Ok(false) if self.recv.is_at_boundary() => return Poll::Ready(Ok(0)),
+                Ok(false) if recv.is_at_boundary() => return Poll::Ready(Ok(0)),
                 Ok(false) => {
                     let what = "the stream ended inside a frame";
                     let error = self.link.violate(Code::H3_FRAME_ERROR, what);
@@ -199,12 +209,15 @@ impl H3Stream {
 impl Drop for H3Stream {
     fn drop(&mut self) {
         let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return };
-        if send.is_closed() {
+        let mut recv = self.recv.take();
+        if send.is_closed()
+            && let Some(mut recv) = recv.take()
+        {
             // An orderly end on our side; there is no more to say about what the peer still sends.
-            self.recv.stop(Code::H3_NO_ERROR);
+            recv.stop(Code::H3_NO_ERROR);
         }
-        if let Some(send) = send.into_unacknowledged() {
-            self.link.wait_for(Unacknowledged { send, guard });
+        if !send.is_acknowledged() {
+            self.link.wait_for(Unacknowledged { send, recv, guard });
         }
     }
 }

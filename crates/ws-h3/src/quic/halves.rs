@@ -17,8 +17,7 @@ use super::frames::{FrameEvent, FrameReader};
 /// Dropping it before [`finish`](Self::finish) resets the stream with `H3_REQUEST_CANCELLED`.
 #[derive(Debug)]
 pub(crate) struct Outbound {
-    /// Taken by [`into_unacknowledged`](Self::into_unacknowledged) only.
-    stream: Option<quinn::SendStream>,
+    stream: quinn::SendStream,
     /// What QUIC has not taken yet; the first `done` pieces are empty.
     queue: Vec<Bytes>,
     done: usize,
@@ -30,13 +29,7 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     pub(crate) fn new(stream: quinn::SendStream) -> Self {
-        Self {
-            stream: Some(stream),
-            queue: Vec::new(),
-            done: 0,
-            has_progress: false,
-            closed: false,
-        }
+        Self { stream, queue: Vec::new(), done: 0, has_progress: false, closed: false }
     }
 
     /// Queues `bytes` behind what is queued.
@@ -49,9 +42,8 @@ impl Outbound {
     /// Gives all that is queued to QUIC, as far as flow control and memory allow.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         while !self.is_flushed() {
-            let stream = self.stream.as_mut().ok_or(WriteError::ClosedStream)?;
             let rest = self.queue.get_mut(self.done..).unwrap_or_default();
-            let written = ready!(pin!(stream.write_chunks(rest)).poll(cx));
+            let written = ready!(pin!(self.stream.write_chunks(rest)).poll(cx));
             match written {
                 Ok(written) => {
                     self.done += written.chunks;
@@ -76,7 +68,7 @@ impl Outbound {
             }
             self.closed = true;
             // A stream that is already closed needs no end.
-            self.stream.as_mut().map(quinn::SendStream::finish);
+            drop(self.stream.finish());
         }
         Poll::Ready(Ok(()))
     }
@@ -86,7 +78,7 @@ impl Outbound {
         self.clear();
         if !self.closed {
             self.closed = true;
-            self.stream.as_mut().map(|stream| stream.reset(to_varint(code)));
+            drop(self.stream.reset(to_varint(code)));
         }
     }
 
@@ -104,15 +96,22 @@ impl Outbound {
         self.closed
     }
 
-    /// The stream, when it is finished but its last bytes have yet to be acknowledged.
-    pub(crate) fn into_unacknowledged(mut self) -> Option<quinn::SendStream> {
-        if !self.closed {
-            return None;
-        }
-        let stream = self.stream.take()?;
+    /// Whether the peer has all of what was finished, or wants no more of it.
+    pub(crate) fn is_acknowledged(&self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let pending = pin!(stream.stopped()).poll(&mut cx).is_pending();
-        pending.then_some(stream)
+        pin!(self.stream.stopped()).poll(&mut cx).is_ready()
+    }
+
+    /// Returns when it [is](Self::is_acknowledged).
+    pub(crate) async fn acknowledged(&self) {
+        // Lost with its connection: there is nothing to wait for either.
+        let _ended = self.stream.stopped().await;
+    }
+
+    /// Gives up what the peer does not take of a finished direction.
+    pub(crate) fn cancel(&mut self) {
+        self.closed = false;
+        self.reset(Code::H3_REQUEST_CANCELLED);
     }
 
     fn clear(&mut self) {
