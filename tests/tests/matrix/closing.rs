@@ -204,3 +204,35 @@ pub(crate) async fn a_peer_that_vanishes_is_no_orderly_end<N: Platform>(cell: Ce
     assert_eq!(theirs, (1006, String::new(), false, "transport_error"));
     Seen::Right
 }
+
+/// Who has sent something and leaves without a goodbye breaks off, but not in the middle of a word.
+pub(crate) async fn what_was_sent_arrives_although_the_connection_is_dropped<N: Platform>(
+    cell: Cell<N>,
+) -> Seen {
+    async fn speak<N: Platform>(mut websocket: WebSocket<N>, len: usize) {
+        for number in 0..3 {
+            websocket.send(Message::binary(vec![number; len])).await.expect("open");
+        }
+    }
+    async fn listen<N: Platform>(mut websocket: WebSocket<N>) -> Vec<u8> {
+        let mut heard = Vec::new();
+        while let Some(Ok(message)) = websocket.next().await {
+            heard.push(message.payload()[0]);
+        }
+        assert_eq!(websocket.outcome().expect("it has ended").code, CloseCode::ABNORMAL);
+        heard
+    }
+    for len in [1, 10_000] {
+        let (url, ended) =
+            cell.once(cell.accept_options(), move |websocket| speak::<N>(websocket, len));
+        assert_eq!(listen(cell.connect(&url).await).await, [0, 1, 2], "from a server, {len}");
+        ended.await.expect("it has spoken");
+
+        let (url, heard) = cell.once(cell.accept_options(), listen::<N>);
+        // The connection it is on lives as long as its client.
+        let (client, options) = (cell.client(), cell.connect_options());
+        speak(client.connect(&url, &options).await.expect("open"), len).await;
+        assert_eq!(heard.await.expect("it has ended"), [0, 1, 2], "from a client, {len}");
+    }
+    Seen::Right
+}

@@ -76,6 +76,7 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         closing::wherever_a_connection_is_it_is_told
         closing::who_does_not_leave_in_time_is_cut
         closing::a_peer_that_vanishes_is_no_orderly_end
+        closing::what_was_sent_arrives_although_the_connection_is_dropped
         deadlines::a_silent_peer_is_closed_after_the_idle_timeout
         deadlines::a_quiet_peer_is_kept_alive_by_pings
         deadlines::a_peer_that_never_reads_is_cut_by_the_write_timeout
