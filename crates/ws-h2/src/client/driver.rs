@@ -45,6 +45,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             }
             self.turn.begin();
             if let Poll::Ready(result) = Pin::new(&mut self.connection).poll(cx) {
+                // Streams get what came together with the end.
+                drop(self.intake.drain(now));
                 let fate = result.map_err(Error::from);
                 return Poll::Ready(
                     fate.map_or_else(|error| Fate::from(&error), |()| Fate::Closed),

@@ -58,6 +58,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             self.heed(now);
             self.turn.begin();
             if let Poll::Ready(result) = self.poll_connection(cx, now) {
+                // Streams get what came together with the end.
+                drop(self.intake.drain(now));
                 return Poll::Ready(self.verdict.take().map_or(result, Err));
             }
             if self.take_from_streams(now).is_err() {

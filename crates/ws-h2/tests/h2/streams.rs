@@ -233,6 +233,19 @@ async fn a_websocket_that_is_dropped_at_once_was_accepted() {
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
 
+#[tokio::test]
+async fn what_came_together_with_the_end_of_the_connection_is_read() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    wire.send(&connect(1)).await;
+    let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+    let mut stream = request.accept(http::Response::new(())).unwrap();
+    let goaway = frame(GOAWAY, 0, 0, &[0; 8]);
+    wire.send(&[frame(DATA, 0, 1, b"last words"), reset(1, 8), goaway].concat()).await;
+    drop(wire);
+    assert_eq!(stream.read_len(10).await.unwrap(), "last words");
+    assert!(stream.read(&mut BytesMut::new()).await.is_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_writes_when_the_reset_comes_finds_what_came_before_it() {
     let (server_config, client_config) = defaults();
