@@ -31,7 +31,7 @@ const SINGLE: &[(&str, &[&str])] = &[
     ("ws-h2-upgrade", &["http"]),
     ("ws-h3-upgrade", &["http"]),
     ("ws-session", &["deflate"]),
-    ("ws-io", &["deflate"]),
+    ("ws-io", &["deflate", "http"]),
     ("ws-h2", &["deflate"]),
     ("ws-h3", &["deflate"]),
     ("ws-endpoint", &["rustls", "deflate", "h2", "h3"]),

@@ -114,6 +114,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `deflate` | permessage-deflate (RFC 7692): `AcceptOptions::deflate`, `ConnectOptions::deflate` |
+//! | `http` | `AcceptOptions::answer`: the handshake for an HTTP server that has read the request |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -125,6 +126,8 @@ mod client;
 mod connect_options;
 mod connection;
 mod duplex;
+#[cfg(feature = "http")]
+mod embedded;
 mod error;
 mod futures_io;
 mod handler;
@@ -152,6 +155,8 @@ pub use chunk::Chunk;
 pub use client::connect;
 pub use connect_options::ConnectOptions;
 pub use duplex::{Duplex, duplex};
+#[cfg(feature = "http")]
+pub use embedded::{Accepted, Declined};
 pub use error::Error;
 pub use futures_io::FuturesIo;
 pub use handler::{Fault, Flow, Handler, Peer, Terminated, run};

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, UPGRADE};
@@ -20,9 +20,8 @@ use hyper_util::rt::TokioIo;
 use lexopt::Arg::{Long, Short};
 use tokio::net::TcpListener;
 use ws_examples::arguments;
-use ws_stack::h1_upgrade::{self, SubprotocolPolicy, http_response, validate_http_request};
 use ws_stack::io::WebSocket;
-use ws_stack::tokio::{AcceptOptions, Io, Tokio, UpgradeInfo};
+use ws_stack::tokio::{AcceptOptions, Io, Tokio};
 
 const USAGE: &str = "\
 A hyper server that echoes WebSocket messages on /ws and serves plain text elsewhere.
@@ -60,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 /// An ordinary HTTP service with one special path.
 fn answer(request: Request<Incoming>, options: &Arc<AcceptOptions>) -> Answer {
     if request.uri().path() == "/ws" && request.headers().contains_key(UPGRADE) {
-        return upgrade(request, options).unwrap_or_else(|refused| *refused);
+        return upgrade(request, options);
     }
     let mut response = Response::new(Full::from("WebSockets live on /ws\n"));
     response
@@ -70,32 +69,22 @@ fn answer(request: Request<Incoming>, options: &Arc<AcceptOptions>) -> Answer {
 }
 
 /// Judges the request, answers it, and has the connection taken over once the answer is out.
-fn upgrade(
-    mut request: Request<Incoming>,
-    options: &Arc<AcceptOptions>,
-) -> Result<Answer, Box<Answer>> {
-    let refuse = |error: h1_upgrade::Error| {
-        Box::new(Response::from(error.refusal()).map(|body: Vec<u8>| Full::from(body)))
+fn upgrade(mut request: Request<Incoming>, options: &AcceptOptions) -> Answer {
+    let (response, accepted) = match options.answer(&request, None) {
+        Ok(answered) => answered,
+        Err(declined) => {
+            tracing::debug!(error = %declined.error, "refused");
+            return declined.response.map(Full::from);
+        }
     };
-    let mut upgrade =
-        validate_http_request(&request, &SubprotocolPolicy::default()).map_err(refuse)?;
-    // Origin, subprotocol and compression, as the options have them.
-    let agreed = options.agree(&upgrade.request).map_err(|error| refuse(error.into()))?;
-    upgrade.agreement = agreed.agreement.clone();
-    let response = http_response(&upgrade, &options.headers).map_err(refuse)?;
-    let session = options.session(&agreed, BytesMut::new());
-    let info = UpgradeInfo::new(upgrade.request.path);
     let handover = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         match handover.await {
-            Ok(upgraded) => {
-                let transport = Io::new(TokioIo::new(upgraded));
-                echo(WebSocket::from_parts(transport, Tokio, session, info)).await;
-            }
+            Ok(upgraded) => echo(accepted.over(Io::new(TokioIo::new(upgraded)), Tokio)).await,
             Err(error) => tracing::debug!(%error, "the client left before the upgrade"),
         }
     });
-    Ok(response.map(|()| Full::default()))
+    response.map(|()| Full::default())
 }
 
 async fn echo<T: ws_stack::io::Transport>(mut websocket: WebSocket<T, Tokio>) {

@@ -217,7 +217,7 @@ pub(crate) async fn what_was_sent_arrives_although_the_connection_is_dropped<N: 
     async fn listen<N: Platform>(mut websocket: WebSocket<N>) -> Vec<u8> {
         let mut heard = Vec::new();
         while let Some(Ok(message)) = websocket.next().await {
-            heard.push(message.payload()[0]);
+            heard.extend(message.payload().first());
         }
         assert_eq!(websocket.outcome().expect("it has ended").code, CloseCode::ABNORMAL);
         heard

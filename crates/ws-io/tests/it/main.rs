@@ -12,6 +12,8 @@ mod cancel;
 mod deadlines;
 mod driver;
 mod echo;
+#[cfg(feature = "http")]
+mod embedded;
 mod every_call;
 mod faults;
 mod handler;
