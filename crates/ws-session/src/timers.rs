@@ -49,8 +49,9 @@ pub(crate) enum Due {
 }
 
 /// How long the end of the transport is waited for after both close frames, at most: the closing
-/// handshake is complete, and there are servers that never end their side.
-const LINGER: Duration = Duration::from_secs(2);
+/// handshake is complete, and there are servers that never end their side. With [`PARTING`], over
+/// HTTP/2, two seconds.
+const LINGER: Duration = Duration::from_millis(1500);
 
 /// How long the end of our own direction may take once the peer is no longer waited for: as a rule it
 /// takes no time.

@@ -81,14 +81,14 @@ fn a_client_does_not_wait_for_ever_for_a_server_that_never_ends() {
 #[test]
 fn whoever_waits_no_longer_ends_its_own_direction_first() {
     const CLOSE: &[u8] = b"\x88\x02\x03\xe8";
-    for (answer, seconds) in [(CLOSE, 2), (b"", 5)] {
+    for (answer, millis) in [(CLOSE, 1500), (b"", 5000)] {
         let mut client = client();
         client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
         client.receive(answer);
-        client.pass(Duration::from_millis(seconds * 1000 - 1));
-        assert!(!client.shut_down && !client.session.is_finished(), "{seconds}");
+        client.pass(Duration::from_millis(millis - 1));
+        assert!(!client.shut_down && !client.session.is_finished(), "{millis}");
         client.pass(Duration::from_millis(1));
-        assert!(client.shut_down && client.session.is_finished(), "{seconds}");
+        assert!(client.shut_down && client.session.is_finished(), "{millis}");
         let outcome = client.session.outcome().expect("over");
         assert_eq!((outcome.clean, client.cause()), (!answer.is_empty(), "normal"));
     }
@@ -101,7 +101,7 @@ fn an_end_of_ours_that_takes_time_is_not_waited_for() {
         client.receive(b"\x88\x02\x03\xe8");
         client.session.set_flushing(stuck);
         let at = |millis| client.now + Duration::from_millis(millis);
-        let (linger, close, last) = (at(2000), at(5000), at(2500));
+        let (linger, close, last) = (at(1500), at(5000), at(2000));
         let first = if stuck { close } else { linger };
         assert_eq!(client.session.poll_timeout(client.now), Some(first), "stuck: {stuck}");
         client.session.handle_timeout(first);
