@@ -23,6 +23,8 @@ pub enum Behavior {
     NonStrict,
     /// Against a MUST of the RFC.
     Failed,
+    /// The case was chosen and nothing can be said: it was not played, or the suite broke down.
+    Unjudged,
 }
 
 impl Behavior {
@@ -35,6 +37,7 @@ impl Behavior {
             Self::Unimplemented => "UNIMPLEMENTED",
             Self::NonStrict => "NON-STRICT",
             Self::Failed => "FAILED",
+            Self::Unjudged => "UNJUDGED",
         }
     }
 }
@@ -124,6 +127,11 @@ impl Verdict {
             duration: Duration::ZERO,
             log: Vec::new(),
         }
+    }
+
+    /// No verdict, for the reason given.
+    pub(crate) fn none(why: impl Into<String>) -> Self {
+        Self { close: CloseBehavior::Informational, ..Self::plain(Behavior::Unjudged, why) }
     }
 
     /// A verdict on `link`. A breach of the protocol that the link noticed outweighs `behavior`.

@@ -77,8 +77,10 @@ async fn attack(name: &str, options: &Options) -> io::Result<bool> {
 async fn judge(options: &Options) -> io::Result<bool> {
     let mut reports = Vec::new();
     for peer in &options.peers {
-        let is_server = matches!(peer, Peer::Server(_));
-        let cases = options.selection.apply(all_cases(), is_server);
+        select(options, peer)?;
+    }
+    for peer in &options.peers {
+        let cases = select(options, peer)?;
         let settings = options.settings.clone();
         let name = options.agent.clone();
         let report = match peer {
@@ -110,7 +112,23 @@ async fn judge(options: &Options) -> io::Result<bool> {
         print(&table::summary(report))?;
     }
     write_files(options, &reports)?;
+    if !reports.iter().all(Report::is_complete) {
+        return Err(io::Error::other("not every case that was selected came to a judgement"));
+    }
     Ok(reports.iter().all(|report| report.passed(options.strict)))
+}
+
+/// The cases to judge `peer` by; an error when there are none, which would look like a pass.
+fn select(options: &Options, peer: &Peer) -> io::Result<Vec<Case>> {
+    let (is_server, over) = (matches!(peer, Peer::Server(_)), options.settings.carrier);
+    let cases = options.selection.apply(all_cases(), is_server);
+    if cases.iter().all(|case| case.why_not_over(over).is_some()) {
+        let kind = if is_server { "server" } else { "client" };
+        let why =
+            format!("no case is selected: none of those asked for judges a {kind} over {over}");
+        return Err(io::Error::other(why));
+    }
+    Ok(cases)
 }
 
 fn write_files(options: &Options, reports: &[Report]) -> io::Result<()> {

@@ -38,7 +38,8 @@ reports
   --json FILE           index of all cases         --junit FILE     for CI
   --html FILE.html|DIR  a page to read; a folder also gets a JSON file for each case
 
-exit code: 0 passed, 1 a case FAILED (with --strict also NON-STRICT), 2 could not run
+exit code: 0 passed, 1 a case FAILED (with --strict also NON-STRICT), 2 could not run, or not
+every case that was selected was judged (a driver has to play all of them)
 ";
 
 /// Whom to judge.

@@ -1,11 +1,12 @@
 //! Runs many cases at once where they do not disturb each other, and collects what was judged.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 use crate::arena::Arena;
@@ -67,11 +68,30 @@ impl Report {
         self.results.iter().filter(|result| result.verdict.overall() == behavior).count()
     }
 
-    /// Whether the peer passed; `strict` also holds what is non-strict against it.
+    /// Whether the peer passed: it was judged by every case that was chosen, and none failed.
+    /// `strict` also holds what is non-strict against it.
     #[must_use]
     pub fn passed(&self, strict: bool) -> bool {
         let failed = self.count(Behavior::Failed);
-        failed == 0 && !(strict && self.count(Behavior::NonStrict) > 0)
+        self.is_complete() && failed == 0 && !(strict && self.count(Behavior::NonStrict) > 0)
+    }
+
+    /// Whether there was a case, and each one that was chosen came to a judgement.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.results.is_empty() && self.count(Behavior::Unjudged) == 0
+    }
+}
+
+impl CaseResult {
+    pub(crate) fn new(case: &Case, verdict: Verdict) -> Self {
+        Self {
+            id: case.id.clone(),
+            description: case.description.clone(),
+            expectation: case.expectation.clone(),
+            rows: case.rows,
+            verdict,
+        }
     }
 }
 
@@ -111,38 +131,47 @@ where
     // Those that only wait go first, those that measure come last and alone.
     cases.sort_by_key(|case| (case.weight != Weight::Waiting, case.weight == Weight::Alone));
     let progress = Progress::new(cases.len(), settings.progress);
-    let mut harvest = Harvest { progress, results: Vec::new(), in_doubt: Vec::new() };
+    let mut harvest = Harvest::new(progress);
     let (judge, pulse) = (Arc::new(judge), Arc::new(Pulse::start()));
     let (slots, waiting) = (settings.jobs.max(1), 48);
     let (busy, idle) = (Arc::new(Semaphore::new(slots)), Arc::new(Semaphore::new(waiting)));
     let mut running: JoinSet<Played> = JoinSet::new();
     for case in cases {
         let alone = case.weight == Weight::Alone;
-        while alone && !running.is_empty() {
-            harvest.take(running.join_next().await);
+        while let Some(done) = if alone { running.join_next_with_id().await } else { None } {
+            harvest.take(done);
         }
         let gate = if case.weight == Weight::Waiting { &idle } else { &busy };
         let Ok(permit) = Arc::clone(gate).acquire_owned().await else { break };
-        while let Some(done) = running.try_join_next() {
-            harvest.take(Some(done));
+        while let Some(done) = running.try_join_next_with_id() {
+            harvest.take(done);
         }
         let (judge, pulse, wait) = (Arc::clone(&judge), Arc::clone(&pulse), settings.wait);
-        running.spawn(async move {
+        let begun = Arc::clone(&case);
+        let task = running.spawn(async move {
             let began = Instant::now();
-            let verdict = judge(Arc::clone(&case)).await;
+            let verdict = judge(begun).await;
             drop(permit);
             let is_in_doubt = verdict.is_against() && pulse.missed_since(began) > wait / 4;
-            Played { case, verdict, is_in_doubt }
+            Played { verdict, is_in_doubt }
         });
+        harvest.begun.insert(task.id(), case);
     }
-    while let Some(done) = running.join_next().await {
-        harvest.take(Some(done));
+    while let Some(done) = running.join_next_with_id().await {
+        harvest.take(done);
     }
     // What a judge saw who was held up himself is no evidence; now the machine has less to do.
     for case in std::mem::take(&mut harvest.in_doubt) {
-        let mut verdict = judge(Arc::clone(&case)).await;
-        verdict.why.push_str("; played twice, since the suite was held up the first time");
-        harvest.keep(&case, verdict);
+        let (judge, again) = (Arc::clone(&judge), Arc::clone(&case));
+        let task = running.spawn(async move {
+            let mut verdict = judge(again).await;
+            verdict.why.push_str("; played twice, since the suite was held up the first time");
+            Played { verdict, is_in_doubt: false }
+        });
+        harvest.begun.insert(task.id(), case);
+        while let Some(done) = running.join_next_with_id().await {
+            harvest.take(done);
+        }
     }
     harvest.progress.end();
     let mut results = harvest.results;
@@ -151,9 +180,8 @@ where
     Report { agent, peer_is_server, results, left_out, elapsed }
 }
 
-/// A case that was played once.
+/// What came of a case that was played once.
 struct Played {
-    case: Arc<Case>,
     verdict: Verdict,
     /// Whether the verdict may be owed to a busy machine.
     is_in_doubt: bool,
@@ -164,27 +192,35 @@ struct Harvest {
     progress: Progress,
     results: Vec<CaseResult>,
     in_doubt: Vec<Arc<Case>>,
+    /// What is being played, by the task that does so.
+    begun: HashMap<Id, Arc<Case>>,
 }
 
 impl Harvest {
-    fn take(&mut self, done: Option<Result<Played, tokio::task::JoinError>>) {
-        // A case that panics is a fault of the suite; it must not pass in silence.
+    fn new(progress: Progress) -> Self {
+        Self { progress, results: Vec::new(), in_doubt: Vec::new(), begun: HashMap::new() }
+    }
+
+    fn take(&mut self, done: Result<(Id, Played), JoinError>) {
+        let id = match &done {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
+        };
+        let Some(case) = self.begun.remove(&id) else { return };
         match done {
-            Some(Ok(Played { case, is_in_doubt: true, .. })) => self.in_doubt.push(case),
-            Some(Ok(Played { case, verdict, .. })) => self.keep(&case, verdict),
-            Some(Err(error)) => self.progress.fault(&error.to_string()),
-            None => {}
+            Ok((_, Played { is_in_doubt: true, .. })) => self.in_doubt.push(case),
+            Ok((_, Played { verdict, .. })) => self.keep(&case, verdict),
+            // A case that panics must not pass in silence.
+            Err(error) => {
+                let why = format!("the case broke down, which is a fault of this suite: {error}");
+                self.progress.fault(&format!("{}: {error}", case.id));
+                self.keep(&case, Verdict::none(why));
+            }
         }
     }
 
     fn keep(&mut self, case: &Case, verdict: Verdict) {
-        let result = CaseResult {
-            id: case.id.clone(),
-            description: case.description.clone(),
-            expectation: case.expectation.clone(),
-            rows: case.rows,
-            verdict,
-        };
+        let result = CaseResult::new(case, verdict);
         self.progress.step(&result);
         self.results.push(result);
     }
@@ -202,4 +238,42 @@ pub(crate) fn left_out(cases: &[Case], carrier: Carrier) -> Vec<LeftOut> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups;
+    use crate::select::{Selection, parse_sections};
+
+    #[tokio::test]
+    async fn a_case_that_breaks_down_is_no_pass() {
+        let selection = Selection {
+            sections: parse_sections("1.1").expect("case numbers"),
+            ..Selection::default()
+        };
+        let cases = selection.apply(groups::all(), true);
+        let judge = |case: Arc<Case>| async move {
+            assert_ne!(case.id.to_string(), "1.1.3", "a fault of the suite");
+            Verdict::plain(Behavior::Ok, "as expected")
+        };
+        let report = run_all(cases, &Settings::default(), "a peer", true, judge).await;
+        assert_eq!((report.results.len(), report.count(Behavior::Unjudged)), (8, 1));
+        assert!(!report.passed(false) && !report.is_complete());
+        let broken = report.results.iter().find(|result| result.id.to_string() == "1.1.3");
+        let why = broken.map(|result| result.verdict.why.as_str()).unwrap_or_default();
+        assert!(why.contains("a fault of this suite"), "{why}");
+    }
+
+    #[test]
+    fn a_report_without_a_case_is_no_pass() {
+        let report = Report {
+            agent: "a peer".into(),
+            peer_is_server: true,
+            results: Vec::new(),
+            left_out: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        assert!(!report.passed(false));
+    }
 }

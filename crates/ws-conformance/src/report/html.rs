@@ -14,10 +14,10 @@ const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border-bottom:1px solid #8884}
 .matrix td{text-align:center;font-size:.85rem}.matrix td a{color:inherit;text-decoration:none;display:block}
-.OK{background:#2da44e44}.NON-STRICT{background:#d4a72c66}.FAILED{background:#cf222e66}.INFORMATIONAL{background:#0969da33}.UNIMPLEMENTED{background:#8883}
+.OK{background:#2da44e44}.NON-STRICT{background:#d4a72c66}.FAILED{background:#cf222e66}.INFORMATIONAL{background:#0969da33}.UNIMPLEMENTED{background:#8883}.UNJUDGED{background:#8250df44}
 details{margin:.4rem 0;border-left:4px solid #8886;padding-left:.8rem}summary{cursor:pointer}
-details.FAILED,details.NON-STRICT,details.OK,details.INFORMATIONAL,details.UNIMPLEMENTED{background:none}
-details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-STRICT{border-color:#d4a72c}details.INFORMATIONAL{border-color:#0969da}
+details.FAILED,details.NON-STRICT,details.OK,details.INFORMATIONAL,details.UNIMPLEMENTED,details.UNJUDGED{background:none}
+details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-STRICT{border-color:#d4a72c}details.INFORMATIONAL{border-color:#0969da}details.UNJUDGED{border-color:#8250df}
 .log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log td:nth-child(2){white-space:nowrap}.log code{opacity:.75;word-break:break-all}
 .suite{color:#0969da}.peer{color:#8250df}.note{font-style:italic;opacity:.8}.tag{padding:0 .4rem;border-radius:.4rem}";
 
@@ -60,6 +60,7 @@ fn summaries(html: &mut String, reports: &[Report]) {
         Behavior::Failed,
         Behavior::Informational,
         Behavior::Unimplemented,
+        Behavior::Unjudged,
     ];
     html.push_str("<table><tr><th>peer<th>judged as");
     for behavior in columns {

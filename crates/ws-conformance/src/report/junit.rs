@@ -16,9 +16,10 @@ pub fn document(reports: &[Report], strict: bool) -> String {
         let failures = overall.filter(|behavior| fails(*behavior)).count();
         let _ = writeln!(
             xml,
-            "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{}\" time=\"{:.3}\">",
+            "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
             escape(&report.agent),
             report.results.len(),
+            report.count(Behavior::Unjudged),
             report.count(Behavior::Unimplemented),
             report.elapsed.as_secs_f64()
         );
@@ -42,6 +43,8 @@ pub fn document(reports: &[Report], strict: bool) -> String {
                     xml,
                     "<failure message=\"{behavior}, close {close}: {why}\">{seen}</failure>"
                 );
+            } else if overall == Behavior::Unjudged {
+                let _ = write!(xml, "<error message=\"{}\"/>", escape(&verdict.why));
             } else if overall == Behavior::Unimplemented {
                 let _ = write!(xml, "<skipped message=\"{}\"/>", escape(&verdict.why));
             } else {

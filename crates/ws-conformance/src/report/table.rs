@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::case::CaseId;
 use crate::groups::title;
 use crate::judge::Behavior;
 use crate::run::{LeftOut, Report};
 
-const COLUMNS: [(Behavior, &str); 5] = [
+const COLUMNS: [(Behavior, &str); 6] = [
     (Behavior::Ok, "ok"),
     (Behavior::NonStrict, "non-strict"),
     (Behavior::Failed, "failed"),
     (Behavior::Informational, "informational"),
     (Behavior::Unimplemented, "unimplemented"),
+    (Behavior::Unjudged, "unjudged"),
 ];
 
 /// The summary of `report` as text.
@@ -44,20 +46,36 @@ pub fn summary(report: &Report) -> String {
     }
     let kind = if report.peer_is_server { "server" } else { "client" };
     let seconds = report.elapsed.as_secs_f64();
-    let _ = writeln!(text, "{} cases against a {kind} in {seconds:.1} s", report.results.len());
+    let cases = report.results.len();
+    let _ = writeln!(text, "{cases} cases against a {kind} in {seconds:.1} s");
+    if !report.is_complete() {
+        let unjudged = report.count(Behavior::Unjudged);
+        let _ = writeln!(text, "no pass: {unjudged} of the {cases} came to no judgement");
+    }
     text
 }
 
-/// The cases that did not pass, one a line, with the reason.
+/// The cases that did not pass, one a line, with the reason; those without a judgement by reason.
 #[must_use]
 pub fn shortcomings(report: &Report) -> String {
     let mut text = String::new();
+    let mut unjudged: BTreeMap<&str, Vec<&CaseId>> = BTreeMap::new();
     for result in &report.results {
         let verdict = &result.verdict;
-        if verdict.is_against() {
+        if verdict.behavior == Behavior::Unjudged {
+            unjudged.entry(&verdict.why).or_default().push(&result.id);
+        } else if verdict.is_against() {
             let (id, behavior, close) = (&result.id, verdict.behavior, verdict.close);
             let _ = writeln!(text, "{id:<10}{behavior:<14}close {close:<18}{}", verdict.why);
         }
+    }
+    for (why, cases) in unjudged {
+        let named: Vec<String> = cases.iter().take(3).map(ToString::to_string).collect();
+        let more = match cases.len().saturating_sub(named.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = writeln!(text, "{}{more}: {}: {why}", named.join(", "), Behavior::Unjudged);
     }
     text
 }

@@ -11,14 +11,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::{Notify, RwLock};
+use tokio::time::{Instant, timeout};
 
 use super::command::identity_for;
 use super::lobby::Lobby;
 use super::visitor::Visitor;
 use crate::arena::{Arena, Memory};
 use crate::case::{Case, CaseId};
+use crate::judge::{Behavior, Verdict};
 use crate::log::Log;
 use crate::progress::Progress;
 use crate::run::{CaseResult, LeftOut, Report, left_out, play};
@@ -50,6 +51,7 @@ pub async fn listen(
         settings: Arc::new(settings),
         memory: Arc::default(),
         results: Mutex::default(),
+        playing: RwLock::default(),
         stop: Notify::new(),
         started: Instant::now(),
     });
@@ -66,7 +68,12 @@ pub async fn listen(
                     }
                 });
             }
-            () = desk.stop.notified() => return Ok(desk.reports()),
+            () = desk.stop.notified() => {
+                // A case that is at its last frames is no case that was not played.
+                let grace = desk.settings.wait * 2;
+                let _all_played = timeout(grace, desk.playing.write()).await;
+                return Ok(desk.reports());
+            }
         }
     }
 }
@@ -78,6 +85,8 @@ struct Desk {
     settings: Arc<Settings>,
     memory: Arc<Memory>,
     results: Mutex<BTreeMap<String, BTreeMap<CaseId, CaseResult>>>,
+    /// Held for reading by each case while it is played.
+    playing: RwLock<()>,
     stop: Notify,
     started: Instant,
 }
@@ -86,7 +95,7 @@ impl Desk {
     async fn serve(&self, visitor: Visitor) {
         let target = visitor.request.target().to_owned();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        let agent = parameter(query, "agent").unwrap_or_else(|| "unknown".into());
+        let agent = parameter(query, "agent").unwrap_or_else(|| UNNAMED.into());
         match path {
             "/runCase" => match self.find(query) {
                 Some(case) => self.judge(case, visitor, agent).await,
@@ -123,17 +132,19 @@ impl Desk {
 
     async fn judge(&self, case: &Case, visitor: Visitor, agent: String) {
         let (settings, memory) = (Arc::clone(&self.settings), Arc::clone(&self.memory));
+        let _playing = self.playing.read().await;
+        // This stays where the case does not come to its end.
+        self.keep(&agent, case, Verdict::none("the case was begun and did not come to its end"));
         let verdict = play(case, Arena::against_visitor(visitor, settings, memory)).await;
-        let result = CaseResult {
-            id: case.id.clone(),
-            description: case.description.clone(),
-            expectation: case.expectation.clone(),
-            rows: case.rows,
-            verdict,
-        };
-        Progress::new(self.cases.len(), self.settings.progress).step(&result);
+        Progress::new(self.cases.len(), self.settings.progress)
+            .step(&CaseResult::new(case, verdict.clone()));
+        self.keep(&agent, case, verdict);
+    }
+
+    fn keep(&self, agent: &str, case: &Case, verdict: Verdict) {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        results.entry(agent).or_default().insert(case.id.clone(), result);
+        let cases = results.entry(agent.to_owned()).or_default();
+        cases.insert(case.id.clone(), CaseResult::new(case, verdict));
     }
 
     /// Sends `text`, unless it is empty, and closes.
@@ -151,22 +162,35 @@ impl Desk {
     fn status(&self, case: &Case, agent: &str) -> String {
         let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         let result = results.get(agent).and_then(|cases| cases.get(&case.id));
-        let behavior = result.map_or("UNKNOWN", |result| result.verdict.behavior.name());
+        let judged = result.filter(|result| result.verdict.behavior != Behavior::Unjudged);
+        let behavior = judged.map_or("UNKNOWN", |result| result.verdict.behavior.name());
         json!({"behavior": behavior}).to_string()
     }
 
+    /// A report on every agent, or on one without a name where none played a case. What an agent
+    /// left out of the cases is in its report, too.
     fn reports(&self) -> Vec<Report> {
-        let results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
-        let report = |(agent, cases): (&String, &BTreeMap<CaseId, CaseResult>)| Report {
-            agent: agent.clone(),
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if results.is_empty() {
+            results.entry(UNNAMED.into()).or_default();
+        }
+        let result = |played: &BTreeMap<CaseId, CaseResult>, case: &Case| {
+            let missing = || CaseResult::new(case, Verdict::none("the driver did not play it"));
+            played.get(&case.id).cloned().unwrap_or_else(missing)
+        };
+        let report = |(agent, played)| Report {
+            agent,
             peer_is_server: false,
-            results: cases.values().cloned().collect(),
+            results: self.cases.iter().map(|case| result(&played, case)).collect(),
             left_out: self.left_out.clone(),
             elapsed: self.started.elapsed(),
         };
-        results.iter().map(report).collect()
+        results.into_iter().map(report).collect()
     }
 }
+
+/// A driver that gives no `agent`.
+const UNNAMED: &str = "unknown";
 
 /// The value of a parameter of the query, with `+` and `%xx` decoded.
 fn parameter(query: &str, name: &str) -> Option<String> {

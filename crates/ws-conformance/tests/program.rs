@@ -1,0 +1,92 @@
+//! The program as its callers see it: exit codes, what it says, and what it writes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// A place that nobody listens at.
+fn nobody() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ws-conformance"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    program(arguments).output().expect("the program starts")
+}
+
+/// What was said of an error, where the suite could not run.
+fn could_not_run(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    said
+}
+
+/// An empty folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a folder for the test");
+    path
+}
+
+#[test]
+fn a_selection_without_a_case_is_no_pass() {
+    let url = format!("ws://{}", nobody());
+    let table = [
+        ["--section", "99", "--over", "h1"],
+        ["--case", "7.9.10", "--over", "h1"],
+        ["--section", "40", "--over", "h1"],
+        ["--section", "31", "--over", "h1"],
+    ];
+    for selection in table {
+        let arguments = [&["--server", &url][..], &selection].concat();
+        let said = could_not_run(&run(&arguments));
+        assert!(said.contains("no case is selected"), "{selection:?}: {said}");
+    }
+    let said = could_not_run(&run(&["--self-test", "--section", "99"]));
+    assert!(said.contains("no case is selected"), "{said}");
+}
+
+/// Asks the driver's resource at `address`, by a handshake and nothing more.
+fn ask(address: &str, resource: &str) {
+    let mut stream = TcpStream::connect(address).expect("the program listens");
+    let request = format!(
+        "GET {resource} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("a request is taken");
+    let _ = stream.read(&mut [0; 1000]);
+}
+
+#[test]
+fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
+    let json = folder("driver").join("index.json");
+    let path = json.to_str().expect("a path in UTF-8");
+    let listen = ["--listen", "127.0.0.1:0", "--section", "1.1,2.1", "--json", path];
+    let mut child = program(&[&listen[..], &["--wait", "0.5"]].concat())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut bound = String::new();
+    lines.read_line(&mut bound).expect("the address");
+    let address = bound.trim().trim_start_matches("listening ws://").to_owned();
+    ask(&address, "/stopServer");
+    let mut said = String::new();
+    lines.read_to_string(&mut said).expect("the table");
+    let status = child.wait().expect("the program ends");
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("9 of the 9 came to no judgement"), "{said}");
+    let index = fs::read_to_string(&json).expect("an index");
+    assert_eq!(index.matches("UNJUDGED").count(), 18, "{index}");
+}
