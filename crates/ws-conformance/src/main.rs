@@ -1,16 +1,15 @@
 //! The program: reads the command line, runs, reports, and says by its exit code what it found.
 
 mod options;
+mod outputs;
 
-use std::fs;
 use std::io::{self, Write, stderr, stdout};
-use std::path::Path;
 use std::process::ExitCode;
 
 use options::{Action, Options, Peer};
 use ws_conformance::{
-    Carrier, Case, CaseResult, Report, all_cases, attack_client, attack_server, coverage, html,
-    json, judge_client, judge_server, junit, listen, self_test, table,
+    Carrier, Case, Report, all_cases, attack_client, attack_server, coverage, judge_client,
+    judge_server, listen, self_test, table,
 };
 
 #[tokio::main]
@@ -79,6 +78,7 @@ async fn judge(options: &Options) -> io::Result<bool> {
     for peer in &options.peers {
         select(options, peer)?;
     }
+    options.outputs.prepare()?;
     for peer in &options.peers {
         let cases = select(options, peer)?;
         let settings = options.settings.clone();
@@ -111,7 +111,7 @@ async fn judge(options: &Options) -> io::Result<bool> {
         print(&table::shortcomings(report))?;
         print(&table::summary(report))?;
     }
-    write_files(options, &reports)?;
+    options.outputs.write(&reports, options.strict)?;
     if !reports.iter().all(Report::is_complete) {
         return Err(io::Error::other("not every case that was selected came to a judgement"));
     }
@@ -129,37 +129,6 @@ fn select(options: &Options, peer: &Peer) -> io::Result<Vec<Case>> {
         return Err(io::Error::other(why));
     }
     Ok(cases)
-}
-
-fn write_files(options: &Options, reports: &[Report]) -> io::Result<()> {
-    let file_of = |report: &Report, result: &CaseResult| case_file(report, result);
-    if let Some(path) = &options.json {
-        fs::write(path, json::index(reports, file_of))?;
-    }
-    if let Some(path) = &options.junit {
-        fs::write(path, junit::document(reports, options.strict))?;
-    }
-    let Some(path) = &options.html else { return Ok(()) };
-    if path.extension().is_some_and(|extension| extension == "html") {
-        return fs::write(path, html::page(reports));
-    }
-    fs::create_dir_all(path)?;
-    fs::write(path.join("index.html"), html::page(reports))?;
-    fs::write(path.join("index.json"), json::index(reports, file_of))?;
-    for report in reports {
-        for result in &report.results {
-            let file = Path::new(path).join(case_file(report, result));
-            fs::write(file, json::case(report, result))?;
-        }
-    }
-    Ok(())
-}
-
-/// The file of a case's detailed report, as its agent and its number.
-fn case_file(report: &Report, result: &CaseResult) -> String {
-    let safe = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
-    let name: String = format!("{}_case_{}", report.agent, result.id).chars().map(safe).collect();
-    format!("{}.json", name.to_lowercase())
 }
 
 fn print(text: &str) -> io::Result<()> {

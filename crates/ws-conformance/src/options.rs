@@ -1,11 +1,12 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use lexopt::prelude::*;
 use ws_conformance::{Carrier, Effort, Selection, Settings, Target, parse_sections};
+
+use crate::outputs::Outputs;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -73,9 +74,7 @@ pub(crate) struct Options {
     pub(crate) strict: bool,
     /// By how much an attack is smaller than it is written.
     pub(crate) scale: usize,
-    pub(crate) json: Option<PathBuf>,
-    pub(crate) junit: Option<PathBuf>,
-    pub(crate) html: Option<PathBuf>,
+    pub(crate) outputs: Outputs,
 }
 
 impl Options {
@@ -89,9 +88,7 @@ impl Options {
             agent: None,
             strict: false,
             scale: 1,
-            json: None,
-            junit: None,
-            html: None,
+            outputs: Outputs::default(),
         };
         let (mut effort, mut wait, mut patience, mut jobs) = (Effort::Normal, None, None, None);
         let (mut silent, mut carrier) = (false, Carrier::H1);
@@ -131,9 +128,9 @@ impl Options {
                 Long("wait") => wait = Some(seconds(&mut parser)?),
                 Long("patience") => patience = Some(seconds(&mut parser)?),
                 Long("agent") => options.agent = Some(parser.value()?.string()?),
-                Long("json") => options.json = Some(parser.value()?.into()),
-                Long("junit") => options.junit = Some(parser.value()?.into()),
-                Long("html") => options.html = Some(parser.value()?.into()),
+                Long("json") => options.outputs.json = Some(parser.value()?.into()),
+                Long("junit") => options.outputs.junit = Some(parser.value()?.into()),
+                Long("html") => options.outputs.html = Some(parser.value()?.into()),
                 other => return Err(other.unexpected()),
             }
         }

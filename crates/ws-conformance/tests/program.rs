@@ -90,3 +90,20 @@ fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
     let index = fs::read_to_string(&json).expect("an index");
     assert_eq!(index.matches("UNJUDGED").count(), 18, "{index}");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_known_before_the_run() {
+    let folder = folder("unwritable");
+    fs::write(folder.join("file"), "").expect("a file");
+    let path = folder.join("file").join("index.json");
+    let path = path.to_str().expect("UTF-8");
+    for option in ["--json", "--junit", "--html"] {
+        let said = could_not_run(&run(&["--client", "true {url}", option, path]));
+        assert!(said.contains(path), "{option}: {said}");
+    }
+    let missing = folder.join("new").join("index.json");
+    let path = missing.to_str().expect("UTF-8");
+    let output = run(&["--client", "true {url}", "--case", "1.1.1", "--json", path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(missing.is_file());
+}
