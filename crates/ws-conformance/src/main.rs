@@ -7,6 +7,7 @@ use std::io::{self, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use options::{Action, Options, Peer};
+use outputs::tell_apart;
 use ws_conformance::{
     Carrier, Case, Report, all_cases, attack_client, attack_server, coverage, judge_client,
     judge_server, listen, self_test, table,
@@ -107,6 +108,7 @@ async fn judge(options: &Options) -> io::Result<bool> {
         };
         reports.push(report);
     }
+    tell_apart(&mut reports);
     for report in &reports {
         print(&table::shortcomings(report))?;
         print(&table::summary(report))?;

@@ -1,5 +1,6 @@
-//! The files that a run leaves behind.
+//! The files that a run leaves behind, and the names that keep the peers in them apart.
 
+use std::collections::HashSet;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,21 @@ impl Outputs {
     }
 }
 
+/// Gives agents whose files would have the same names a number each.
+pub(crate) fn tell_apart(reports: &mut [Report]) {
+    let mut taken = HashSet::new();
+    for report in reports {
+        report.agent = distinct(&report.agent, &mut taken);
+    }
+}
+
+/// `name`, or it with the first number that makes it differ from those taken.
+fn distinct(name: &str, taken: &mut HashSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{name} ({number})"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| taken.insert(in_file(name))).unwrap_or_default()
+}
+
 /// The file of a case's detailed report, as its agent and its number.
 fn case_file(agent: &str, result: &CaseResult) -> String {
     format!("{}.json", in_file(&format!("{agent}_case_{}", result.id)))
@@ -76,4 +92,17 @@ fn write(path: &Path, text: String) -> io::Result<()> {
 /// An error that says which file it is about.
 fn naming(path: &Path, error: io::Error) -> io::Error {
     io::Error::other(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_differ_and_so_do_their_files() {
+        let mut taken = HashSet::new();
+        let names = ["X", "X", "x", "a b", "a_b", "X (2)"];
+        let found = names.map(|name| distinct(name, &mut taken));
+        assert_eq!(found, ["X", "X (2)", "x (3)", "a b", "a_b (2)", "X (2) (2)"]);
+    }
 }

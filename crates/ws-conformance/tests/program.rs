@@ -107,3 +107,18 @@ fn a_report_that_cannot_be_written_is_known_before_the_run() {
     assert_eq!(output.status.code(), Some(1));
     assert!(missing.is_file());
 }
+
+#[test]
+fn peers_of_one_name_are_told_apart() {
+    let reports = folder("names");
+    let (json, html) = (reports.join("index.json"), reports.join("html"));
+    let (json, html) = (json.to_str().expect("UTF-8"), html.to_str().expect("UTF-8"));
+    let client = ["--client", "true {url}", "--client", "true {url}"];
+    let rest = ["--agent", "X", "--case", "1.1.1", "--json", json, "--html", html];
+    let output = run(&[&client[..], &rest].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let index = fs::read_to_string(json).expect("an index");
+    assert!(index.contains("\"X\": {") && index.contains("\"X (2)\": {"), "{index}");
+    let detailed = |name: &str| reports.join("html").join(name).is_file();
+    assert!(detailed("x_case_1_1_1.json") && detailed("x__2__case_1_1_1.json"));
+}
