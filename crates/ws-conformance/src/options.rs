@@ -13,7 +13,8 @@ pub(crate) const HELP: &str = "\
 ws-conformance judges any WebSocket server or client
 
   ws-conformance --server ws://127.0.0.1:9001     judge an echo server (ws or wss)
-  ws-conformance --client 'my_client {url}'       judge an echo client, started once per case
+  ws-conformance --client 'my_client {url}'       judge an echo client, started once per case;
+                                                  split at spaces, without a shell or quotes
   ws-conformance --listen 127.0.0.1:9001          wait for a driver (/getCaseCount, /runCase …);
                                                   groups 1 to 13 unless --section or --full
   ws-conformance --self-test                      judge the suite itself by seeded faults

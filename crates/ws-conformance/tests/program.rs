@@ -122,3 +122,15 @@ fn peers_of_one_name_are_told_apart() {
     let detailed = |name: &str| reports.join("html").join(name).is_file();
     assert!(detailed("x_case_1_1_1.json") && detailed("x__2__case_1_1_1.json"));
 }
+
+#[test]
+fn a_client_that_ends_without_a_call_is_not_waited_for() {
+    let said = could_not_run(&run(&["--client", "true", "--case", "1.1.1"]));
+    assert!(said.contains("{url}"), "{said}");
+    let began = std::time::SystemTime::now();
+    let output = run(&["--client", "ls {url}", "--case", "1.1.1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("ended without a call") && said.contains("ls: "), "{said}");
+    assert!(began.elapsed().is_ok_and(|took| took.as_secs() < 8), "waited for a dead client");
+}

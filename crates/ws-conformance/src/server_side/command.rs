@@ -3,15 +3,17 @@
 use std::env::consts::EXE_EXTENSION;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::lobby::Lobby;
+use super::lobby::{Caller, Lobby};
 use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::case::Case;
@@ -26,13 +28,17 @@ use crate::wire::identity::Identity;
 ///
 /// # Errors
 ///
-/// There is no such program, or no certificate for the suite could be made, or written.
+/// The command has no `{url}`, there is no such program, or no certificate for the suite could be made, or written.
 pub async fn judge_client(
     command: &str,
     cases: Vec<Case>,
     settings: Settings,
     agent: &str,
 ) -> io::Result<Report> {
+    if !command.contains("{url}") {
+        let why = format!("the command {command:?} has no {{url}}, so the client cannot know it");
+        return Err(io::Error::other(why));
+    }
     let words: Arc<Vec<String>> = Arc::new(command.split_whitespace().map(str::to_owned).collect());
     let program = words.first().map(String::as_str).unwrap_or_default();
     if !is_there(program) {
@@ -69,15 +75,17 @@ async fn call(
             None => "nothing".into(),
         }
     });
-    let patience = Duration::from_secs(15);
     // A case of falling back waits for every call by itself.
     let caller = match settings.carrier {
         Carrier::Best => None,
-        _ => Some(
-            timeout(patience, lobby.accept())
-                .await
-                .map_err(|_| io::Error::other("the client did not call within 15 s"))??,
-        ),
+        _ => match first_call(&mut lobby, &mut child).await? {
+            Some(caller) => Some(caller),
+            None => {
+                let (status, said) = (child.wait().await?, heard(said).await);
+                let why = format!("the client ended without a call ({status}); it said {said}");
+                return Err(io::Error::other(why));
+            }
+        },
     };
     let arena = Arena::against_caller(caller, lobby, settings, memory);
     let log = arena.log.clone();
@@ -91,26 +99,46 @@ async fn call(
             "it did not end, and was ended".into()
         }
     };
-    // A grandchild may hold the stream open.
-    let said = timeout(Duration::from_millis(100), said).await;
-    let said = said.ok().and_then(Result::ok).unwrap_or_else(|| "something still".into());
+    let said = heard(said).await;
     log.note(format!("the client: {how}; it said {said}"));
     verdict.log = log.entries();
     Ok(verdict)
 }
 
+/// The first call of the client; none when it has ended and still no call came.
+async fn first_call(lobby: &mut Lobby, child: &mut Child) -> io::Result<Option<Caller>> {
+    let patience = Duration::from_secs(15);
+    let mut call = pin!(lobby.accept());
+    tokio::select! {
+        called = timeout(patience, &mut call) => {
+            called.map_err(|_| io::Error::other("the client did not call within 15 s"))?.map(Some)
+        }
+        _ = child.wait() => {
+            // It may have called just before, or left the call to a process of its own.
+            timeout(Duration::from_millis(500), call).await.ok().transpose()
+        }
+    }
+}
+
 /// Reads what the client writes to its standard error stream, so that it never waits for us, and
-/// gives the beginning of it.
+/// gives the end of it, where a reason stands.
 async fn listen_to(mut stream: ChildStderr) -> String {
+    const KEPT: usize = 2000;
     let (mut kept, mut octets) = (Vec::new(), [0; 4096]);
     while let Ok(count @ 1..) = stream.read(&mut octets).await {
-        let room = count.min(2000_usize.saturating_sub(kept.len()));
-        kept.extend(octets.get(..room).unwrap_or_default());
+        kept.extend(octets.get(..count).unwrap_or_default());
+        kept.drain(..kept.len().saturating_sub(KEPT));
     }
     match String::from_utf8_lossy(&kept).trim() {
         "" => "nothing".into(),
         text => format!("{text:?}"),
     }
+}
+
+/// What the client said, once it has ended; a grandchild may hold the stream open.
+async fn heard(said: JoinHandle<String>) -> String {
+    let said = timeout(Duration::from_millis(100), said).await;
+    said.ok().and_then(Result::ok).unwrap_or_else(|| "something still".into())
 }
 
 /// Who the suite is for clients that call by TLS.
