@@ -50,7 +50,7 @@ mod wire;
 pub use attack::{Attacked, attack_client, attack_server};
 pub use carrier::Carrier;
 pub use case::{Case, CaseId, Judges, Weight};
-pub use client_side::judge_server;
+pub use client_side::{judge_server, reach};
 pub use groups::{all as all_cases, title as group_title};
 pub use judge::{Behavior, CloseBehavior, Verdict};
 pub use mutants::{SelfTest, self_test};

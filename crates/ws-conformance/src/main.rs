@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use options::{Action, Options, Peer};
 use outputs::tell_apart;
 use ws_conformance::{
-    Carrier, Case, Report, all_cases, attack_client, attack_server, coverage, judge_client,
-    judge_server, listen, self_test, table,
+    Case, Report, all_cases, attack_client, attack_server, coverage, judge_client, judge_server,
+    listen, reach, self_test, table,
 };
 
 #[tokio::main]
@@ -86,9 +86,7 @@ async fn judge(options: &Options) -> io::Result<bool> {
         let name = options.agent.clone();
         let report = match peer {
             Peer::Server(target) => {
-                if options.settings.carrier != Carrier::H3 {
-                    target.reach().await?;
-                }
+                reach(target, &settings).await?;
                 let agent = name.unwrap_or_else(|| target.to_string());
                 judge_server(target.clone(), cases, settings, &agent).await
             }

@@ -18,16 +18,6 @@ pub struct Target {
 }
 
 impl Target {
-    /// Sees whether anybody listens there for TCP, which HTTP/3 does without.
-    ///
-    /// # Errors
-    ///
-    /// Nobody does.
-    pub async fn reach(&self) -> io::Result<()> {
-        let nobody = |error| io::Error::other(format!("nobody listens at {self}: {error}"));
-        self.dial().await.map(drop).map_err(nobody)
-    }
-
     /// A connection of TCP.
     pub(crate) async fn dial(&self) -> io::Result<TcpStream> {
         let bare = self.host.trim_matches(['[', ']']);

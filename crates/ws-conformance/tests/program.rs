@@ -92,6 +92,21 @@ fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
 }
 
 #[test]
+fn peers_of_one_name_are_told_apart() {
+    let reports = folder("names");
+    let (json, html) = (reports.join("index.json"), reports.join("html"));
+    let (json, html) = (json.to_str().expect("UTF-8"), html.to_str().expect("UTF-8"));
+    let client = ["--client", "true {url}", "--client", "true {url}"];
+    let rest = ["--agent", "X", "--case", "1.1.1", "--json", json, "--html", html];
+    let output = run(&[&client[..], &rest].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let index = fs::read_to_string(json).expect("an index");
+    assert!(index.contains("\"X\": {") && index.contains("\"X (2)\": {"), "{index}");
+    let detailed = |name: &str| reports.join("html").join(name).is_file();
+    assert!(detailed("x_case_1_1_1.json") && detailed("x__2__case_1_1_1.json"));
+}
+
+#[test]
 fn a_report_that_cannot_be_written_is_known_before_the_run() {
     let folder = folder("unwritable");
     fs::write(folder.join("file"), "").expect("a file");
@@ -109,21 +124,6 @@ fn a_report_that_cannot_be_written_is_known_before_the_run() {
 }
 
 #[test]
-fn peers_of_one_name_are_told_apart() {
-    let reports = folder("names");
-    let (json, html) = (reports.join("index.json"), reports.join("html"));
-    let (json, html) = (json.to_str().expect("UTF-8"), html.to_str().expect("UTF-8"));
-    let client = ["--client", "true {url}", "--client", "true {url}"];
-    let rest = ["--agent", "X", "--case", "1.1.1", "--json", json, "--html", html];
-    let output = run(&[&client[..], &rest].concat());
-    assert_eq!(output.status.code(), Some(1));
-    let index = fs::read_to_string(json).expect("an index");
-    assert!(index.contains("\"X\": {") && index.contains("\"X (2)\": {"), "{index}");
-    let detailed = |name: &str| reports.join("html").join(name).is_file();
-    assert!(detailed("x_case_1_1_1.json") && detailed("x__2__case_1_1_1.json"));
-}
-
-#[test]
 fn a_client_that_ends_without_a_call_is_not_waited_for() {
     let said = could_not_run(&run(&["--client", "true", "--case", "1.1.1"]));
     assert!(said.contains("{url}"), "{said}");
@@ -133,4 +133,17 @@ fn a_client_that_ends_without_a_call_is_not_waited_for() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("ended without a call") && said.contains("ls: "), "{said}");
     assert!(began.elapsed().is_ok_and(|took| took.as_secs() < 8), "waited for a dead client");
+}
+
+#[test]
+fn a_server_that_never_answers_is_given_up_on() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", silent.local_addr().expect("an address"));
+    let arguments = ["--server", &url, "--section", "1.1,1.2,2", "--jobs", "1", "--wait", "0.5"];
+    let said = could_not_run(&run(&arguments));
+    assert!(said.contains("did not answer three handshakes"), "{said}");
+    drop(silent);
+    let url = format!("wss://{}", nobody());
+    let said = could_not_run(&run(&["--server", &url, "--over", "h3", "--case", "1.1.1"]));
+    assert!(said.contains("nobody"), "{said}");
 }
