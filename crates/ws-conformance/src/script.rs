@@ -216,7 +216,7 @@ impl Script {
             }
             Step::Pause(time, mark) => pause(link, (*time).min(wait / 2), mark).await,
             Step::Pieces(frame, cuts) => {
-                let bytes = frame.encode(link.suite_is_client());
+                let bytes = link.encode(frame);
                 let head = bytes.len() - frame.payload.len();
                 let mut rest = bytes.as_slice();
                 let mut sent = 0;
@@ -237,12 +237,12 @@ impl Script {
                 link.send_raw("the last piece of the frame", rest).await;
             }
             Step::Start(frame, count) => {
-                let bytes = frame.encode(link.suite_is_client());
+                let bytes = link.encode(frame);
                 let start = bytes.get(..*count).unwrap_or(&bytes);
                 link.send_raw("the first octets of a frame", start).await;
             }
             Step::Drip(frame, milliseconds) => {
-                for octet in frame.encode(link.suite_is_client()) {
+                for octet in link.encode(frame) {
                     link.send_raw("an octet of a frame", &[octet]).await;
                     sleep(Duration::from_millis(*milliseconds)).await;
                 }

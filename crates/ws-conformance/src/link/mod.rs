@@ -7,6 +7,7 @@ mod event;
 mod receive;
 mod send;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -40,6 +41,8 @@ pub(crate) struct Link {
     /// How long one write may stall.
     pub(crate) write_limit: Duration,
     keys: Vec<[u8; 4]>,
+    /// Payloads of the pings and pongs that were sent, to which a pong of the peer may be owed.
+    controls: HashSet<Vec<u8>>,
     /// What the peer's compressed messages were made of, where a case wants to know.
     pub(crate) dissection: Option<receive::Dissection>,
     broken_write: bool,
@@ -69,6 +72,7 @@ impl Link {
             answers_close: true,
             write_limit: Duration::from_secs(30),
             keys: Vec::new(),
+            controls: HashSet::new(),
             dissection: None,
             broken_write: false,
         }

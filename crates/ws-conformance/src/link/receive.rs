@@ -133,7 +133,14 @@ impl Link {
                 }
                 None
             }
-            opcode::PONG => Some(Next::Event(Event::Pong(payload))),
+            opcode::PONG if self.controls.contains(&payload) => {
+                Some(Next::Event(Event::Pong(payload)))
+            }
+            opcode::PONG => {
+                // RFC 6455 §5.5.3: a pong may be sent unasked, as a heartbeat.
+                self.log.note("a pong that answers nothing of ours is passed over");
+                None
+            }
             opcode::CLOSE => {
                 if self.peer_close.is_some() {
                     return None;

@@ -24,7 +24,7 @@ impl Link {
     pub(crate) async fn send(&mut self, frames: &[Frame], mode: WriteMode) -> bool {
         let mut all = Vec::new();
         for frame in frames {
-            let bytes = frame.encode(self.suite_is_client);
+            let bytes = self.encode(frame);
             self.log.octets(Who::Suite, || describe(frame), &bytes);
             if frame.is_close() {
                 self.note_own_close();
@@ -42,6 +42,19 @@ impl Link {
             WriteMode::FrameByFrame => true,
             WriteMode::OneGo => self.write(&all).await,
             WriteMode::Chopped(size) => self.write_chopped(&all, size).await,
+        }
+    }
+
+    /// The octets of a frame that is about to be sent.
+    pub(crate) fn encode(&mut self, frame: &Frame) -> Vec<u8> {
+        self.note_control(frame);
+        frame.encode(self.suite_is_client)
+    }
+
+    /// Remembers that the peer may answer this, if it is a ping or a pong.
+    pub(crate) fn note_control(&mut self, frame: &Frame) {
+        if matches!(frame.opcode, opcode::PING | opcode::PONG) {
+            self.controls.insert(frame.payload.clone());
         }
     }
 

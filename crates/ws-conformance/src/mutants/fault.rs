@@ -9,32 +9,52 @@ pub(crate) enum Side {
 }
 
 macro_rules! faults {
-    ($($name:ident: $side:ident, $($case:literal)|+, $what:literal;)+) => {
-        /// One rule that a mutant breaks.
+    (
+        wrong { $($name:ident: $side:ident, $($case:literal)|+, $what:literal;)+ }
+        legal { $($odd:ident: $odd_side:ident, $($odd_case:literal)|+, $odd_what:literal;)+ }
+    ) => {
+        /// One rule that a mutant breaks, or one liberty of the RFCs that it takes.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Fault { $(#[doc = $what] $name,)+ }
+        pub(crate) enum Fault {
+            $(#[doc = $what] $name,)+
+            $(#[doc = $odd_what] $odd,)+
+        }
 
         impl Fault {
             /// Every fault.
             pub(crate) const ALL: &[Self] = &[$(Self::$name,)+];
 
+            /// What looks like a fault and is none.
+            pub(crate) const LEGAL: &[Self] = &[$(Self::$odd,)+];
+
             pub(crate) fn side(self) -> Side {
-                match self { $(Self::$name => Side::$side,)+ }
+                match self {
+                    $(Self::$name => Side::$side,)+
+                    $(Self::$odd => Side::$odd_side,)+
+                }
             }
 
-            /// The cases that have to notice the fault, by the carrier that they are played over.
+            /// The cases that have to notice the fault, or to let the liberty pass, by the carrier
+            /// that they are played over.
             pub(crate) fn cases(self) -> &'static [&'static str] {
-                match self { $(Self::$name => &[$($case),+],)+ }
+                match self {
+                    $(Self::$name => &[$($case),+],)+
+                    $(Self::$odd => &[$($odd_case),+],)+
+                }
             }
 
             pub(crate) fn what(self) -> &'static str {
-                match self { $(Self::$name => $what,)+ }
+                match self {
+                    $(Self::$name => $what,)+
+                    $(Self::$odd => $odd_what,)+
+                }
             }
         }
     };
 }
 
 faults! {
+wrong {
     AcceptsUnmasked: Server, "20.1.1" | "40.3.6" | "41.3.6", "accepts unmasked frames";
     AcceptsMasked: Client, "20.2.1" | "40.14.6" | "41.14.6", "accepts masked frames";
     MasksAsServer: Server, "1.1.2", "masks although it is the server";
@@ -185,4 +205,8 @@ faults! {
     NeverFallsBack: Client, "42.1.2" | "42.1.7", "gives up with the first version";
     SpeaksH2Only: Server, "42.2.2" | "42.2.3", "knows no HTTP/1.1 in TLS";
     UpgradesInH2: Server, "42.2.5", "speaks HTTP/1.1 where h2 was agreed on";
+}
+legal {
+    SendsStrayPongs: Both, "1.1.2" | "2.2" | "2.8" | "2.10" | "5.6" | "9.7.2" | "12.1.1" | "h2:1.1.2", "sends pongs that nobody asked for";
+}
 }

@@ -32,7 +32,7 @@ use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::groups;
-use crate::judge::Verdict;
+use crate::judge::{Behavior, Verdict};
 use crate::pulse::Pulse;
 use crate::run::{Report, play, run_all};
 use crate::select::Selection;
@@ -49,6 +49,25 @@ struct Mutant {
     verdict: Verdict,
 }
 
+impl Mutant {
+    /// Whether a fault was noticed, or what is legal was not called a failure.
+    fn is_judged_rightly(&self) -> bool {
+        match Fault::LEGAL.contains(&self.fault) {
+            true => self.verdict.overall() < Behavior::Failed,
+            false => self.verdict.is_against(),
+        }
+    }
+
+    fn describe(&self) -> &'static str {
+        match (Fault::LEGAL.contains(&self.fault), self.is_judged_rightly()) {
+            (true, true) => "allowed",
+            (true, false) => "WRONGED",
+            (false, true) => "noticed",
+            (false, false) => "MISSED ",
+        }
+    }
+}
+
 /// What the self-test found.
 #[derive(Debug)]
 pub struct SelfTest {
@@ -57,11 +76,11 @@ pub struct SelfTest {
 }
 
 impl SelfTest {
-    /// Whether the reference peer passed strictly and every mutant was noticed.
+    /// Whether the reference peer passed strictly, and every mutant was noticed that is at fault.
     #[must_use]
     pub fn passed(&self) -> bool {
         self.reports.iter().all(|report| report.passed(true))
-            && self.mutants.iter().all(|mutant| mutant.verdict.is_against())
+            && self.mutants.iter().all(Mutant::is_judged_rightly)
     }
 }
 
@@ -71,19 +90,20 @@ impl fmt::Display for SelfTest {
             f.write_str(&crate::report::table::shortcomings(report))?;
             f.write_str(&crate::report::table::summary(report))?;
         }
-        for Mutant { fault, is_server, case, verdict } in &self.mutants {
-            let (role, sign) =
-                (role(*is_server), if verdict.is_against() { "noticed" } else { "MISSED " });
+        for mutant in &self.mutants {
+            let (Mutant { fault, is_server, case, verdict }, sign) = (mutant, mutant.describe());
+            let role = role(*is_server);
             let (overall, what, why) = (verdict.overall(), fault.what(), &verdict.why);
             let took = verdict.duration.as_secs_f64();
             writeln!(f, "{sign} {case:<9} {role} {overall:<11} {took:>5.1} s  {what}: {why}")?;
         }
-        let noticed = self.mutants.iter().filter(|mutant| mutant.verdict.is_against()).count();
+        let rightly = self.mutants.iter().filter(|mutant| mutant.is_judged_rightly()).count();
         writeln!(
             f,
-            "{noticed} of {} mutants ({} faults) were noticed",
+            "{rightly} of {} mutants ({} faults, {} liberties) were judged rightly",
             self.mutants.len(),
-            Fault::ALL.len()
+            Fault::ALL.len(),
+            Fault::LEGAL.len()
         )
     }
 }
@@ -107,7 +127,8 @@ pub async fn self_test(selection: &Selection) -> io::Result<SelfTest> {
     if reports.is_empty() {
         return Err(io::Error::other("no case is selected"));
     }
-    Ok(SelfTest { reports, mutants: judge_mutants(&settings).await? })
+    let faults = [Fault::ALL, Fault::LEGAL].concat();
+    Ok(SelfTest { reports, mutants: judge_mutants(&faults, &settings).await? })
 }
 
 /// Whether this build has a reference peer for it.
@@ -152,20 +173,22 @@ async fn judge_reference(
     Ok(run_all(cases, &settings, &agent, is_server, judge).await)
 }
 
-async fn judge_mutants(settings: &Settings) -> io::Result<Vec<Mutant>> {
+async fn judge_mutants(faults: &[Fault], settings: &Settings) -> io::Result<Vec<Mutant>> {
     let shared = Arc::new(settings.clone());
     let cases = Arc::new(groups::all());
     let (gate, pulse) = (Arc::new(Semaphore::new(12)), Arc::new(Pulse::start()));
     let mut running = JoinSet::new();
-    for (fault, is_server, case) in seeded() {
+    for (fault, is_server, case) in seeded(faults) {
         let (shared, gate) = (Arc::clone(&shared), Arc::clone(&gate));
         let (cases, pulse) = (Arc::clone(&cases), Arc::clone(&pulse));
         running.spawn(async move {
             let _permit = gate.acquire_owned().await.map_err(io::Error::other)?;
             let began = Instant::now();
             let verdict = judge_mutant(fault, is_server, case, &cases, Arc::clone(&shared)).await?;
-            let is_in_doubt = !verdict.is_against() && pulse.missed_since(began) > shared.wait / 4;
-            Ok::<_, io::Error>((Mutant { fault, is_server, case, verdict }, is_in_doubt))
+            let mutant = Mutant { fault, is_server, case, verdict };
+            let was_held_up = pulse.missed_since(began) > shared.wait / 4;
+            let is_in_doubt = !mutant.is_judged_rightly() && was_held_up;
+            Ok::<_, io::Error>((mutant, is_in_doubt))
         });
     }
     let (mut mutants, mut in_doubt) = (Vec::new(), Vec::new());
@@ -178,13 +201,13 @@ async fn judge_mutants(settings: &Settings) -> io::Result<Vec<Mutant>> {
         let verdict = judge_mutant(fault, is_server, case, &cases, Arc::clone(&shared)).await?;
         mutants.push(Mutant { fault, is_server, case, verdict });
     }
-    let place = |fault: &Fault| Fault::ALL.iter().position(|other| other == fault);
+    let place = |fault: &Fault| faults.iter().position(|other| other == fault);
     mutants.sort_by_key(|mutant| (place(&mutant.fault), !mutant.is_server, mutant.case));
     Ok(mutants)
 }
 
 /// Every fault on every side that can have it, with each case that has to notice it there.
-fn seeded() -> Vec<(Fault, bool, &'static str)> {
+fn seeded(faults: &[Fault]) -> Vec<(Fault, bool, &'static str)> {
     let cases = groups::all();
     let judges = |number: &'static str, is_server: bool| {
         let (_, number) = place_of(number);
@@ -193,7 +216,7 @@ fn seeded() -> Vec<(Fault, bool, &'static str)> {
         found.is_none_or(|case| case.applies(is_server))
     };
     let mut all = Vec::new();
-    for fault in Fault::ALL {
+    for fault in faults {
         for is_server in [true, false].into_iter().filter(|side| applies(*fault, *side)) {
             let chosen = fault.cases().iter().filter(|number| judges(number, is_server));
             let chosen = chosen.filter(|number| has_peer(place_of(number).0));
@@ -287,15 +310,25 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn every_mutant_is_noticed() {
-        let mutants = judge_mutants(&quick_settings()).await.expect("loopback sockets");
-        let missed: Vec<_> = mutants
+        let mutants = are_judged_rightly(Fault::ALL).await;
+        let least = if has_peer(Carrier::H2) { 280 } else { 150 };
+        assert!(mutants > least, "only {mutants} mutants");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_legal_is_no_failure() {
+        are_judged_rightly(Fault::LEGAL).await;
+    }
+
+    async fn are_judged_rightly(faults: &[Fault]) -> usize {
+        let mutants = judge_mutants(faults, &quick_settings()).await.expect("loopback sockets");
+        let wrong: Vec<_> = mutants
             .iter()
-            .filter(|mutant| !mutant.verdict.is_against())
+            .filter(|mutant| !mutant.is_judged_rightly())
             .map(|mutant| (mutant.fault, role(mutant.is_server), mutant.case, &mutant.verdict.why))
             .collect();
-        assert!(missed.is_empty(), "{missed:#?}");
-        let least = if has_peer(Carrier::H2) { 280 } else { 150 };
-        assert!(mutants.len() > least, "only {} mutants", mutants.len());
+        assert!(wrong.is_empty(), "{wrong:#?}");
+        mutants.len()
     }
 
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {

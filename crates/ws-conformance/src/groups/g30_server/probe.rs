@@ -184,6 +184,7 @@ impl Probe {
             return Ok(Verdict::plain(Behavior::Failed, flaw));
         }
         let mut link = Link::new(wire, arena.log.clone(), true, head);
+        self.pipelined.iter().for_each(|frame| link.note_control(frame));
         let flaw = self.converse(&mut link, arena).await;
         let informational = matches!(self.answer, Answer::Either);
         let (behavior, why) = match flaw {

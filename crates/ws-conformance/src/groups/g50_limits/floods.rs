@@ -109,7 +109,7 @@ async fn endless(link: &mut Link, frame: &Frame, count: usize) -> Verdict {
 /// Pings without reading; the pongs must not pile up at the peer.
 async fn pings(link: &mut Link, count: usize) -> Verdict {
     const SYSTEM: usize = 16 * 1024 * 1024;
-    let one = Frame::ping([b'p'; 125]).encode(link.suite_is_client());
+    let one = link.encode(&Frame::ping([b'p'; 125]));
     let bytes = one.repeat(1000);
     let (mut sent, total, mut offset) = (0, one.len() * count, 0);
     let mut stopped = "took all of them";
@@ -150,7 +150,7 @@ async fn pings(link: &mut Link, count: usize) -> Verdict {
 
 /// Many frames that need no answer, then one that does.
 async fn frames(link: &mut Link, count: usize, wait: Duration) -> Verdict {
-    let one = Frame::pong("unsolicited").encode(link.suite_is_client());
+    let one = link.encode(&Frame::pong("unsolicited"));
     for _ in 0..count / 1000 {
         link.send_raw("a thousand pongs", &one.repeat(1000)).await;
     }
