@@ -52,6 +52,36 @@ struct Outcome {
     events: Vec<Event>,
     behavior: Behavior,
     why: &'static str,
+    /// Whether any but the last of the events may be missing.
+    has_gaps: bool,
+}
+
+impl Outcome {
+    fn is_met_by(&self, seen: &[Event]) -> bool {
+        match self.has_gaps {
+            true => seen.last() == self.events.last() && self.goes_through(seen),
+            false => self.events == seen,
+        }
+    }
+
+    /// Whether it can still be met by what follows.
+    fn may_follow(&self, seen: &[Event]) -> bool {
+        match self.has_gaps {
+            true => seen.last() != self.events.last() && self.goes_through(seen),
+            false => self.events.len() > seen.len() && self.events.starts_with(seen),
+        }
+    }
+
+    /// Whether the events seen are among those of the outcome, in their order.
+    fn goes_through(&self, seen: &[Event]) -> bool {
+        let mut rest = self.events.iter();
+        seen.iter().all(|event| rest.any(|wanted| wanted == event))
+    }
+
+    fn describe(&self) -> String {
+        let kind = if self.has_gaps { "the last, and any before it, of " } else { "" };
+        format!("{kind}{}", words(&self.events))
+    }
 }
 
 /// A case as data.
@@ -123,6 +153,17 @@ impl Script {
     /// Whatever happens is only noted.
     pub(crate) fn informational(mut self) -> Self {
         self.informational = true;
+    /// The last of these events is tolerated with any of those before it, for the reason given.
+    pub(crate) fn tolerate_gaps(
+        mut self,
+        events: impl Into<Vec<Event>>,
+        why: &'static str,
+    ) -> Self {
+        self = self.tolerate(events, why);
+        self.outcomes.iter_mut().rev().take(1).for_each(|outcome| outcome.has_gaps = true);
+        self
+    }
+
         self
     }
 
@@ -162,7 +203,7 @@ impl Script {
         behavior: Behavior,
         why: &'static str,
     ) -> Self {
-        self.outcomes.push(Outcome { events: events.into(), behavior, why });
+        self.outcomes.push(Outcome { events: events.into(), behavior, why, has_gaps: false });
         self
     }
 
@@ -256,9 +297,7 @@ impl Script {
         let deadline = Instant::now() + wait;
         loop {
             let seen = link.events();
-            let open = self.outcomes.iter().any(|outcome| {
-                outcome.events.len() > seen.len() && outcome.events.starts_with(seen)
-            });
+            let open = self.outcomes.iter().any(|outcome| outcome.may_follow(seen));
             if !open || link.is_over() {
                 return;
             }
@@ -269,7 +308,13 @@ impl Script {
 
     fn judge(&self, link: &Link) -> Verdict {
         let (close, why_close) = close_behavior(link, &self.ending);
-        let met = self.outcomes.iter().find(|outcome| outcome.events == link.events());
+        let met = self.outcomes.iter().find(|outcome| outcome.is_met_by(link.events()));
+        if self.is_large
+            && met.is_none()
+            && let Some(verdict) = Verdict::on_refusal_by_limit(link)
+        {
+            return verdict;
+        }
         let (mut behavior, mut why) = match met {
             Some(outcome) => (outcome.behavior, outcome.why.to_owned()),
             None => (Behavior::Failed, self.unmet(link)),
@@ -297,7 +342,7 @@ impl Script {
     }
 
     fn unmet(&self, link: &Link) -> String {
-        let wanted: Vec<String> = self.outcomes.iter().map(|one| words(&one.events)).collect();
+        let wanted: Vec<String> = self.outcomes.iter().map(Outcome::describe).collect();
         format!("expected {}; saw {}", wanted.join(", or "), words(link.events()))
     }
 }

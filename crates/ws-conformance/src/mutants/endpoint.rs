@@ -123,7 +123,14 @@ impl Endpoint {
                     return self.fail(code).await;
                 }
                 None => {
-                    if self.has(Fault::PongsReversed) {
+                    if self.has(Fault::SkipsPings) {
+                        // RFC 6455 §5.5.3: only the newest of those that wait has to be answered.
+                        let newest = self.held.len().saturating_sub(1);
+                        let mut place = 0..;
+                        self.held
+                            .retain(|_| place.next().is_some_and(|at| at % 3 == 1 || at == newest));
+                    }
+                    if self.has(Fault::PongsReversed) || self.has(Fault::SkipsPings) {
                         self.release();
                     }
                     let before = self.wire.received();
@@ -169,6 +176,7 @@ impl Endpoint {
             Some(Fault::NoPong) => {}
             Some(Fault::EmptyPong) => self.frame(Frame::pong("")),
             Some(Fault::PongsReversed) => self.held.insert(0, data),
+            Some(Fault::SkipsPings) => self.held.push(data),
             Some(Fault::PongAfterMessage) if self.inbound.is_inside_message() => {
                 self.held.push(data);
             }

@@ -208,5 +208,6 @@ wrong {
 }
 legal {
     SendsStrayPongs: Both, "1.1.2" | "2.2" | "2.8" | "2.10" | "5.6" | "9.7.2" | "12.1.1" | "h2:1.1.2", "sends pongs that nobody asked for";
+    SkipsPings: Both, "2.10" | "2.11", "answers of the pings that wait the last one and some before it";
 }
 }
