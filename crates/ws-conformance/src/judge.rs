@@ -155,6 +155,17 @@ impl Verdict {
         verdict
     }
 
+    /// The verdict on a peer that refused what it was sent by a limit of its own (1009, or 1008),
+    /// if it did.
+    pub(crate) fn on_refusal_by_limit(link: &Link) -> Option<Self> {
+        let code = link.peer_close().and_then(|close| close.code);
+        if !matches!(code, Some(1008 | 1009)) || link.suite_closed_first() {
+            return None;
+        }
+        let why = "refused by a limit of the peer, as §10.4 allows";
+        Some(Self::on(link, Behavior::NonStrict, CloseBehavior::Ok, why))
+    }
+
     /// Whether something is held against the peer.
     pub(crate) fn is_against(&self) -> bool {
         matches!(self.overall(), Behavior::Failed | Behavior::NonStrict)

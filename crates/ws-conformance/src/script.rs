@@ -96,6 +96,8 @@ pub(crate) struct Script {
     /// What a peer shows that takes the input for valid, and what is then said of it.
     lenient: Option<(Vec<Event>, &'static str)>,
     serves_on: bool,
+    /// Whether a peer may have a limit that the input exceeds.
+    is_large: bool,
 }
 
 impl Script {
@@ -109,6 +111,7 @@ impl Script {
             needs: Needs::Nothing,
             lenient: None,
             serves_on: false,
+            is_large: false,
         }
     }
 
@@ -150,9 +153,6 @@ impl Script {
         self.outcome(events, Behavior::NonStrict, why)
     }
 
-    /// Whatever happens is only noted.
-    pub(crate) fn informational(mut self) -> Self {
-        self.informational = true;
     /// The last of these events is tolerated with any of those before it, for the reason given.
     pub(crate) fn tolerate_gaps(
         mut self,
@@ -164,6 +164,9 @@ impl Script {
         self
     }
 
+    /// Whatever happens is only noted.
+    pub(crate) fn informational(mut self) -> Self {
+        self.informational = true;
         self
     }
 
@@ -188,6 +191,13 @@ impl Script {
     /// A peer that does not fail but shows these events (none: it waits) is non-strict.
     pub(crate) fn or_lenient(mut self, events: impl Into<Vec<Event>>, why: &'static str) -> Self {
         self.lenient = Some((events.into(), why));
+        self
+    }
+
+    /// A peer that refuses a message of `size` octets by a limit of its own is non-strict, unless
+    /// a control frame may be as long.
+    pub(crate) fn or_refused_by_limit(mut self, size: usize) -> Self {
+        self.is_large = size > 125;
         self
     }
 

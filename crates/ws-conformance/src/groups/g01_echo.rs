@@ -24,8 +24,10 @@ pub(super) fn cases() -> Vec<Case> {
             let payload = vec![octet; size];
             let frame = Frame::new(kind.opcode(), payload.clone());
             let how = if mode == chop { " in writes of 997 octets" } else { "" };
-            let script =
-                Script::closing().send([frame], mode).expect([Event::Message(kind, payload)]);
+            let script = Script::closing()
+                .send([frame], mode)
+                .expect([Event::Message(kind, payload)])
+                .or_refused_by_limit(size);
             let case = Case::new(&[1, section, number], script)
                 .does(format!("Sends a {kind} message of {size} octets in one frame{how}."))
                 .expects("The same message comes back; then a clean close with 1000.")

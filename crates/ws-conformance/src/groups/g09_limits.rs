@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
-use crate::judge::{Behavior, CloseBehavior, Ending, Verdict, close_behavior, describe_end};
+use crate::judge::{Behavior, Ending, Verdict, close_behavior, describe_end};
 use crate::link::{Event, Kind, Link, Next};
 use crate::material;
 use crate::settings::Effort;
@@ -143,10 +143,9 @@ pub(super) async fn expect_message(
 /// Closes and judges a link on which only the first flaw counts.
 pub(super) async fn finish(mut link: Link, arena: &Arena, flaw: Option<String>) -> Verdict {
     link.close(1000, arena.settings.wait).await;
-    let refused = link.peer_close().is_some_and(|close| matches!(close.code, Some(1008 | 1009)));
-    if refused && flaw.is_some() && !link.suite_closed_first() {
-        let why = "refused by a limit of the peer, as §10.4 allows";
-        return Verdict::on(&link, Behavior::NonStrict, CloseBehavior::Ok, why);
+    let refusal = Verdict::on_refusal_by_limit(&link).filter(|_| flaw.is_some());
+    if let Some(verdict) = refusal {
+        return verdict;
     }
     let (close, why_close) = close_behavior(&link, &Ending::SuiteCloses(&[1000]));
     match flaw {

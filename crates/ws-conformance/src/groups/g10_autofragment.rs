@@ -7,7 +7,8 @@ use crate::script::{Script, text};
 pub(super) fn cases() -> Vec<Case> {
     let payload = vec![b'*'; 65_536];
     let frames = fragmented(Kind::Text, &payload, 1300);
-    let script = Script::closing().say(frames).expect([text(payload)]);
+    let size = payload.len();
+    let script = Script::closing().say(frames).expect([text(payload)]).or_refused_by_limit(size);
     let case = Case::new(&[10, 1, 1], script)
         .does("Sends a text of 65536 octets in 51 frames of at most 1300 octets.")
         .expects("The whole text comes back.")

@@ -209,5 +209,6 @@ wrong {
 legal {
     SendsStrayPongs: Both, "1.1.2" | "2.2" | "2.8" | "2.10" | "5.6" | "9.7.2" | "12.1.1" | "h2:1.1.2", "sends pongs that nobody asked for";
     SkipsPings: Both, "2.10" | "2.11", "answers of the pings that wait the last one and some before it";
+    LimitsMessages: Both, "1.1.6" | "1.1.8" | "1.2.7" | "10.1.1" | "20.9.8", "refuses messages of more than 32 KiB";
 }
 }

@@ -118,7 +118,10 @@ fn boundaries() -> Vec<Case> {
             (Kind::Text, material::ascii(size))
         };
         let frame = Frame::new(kind.opcode(), data.clone());
-        let script = Script::closing().say([frame]).expect([Event::Message(kind, data)]);
+        let script = Script::closing()
+            .say([frame])
+            .expect([Event::Message(kind, data)])
+            .or_refused_by_limit(size);
         let case = Case::new(&[20, 9, number], script)
             .does(format!("Sends a {kind} message of {size} octets of every value."))
             .expects("The same message comes back, its lengths written minimally.")
