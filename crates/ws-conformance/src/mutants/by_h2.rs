@@ -68,6 +68,12 @@ async fn attend(
     mut respond: SendResponse<Bytes>,
     fault: Option<Fault>,
 ) {
+    if fault == Some(Fault::HintsEarly)
+        && let Some(hint) = to_response(&vec![(":status".into(), "103".into())])
+    {
+        // The peer may have reset the stream meanwhile.
+        let _ = respond.send_informational(hint);
+    }
     match status {
         Err(_) if fault == Some(Fault::LeavesUnanswered) => sleep(Duration::from_secs(60)).await,
         Err(status) => {

@@ -288,7 +288,12 @@ impl Site {
             kind::HEADERS => {
                 let fields = read_block(&frame.payload);
                 let status = fields.iter().find(|(name, _)| name == ":status");
-                let status = status.and_then(|(_, value)| value.parse().ok());
+                let status: Option<u16> = status.and_then(|(_, value)| value.parse().ok());
+                // RFC 9113 §8.1: any number of interim answers may come before the final one.
+                // There is no 101 among them (§8.6).
+                if matches!(status, Some(100 | 102..=199)) && !frame.ends_stream() {
+                    return;
+                }
                 stream.status = stream.status.or(status);
                 stream.fields.extend(fields);
             }
