@@ -26,7 +26,7 @@ use crate::wire::tunnel::{Lapse, Tunnel, code};
 pub(super) async fn serve(wire: Wire, fault: Option<Fault>) {
     let mut builder = Builder::new();
     builder
-        .initial_window_size(1 << 20)
+        .initial_window_size(if fault == Some(Fault::GivesSmallWindow) { 100 } else { 1 << 20 })
         .initial_connection_window_size(1 << 24)
         .max_concurrent_streams(200);
     if fault != Some(Fault::AdvertisesNothing) {

@@ -152,6 +152,9 @@ impl Endpoint {
     }
 
     fn echo(&mut self, kind: Kind, mut data: Vec<u8>) {
+        if self.has(Fault::SendsStrayPongs) {
+            self.frame(Frame::pong("still here"));
+        }
         if self.has(Fault::TruncatesAt65535) {
             data.truncate(65_535);
         }
@@ -159,9 +162,6 @@ impl Endpoint {
             data.iter_mut().rev().take(1).for_each(|octet| *octet ^= 1);
         }
         let kind = if self.has(Fault::EchoesAsBinary) { Kind::Binary } else { kind };
-        if self.has(Fault::SendsStrayPongs) {
-            self.frame(Frame::pong("still here"));
-        }
         let mut rsv = if self.has(Fault::EchoesReservedBits) { self.inbound.reserved() } else { 0 };
         if let Some(deflater) = &mut self.deflater {
             data = deflater.message(&data);

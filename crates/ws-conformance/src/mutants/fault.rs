@@ -211,5 +211,6 @@ legal {
     SkipsPings: Both, "2.10" | "2.11", "answers of the pings that wait the last one and some before it";
     LimitsMessages: Both, "1.1.6" | "1.1.8" | "1.2.7" | "10.1.1" | "20.9.8", "refuses messages of more than 32 KiB";
     HintsEarly: Server, "40.1.3" | "40.2.1" | "40.2.9" | "40.3.1" | "h2:1.1.2", "sends an interim answer before the final one";
+    GivesSmallWindow: Server, "40.3.1" | "40.3.2" | "40.3.9" | "40.3.10" | "40.3.15" | "h2:1.1.7", "gives each stream a window of 100 octets";
 }
 }

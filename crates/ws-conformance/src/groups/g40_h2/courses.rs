@@ -383,9 +383,9 @@ async fn shrunk(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
 
 async fn connection(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     const FIRST: usize = 65_535;
-    let (octets, mut sent) = (Frame::binary(vec![7; 100_000]).encode(false), 0);
+    let octets = Frame::binary(vec![7; 100_000]).encode(false);
     let patience = deadline - Instant::now();
-    if !site.pour(id, &octets, &mut sent, patience).await {
+    if !site.pour(id, &octets, patience).await {
         return failed(false, "the client gave no credit for a message of 100000 octets");
     }
     site.read_until(deadline, |site| site.received(id) >= FIRST).await;
@@ -402,10 +402,11 @@ async fn connection(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
 async fn credit(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     const COUNT: usize = 16;
     site.raw.send(kind::WINDOW_UPDATE, 0, 0, &(1u32 << 30).to_be_bytes()).await;
-    let (octets, mut sent) = (Frame::binary(vec![7; 256 * 1024]).encode(false), 0);
+    let octets = Frame::binary(vec![7; 256 * 1024]).encode(false);
     let patience = deadline - Instant::now();
     for number in 0..COUNT {
-        if !site.pour(id, &octets, &mut sent, patience).await {
+        if !site.pour(id, &octets, patience).await {
+            let sent = site.sent(id);
             let why = format!("after {sent} octets, in message {number}, no credit came");
             return failed(false, why);
         }

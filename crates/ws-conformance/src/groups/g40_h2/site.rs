@@ -10,7 +10,7 @@ use crate::server_side::lobby::Caller;
 use crate::wire::frame::{Frame, Header};
 use crate::wire::hpack::read_block;
 use crate::wire::mask;
-use crate::wire::raw_h2::{H2Frame, RawH2, kind, setting, without_padding};
+use crate::wire::raw_h2::{H2Frame, RawH2, flag, kind, setting, without_padding};
 use crate::wire::stream::Wire;
 use crate::wire::tls;
 
@@ -79,7 +79,12 @@ pub(super) struct Site {
     suite_is_client: bool,
     fields: Fields,
     next: u32,
+    /// What was sent against each window of the peer; 0 is that of the connection.
+    sent: HashMap<u32, i64>,
 }
+
+/// How long a peer may keep a frame waiting for credit.
+const CREDIT: Duration = Duration::from_secs(2);
 
 impl Site {
     /// Begins HTTP/2 with the window that most cases need.
@@ -106,8 +111,8 @@ impl Site {
             ("sec-websocket-version", "13"),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        let streams = HashMap::new();
-        Ok(Self { raw, streams, goaway: None, suite_is_client: true, fields, next: 1 })
+        let (streams, sent) = (HashMap::new(), HashMap::new());
+        Ok(Self { raw, streams, goaway: None, suite_is_client: true, fields, next: 1, sent })
     }
 
     /// The client under test with its preface; nothing was sent to it yet.
@@ -125,6 +130,7 @@ impl Site {
             suite_is_client: false,
             fields: Fields::new(),
             next: 2,
+            sent: HashMap::new(),
         })
     }
 
@@ -198,40 +204,63 @@ impl Site {
         frame.encode(self.suite_is_client)
     }
 
-    /// Sends a frame of the WebSocket in one DATA frame.
-    pub(super) async fn say(&mut self, id: u32, frame: &Frame) {
-        self.raw.data(id, &self.encode(frame)).await;
+    /// Sends a frame of the WebSocket, in one DATA frame where the peer's windows have room for it.
+    pub(super) async fn say(&mut self, id: u32, frame: &Frame) -> bool {
+        self.pour(id, &self.encode(frame), CREDIT).await
     }
 
-    /// What the peer's windows leave for our DATA on the stream, where `sent` octets went out.
-    fn room(&self, id: u32, sent: i64) -> usize {
-        let credit = |id| self.streams.get(&id).map_or(0, |stream| stream.credit);
-        let stream = self.raw.initial_window + credit(id) - sent;
-        let connection = 65_535 + credit(0) - sent;
-        usize::try_from(stream.min(connection)).unwrap_or(0).min(self.raw.longest)
+    /// What the peer's windows leave for our DATA on the stream.
+    fn room(&self, id: u32) -> usize {
+        let left = |id, first: i64| {
+            let credit = self.streams.get(&id).map_or(0, |stream| stream.credit);
+            first + credit - self.sent(id)
+        };
+        let room = left(id, self.raw.initial_window).min(left(0, 65_535));
+        usize::try_from(room).unwrap_or(0).min(self.raw.longest)
     }
 
-    /// Sends octets as the peer's credit allows, on the only stream of the connection; false when
-    /// it gives none in time.
-    pub(super) async fn pour(
-        &mut self,
-        id: u32,
-        octets: &[u8],
-        sent: &mut i64,
-        patience: Duration,
-    ) -> bool {
+    /// Waits until there is room for so many octets; false when the peer gives none in time.
+    async fn wait_for_room(&mut self, id: u32, octets: usize, patience: Duration) -> bool {
+        let open = |site: &Self| site.room(id) >= octets || site.is_over(id);
+        self.read_until(Instant::now() + patience, open).await && !self.is_over(id)
+    }
+
+    /// How much of the windows our DATA took, padding and all (RFC 9113 §6.9.1): that of the
+    /// stream, or with 0 that of the connection.
+    pub(super) fn sent(&self, id: u32) -> i64 {
+        self.sent.get(&id).copied().unwrap_or_default()
+    }
+
+    async fn data(&mut self, flags: u8, id: u32, payload: &[u8]) {
+        for window in [0, id] {
+            *self.sent.entry(window).or_default() += i64::try_from(payload.len()).unwrap_or(0);
+        }
+        self.raw.send(kind::DATA, flags, id, payload).await;
+    }
+
+    /// Sends octets as the peer's credit allows; false when it gives none in time.
+    pub(super) async fn pour(&mut self, id: u32, octets: &[u8], patience: Duration) -> bool {
         let mut rest = octets;
         while !rest.is_empty() {
-            let so_far = *sent;
-            let open = |site: &Self| site.room(id, so_far) > 0 || site.is_over(id);
-            if !self.read_until(Instant::now() + patience, open).await || self.is_over(id) {
+            if !self.wait_for_room(id, 1, patience).await {
                 return false;
             }
-            let (piece, later) = rest.split_at(self.room(id, so_far).min(rest.len()));
-            self.raw.data(id, piece).await;
-            *sent += i64::try_from(piece.len()).unwrap_or_default();
+            let (piece, later) = rest.split_at(self.room(id).min(rest.len()));
+            self.data(0, id, piece).await;
             rest = later;
         }
+        true
+    }
+
+    /// Sends octets in one DATA frame, with 200 octets of padding or as many as there is room for.
+    pub(super) async fn pour_padded(&mut self, id: u32, octets: &[u8]) -> bool {
+        let least = octets.len() + 1;
+        if !self.wait_for_room(id, least, CREDIT).await {
+            return false;
+        }
+        let padding = u8::try_from(self.room(id) - least).unwrap_or(u8::MAX).min(200);
+        let payload = [&[padding], octets, &vec![0; padding.into()]].concat();
+        self.data(flag::PADDED, id, &payload).await;
         true
     }
 
