@@ -165,6 +165,7 @@ impl Endpoint {
         let mut rsv = if self.has(Fault::EchoesReservedBits) { self.inbound.reserved() } else { 0 };
         if let Some(deflater) = &mut self.deflater {
             data = deflater.message(&data);
+            data.truncate(data.len() - usize::from(self.fault == Some(Fault::EndsInsideBlocks)));
             rsv |= if self.fault == Some(Fault::NoRsv1) { 0 } else { 4 };
         }
         self.frame(Frame::new(kind.opcode(), data).reserved(rsv));

@@ -117,8 +117,11 @@ impl Inflater {
     /// One message; the error says what is wrong with it, or that it exceeds `limit` octets.
     pub(crate) fn message(&mut self, data: &[u8], limit: usize) -> Result<Vec<u8>, String> {
         let mut out = Vec::with_capacity((data.len() * 2).clamp(256, 1024 * 1024));
-        self.take(data, &mut out, limit)?;
-        self.take(&[0, 0, 0xFF, 0xFF], &mut out, limit)?;
+        let is_at_end = self.take(data, &mut out, limit)?;
+        if !is_at_end {
+            self.take(&[0, 0, 0xFF, 0xFF], &mut out, limit)?;
+            self.take_nothing()?;
+        }
         if self.fresh_each {
             self.stream.reset(false);
         } else {
@@ -127,8 +130,21 @@ impl Inflater {
         Ok(out)
     }
 
-    fn take(&mut self, data: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<(), String> {
-        let mut rest = data;
+    /// Whether a block has ended, as every message must (RFC 7692 §7.2.1): then empty blocks give
+    /// nothing, and inside of a block they are anything but empty blocks.
+    fn take_nothing(&mut self) -> Result<(), String> {
+        // More octets than the longest part of a block that gives nothing, a table of its codes.
+        let blocks = [0, 0, 0, 0xFF, 0xFF].repeat(128);
+        let mut more = Vec::new();
+        match self.take(&blocks, &mut more, usize::MAX) {
+            Ok(_) if more.is_empty() => Ok(()),
+            _ => Err("it ends inside a block of deflate (RFC 7692 §7.2.1)".into()),
+        }
+    }
+
+    /// Whether the last octet was that of a final block.
+    fn take(&mut self, data: &[u8], out: &mut Vec<u8>, limit: usize) -> Result<bool, String> {
+        let (mut rest, mut is_at_end) = (data, false);
         loop {
             if out.len() > limit {
                 return Err(format!("inflates to more than {limit} octets"));
@@ -145,8 +161,11 @@ impl Inflater {
             rest = rest.get(step..).unwrap_or_default();
             match status {
                 // A final block ends a stream of deflate, not the message (§7.2.3.4).
-                Status::StreamEnd => self.restart(out),
-                _ if rest.is_empty() && out.len() < out.capacity() => return Ok(()),
+                Status::StreamEnd => {
+                    self.restart(out);
+                    is_at_end = rest.is_empty();
+                }
+                _ if rest.is_empty() && out.len() < out.capacity() => return Ok(is_at_end),
                 _ if step == 0 && self.stream.total_out() == produced && !rest.is_empty() => {
                     return Err("the deflate stream does not go on".into());
                 }
@@ -202,6 +221,39 @@ mod tests {
             assert_eq!(second.as_deref(), Ok(&b"Hello"[..]));
         }
         assert_eq!(Inflater::new(15, false).message(&[0], 9).as_deref(), Ok(&b""[..]));
+    }
+
+    // RFC: PMD-7.2.3-01
+    #[test]
+    fn a_message_ends_where_a_block_does() {
+        let take = |octets: &[u8]| {
+            let mut inflater = Inflater::new(15, false);
+            let first = inflater.message(octets, 100)?;
+            // Whatever the end was, the next message is not touched by it.
+            let second = inflater.message(&[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00], 100)?;
+            assert_eq!(second, b"Hello");
+            Ok::<_, String>(first)
+        };
+        let whole: [&[u8]; 4] = [
+            &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00, 0x00],
+            // A final block with nothing behind it: not what an encoder is to write, but an end.
+            &[0xf3, 0x48, 0xcd, 0xc9, 0xc9, 0x07, 0x00],
+            &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65, 0x6c, 0x6c, 0x6f, 0x00],
+        ];
+        for octets in whole {
+            assert_eq!(take(octets).as_deref(), Ok(&b"Hello"[..]), "{octets:02x?}");
+        }
+        let cut: [&[u8]; 5] = [
+            &[],
+            &[0xf2, 0x48, 0xcd, 0xc9, 0xc9, 0x07],
+            &[0xf2, 0x48, 0xcd, 0xc9],
+            &[0x00, 0x05, 0x00, 0xfa, 0xff, 0x48, 0x65],
+            &[0x05, 0xc0, 0x81, 0x00],
+        ];
+        for octets in cut {
+            assert!(take(octets).is_err(), "{octets:02x?}");
+        }
     }
 
     #[test]
