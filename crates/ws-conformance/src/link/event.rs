@@ -37,6 +37,8 @@ pub(crate) enum Event {
     Message(Kind, Vec<u8>),
     /// A pong of the peer.
     Pong(Vec<u8>),
+    /// Something against the protocol in place of a message, which can be waited for no longer.
+    Unreadable,
     /// A point in time that the script marked.
     Mark(&'static str),
 }
@@ -46,6 +48,7 @@ impl fmt::Display for Event {
         match self {
             Self::Message(kind, data) => write!(f, "{kind} {}", brief(data)),
             Self::Pong(data) => write!(f, "pong {}", brief(data)),
+            Self::Unreadable => f.write_str("something that is no message"),
             Self::Mark(name) => write!(f, "[{name}]"),
         }
     }

@@ -77,7 +77,7 @@ impl Link {
             if size > LIMIT {
                 self.breach(format!("a frame that claims {size} octets"));
                 self.wire.consume(usize::MAX);
-                return None;
+                return Some(Next::Event(Event::Unreadable));
             }
             let whole = self.wire.buffered().get(..header.size + size)?;
             let mut payload = whole.get(header.size..).unwrap_or_default().to_vec();
@@ -150,7 +150,7 @@ impl Link {
             }
             _ => {
                 self.breach(format!("a frame with the reserved {}", opcode_name(header.opcode)));
-                None
+                Some(Next::Event(Event::Unreadable))
             }
         }
     }
@@ -170,7 +170,7 @@ impl Link {
     fn take_continuation(&mut self, fin: bool, payload: &[u8]) -> Option<Next> {
         let Some(mut partial) = self.partial.take() else {
             self.breach("a continuation of nothing (§5.4)".into());
-            return None;
+            return Some(Next::Event(Event::Unreadable));
         };
         partial.data.extend_from_slice(payload);
         partial.frames += 1;
@@ -201,7 +201,7 @@ impl Link {
                     Ok(inflated) => inflated,
                     Err(flaw) => {
                         self.breach(format!("a compressed message is damaged: {flaw}"));
-                        return None;
+                        return Some(Next::Event(Event::Unreadable));
                     }
                 }
             }

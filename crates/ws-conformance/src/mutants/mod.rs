@@ -331,6 +331,18 @@ mod tests {
         mutants.len()
     }
 
+    async fn verdict_on(fault: Fault, case: &'static str) -> Verdict {
+        let settings = Arc::new(quick_settings());
+        judge_mutant(fault, true, case, &groups::all(), settings).await.expect("loopback sockets")
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_ends_the_wait() {
+        let verdict = verdict_on(Fault::KeepsOwnWindow, "13.2.1").await;
+        assert!(verdict.why.contains("damaged"), "{}", verdict.why);
+        assert!(verdict.duration < Duration::from_secs(20), "{:?}", verdict.duration);
+    }
+
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
         let sections = parse_sections(sections).expect("case numbers");
         let excluded = parse_sections(excluded).expect("case numbers");
