@@ -25,8 +25,8 @@ impl Progress {
         if verdict.is_against() {
             let clear = if self.terminal { "\r\x1b[K" } else { "" };
             let close = verdict.close;
-            let (id, behavior, why) = (&result.id, verdict.behavior, &verdict.why);
-            self.write(&format!("{clear}{id:<9} {behavior} (close: {close}): {why}\n"));
+            let (id, overall, why) = (&result.id, verdict.overall(), &verdict.why);
+            self.write(&format!("{clear}{id:<9} {overall} (close: {close}): {why}\n"));
         }
         if self.terminal {
             self.write(&format!("\r\x1b[K{done}/{total} {}", result.id));

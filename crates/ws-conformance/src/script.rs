@@ -345,7 +345,9 @@ impl Script {
             why = format!("observed only: {why}");
             behavior = Behavior::Informational;
         }
-        if !why_close.is_empty() {
+        if behavior == Behavior::Ok && !why_close.is_empty() {
+            why = format!("{why_close}; until then all was as expected");
+        } else if !why_close.is_empty() {
             why = format!("{why}; {why_close}");
         }
         Verdict::on(link, behavior, close, why)

@@ -343,6 +343,13 @@ mod tests {
         assert!(verdict.duration < Duration::from_secs(20), "{:?}", verdict.duration);
     }
 
+    #[tokio::test]
+    async fn a_bad_end_is_the_first_thing_that_is_said() {
+        let verdict = verdict_on(Fault::Closes1001, "1.1.1").await;
+        assert_eq!((verdict.behavior, verdict.overall()), (Behavior::Ok, Behavior::Failed));
+        assert!(verdict.why.starts_with("close code 1001 was sent"), "{}", verdict.why);
+    }
+
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
         let sections = parse_sections(sections).expect("case numbers");
         let excluded = parse_sections(excluded).expect("case numbers");

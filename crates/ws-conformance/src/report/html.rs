@@ -98,9 +98,9 @@ fn matrix(html: &mut String, reports: &[Report]) {
                     let verdict = &result.verdict;
                     let (overall, close) = (verdict.overall(), verdict.close);
                     let words = if close.is_failure() {
-                        format!("{} / {close}", verdict.behavior)
+                        format!("{overall} / {close}")
                     } else {
-                        verdict.behavior.to_string()
+                        overall.to_string()
                     };
                     let link = anchor(agent, id);
                     let _ = write!(html, "<td class=\"{overall}\"><a href=\"#{link}\">{words}</a>");
@@ -118,11 +118,10 @@ fn details(html: &mut String, agent: usize, result: &CaseResult) {
     let overall = verdict.overall();
     let _ = write!(
         html,
-        "<details class=\"{overall}\" id=\"{}\"><summary><b>{}</b> <span class=\"tag {overall}\">{}\
-         </span> close {} — {}</summary>",
+        "<details class=\"{overall}\" id=\"{}\"><summary><b>{}</b> <span class=\"tag {overall}\">\
+         {overall}</span> close {} — {}</summary>",
         anchor(agent, &result.id),
         result.id,
-        verdict.behavior,
         verdict.close,
         escape(&result.description)
     );

@@ -36,12 +36,12 @@ pub fn document(reports: &[Report], strict: bool) -> String {
             );
             let overall = verdict.overall();
             if fails(overall) {
-                let (behavior, close) = (verdict.behavior, verdict.close);
+                let close = verdict.close;
                 let why = escape(&verdict.why);
                 let seen = escape(&verdict.observed);
                 let _ = write!(
                     xml,
-                    "<failure message=\"{behavior}, close {close}: {why}\">{seen}</failure>"
+                    "<failure message=\"{overall}, close {close}: {why}\">{seen}</failure>"
                 );
             } else if overall == Behavior::Unjudged {
                 let _ = write!(xml, "<error message=\"{}\"/>", escape(&verdict.why));

@@ -65,8 +65,8 @@ pub fn shortcomings(report: &Report) -> String {
         if verdict.behavior == Behavior::Unjudged {
             unjudged.entry(&verdict.why).or_default().push(&result.id);
         } else if verdict.is_against() {
-            let (id, behavior, close) = (&result.id, verdict.behavior, verdict.close);
-            let _ = writeln!(text, "{id:<10}{behavior:<14}close {close:<18}{}", verdict.why);
+            let (id, overall, close) = (&result.id, verdict.overall(), verdict.close);
+            let _ = writeln!(text, "{id:<10}{overall:<14}close {close:<18}{}", verdict.why);
         }
     }
     for (why, cases) in unjudged {
@@ -87,4 +87,39 @@ fn line(text: &mut String, name: &str, counts: &[usize]) {
         let _ = write!(text, "{shown:>14}");
     }
     text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::groups::all;
+    use crate::judge::{CloseBehavior, Verdict};
+    use crate::report::{html, junit};
+    use crate::run::CaseResult;
+
+    #[test]
+    fn the_heading_of_a_case_is_the_verdict_on_all_of_it() {
+        let close = CloseBehavior::WrongCode;
+        let verdict = Verdict { close, ..Verdict::plain(Behavior::Ok, "close code 1001 was sent") };
+        let report = Report {
+            agent: "a peer".into(),
+            peer_is_server: true,
+            results: all()
+                .iter()
+                .take(1)
+                .map(|case| CaseResult::new(case, verdict.clone()))
+                .collect(),
+            left_out: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        let found = shortcomings(&report);
+        assert!(found.starts_with("1.1.1     FAILED        close WRONG CODE"), "{found}");
+        let reports = [report];
+        let page = html::page(&reports);
+        assert!(page.contains("<span class=\"tag FAILED\">FAILED</span> close WRONG CODE"));
+        assert!(page.contains(">FAILED / WRONG CODE</a>"));
+        assert!(junit::document(&reports, false).contains("message=\"FAILED, close WRONG CODE: "));
+    }
 }
