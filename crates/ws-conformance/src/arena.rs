@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::carrier::Carrier;
 use crate::handshake::{flaw_of_response, flaws_of_request, read_answer};
-use crate::judge::{Behavior, Verdict};
+use crate::judge::{Behavior, CloseBehavior, Verdict};
 use crate::link::{Link, Next};
 use crate::log::{Log, Who};
 use crate::server_side::lobby::{Caller, Lobby};
@@ -40,7 +40,11 @@ impl Refused {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Unimplemented(why) => Verdict::plain(Behavior::Unimplemented, why),
-            Self::NoConnection(why) => Verdict::plain(Behavior::Failed, why),
+            // Where there was no WebSocket, none ended as it had to.
+            Self::NoConnection(why) => {
+                let plain = Verdict::plain(Behavior::Failed, why);
+                Verdict { close: CloseBehavior::Failed, ..plain }
+            }
         }
     }
 }
@@ -370,5 +374,18 @@ impl Arena {
         } else {
             Err(Refused::NoConnection("afterwards the server did not serve any more".into()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_handshake_the_end_is_a_failure_too() {
+        let verdict = Refused::NoConnection("no answer".into()).verdict();
+        assert_eq!(verdict.close, CloseBehavior::Failed);
+        let verdict = Refused::Unimplemented("no compression".into()).verdict();
+        assert_eq!(verdict.close, CloseBehavior::Ok);
     }
 }
