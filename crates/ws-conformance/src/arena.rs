@@ -1,6 +1,6 @@
 //! Where a case meets its peer: by dialling a server, or with a client that has called.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -59,9 +59,23 @@ impl From<io::Error> for Refused {
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     keys: Mutex<HashSet<String>>,
+    /// How many connections began with this masking key and the next.
+    maskings: Mutex<HashMap<[[u8; 4]; 2], usize>>,
 }
 
 impl Memory {
+    /// Remembers the masking keys that a connection began with.
+    pub(crate) fn note_masking(&self, keys: [[u8; 4]; 2]) {
+        let mut maskings = self.maskings.lock().unwrap_or_else(PoisonError::into_inner);
+        *maskings.entry(keys).or_default() += 1;
+    }
+
+    /// How many connections began with these masking keys.
+    fn connections_with(&self, keys: [[u8; 4]; 2]) -> usize {
+        let maskings = self.maskings.lock().unwrap_or_else(PoisonError::into_inner);
+        maskings.get(&keys).copied().unwrap_or_default()
+    }
+
     /// Whether no earlier request carried this key.
     fn is_new(&self, key: &str) -> bool {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned())
@@ -346,6 +360,7 @@ impl Arena {
         let early = visitor.has_spoken();
         let wire = visitor.answer(&response, &self.log).await;
         let mut link = Link::new(wire, self.log.clone(), false, request);
+        link.memory = Some(Arc::clone(&self.memory));
         for breach in breaches {
             link.breach(breach);
         }
@@ -356,6 +371,13 @@ impl Arena {
             link.set_deflate(agreement, 1);
         }
         Ok(link)
+    }
+
+    /// Whether another connection of the run began with the masking keys of this one. Two keys in a
+    /// row agree by chance once in 2^64 times.
+    pub(crate) fn has_seen_keys_of(&self, link: &Link) -> bool {
+        let first = link.keys().first_chunk::<2>();
+        first.is_some_and(|keys| self.memory.connections_with(*keys) > 1)
     }
 
     /// Whether the server still serves: a new connection, one echo. Clients are not asked.

@@ -8,6 +8,7 @@ mod receive;
 mod send;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -16,6 +17,7 @@ pub(crate) use event::{Event, Kind, PeerClose};
 pub(crate) use receive::{Dissection, Next};
 pub(crate) use send::{WriteMode, fragmented};
 
+use crate::arena::Memory;
 use crate::log::Log;
 use crate::wire::deflate::{Agreement, Deflater, Inflater};
 use crate::wire::http::Head;
@@ -41,6 +43,8 @@ pub(crate) struct Link {
     /// How long one write may stall.
     pub(crate) write_limit: Duration,
     keys: Vec<[u8; 4]>,
+    /// Where the first keys are compared with those of other connections.
+    pub(crate) memory: Option<Arc<Memory>>,
     /// Payloads of the pings and pongs that were sent, to which a pong of the peer may be owed.
     controls: HashSet<Vec<u8>>,
     /// What the peer's compressed messages were made of, where a case wants to know.
@@ -72,6 +76,7 @@ impl Link {
             answers_close: true,
             write_limit: Duration::from_secs(30),
             keys: Vec::new(),
+            memory: None,
             controls: HashSet::new(),
             dissection: None,
             broken_write: false,

@@ -86,6 +86,9 @@ impl Link {
                 if self.keys.len() < 1000 {
                     self.keys.push(key);
                 }
+                if let (Some(memory), [first, second]) = (&self.memory, self.keys.as_slice()) {
+                    memory.note_masking([*first, *second]);
+                }
             }
             self.log.octets(Who::Peer, || describe(&header, &payload), whole);
             self.wire.consume(header.size + size);

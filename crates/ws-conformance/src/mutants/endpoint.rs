@@ -263,6 +263,14 @@ impl Endpoint {
         if self.has(Fault::ConstantKey) {
             frame.masking = Masking::Key([1, 2, 3, 4]);
         }
+        if self.has(Fault::LinearKeys) {
+            self.key = self.key.wrapping_mul(1_103_515_245).wrapping_add(12_345);
+            frame.masking = Masking::Key(self.key.to_be_bytes());
+        }
+        if self.has(Fault::SameKeysAgain) {
+            self.key = (self.key ^ self.key >> 7).wrapping_mul(0x9E37_79B1).rotate_left(11);
+            frame.masking = Masking::Key(self.key.to_be_bytes());
+        }
         if self.has(Fault::CountingKey) {
             self.key += 1;
             frame.masking = Masking::Key(self.key.to_be_bytes());

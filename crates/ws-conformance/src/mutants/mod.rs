@@ -264,7 +264,7 @@ async fn judge_mutant(
     let memory = Arc::new(Memory::default());
     let mut verdict =
         judge_client(case, Some(fault), Arc::clone(&settings), Arc::clone(&memory)).await?;
-    if fault == Fault::SameKeyTwice {
+    if matches!(fault, Fault::SameKeyTwice | Fault::SameKeysAgain) {
         verdict = judge_client(case, Some(fault), settings, memory).await?;
     }
     Ok(verdict)

@@ -18,7 +18,10 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(
         Case::new(&[20, 4, 1], FreshKeys)
             .does("Lets the client echo 64 texts and collects the masking keys.")
-            .expects("Every key is new, and none follows from the one before.")
+            .expects(
+                "Every key is new, none is the one before plus, or times, a constant, and no other \
+                 connection of the run began with the same keys.",
+            )
             .cites(&["WS-5.3-01", "WS-5.3-02", "WS-5.3-03", "WS-10.3-01", "WS-5.1-01"])
             .judges(Judges::Clients),
     );
@@ -109,7 +112,9 @@ impl Play for FreshKeys {
                     break;
                 }
             }
-            let found = flaw_of_keys(link.keys());
+            let again = arena.has_seen_keys_of(&link);
+            let again = again.then(|| "another connection began with the same masking keys".into());
+            let found = flaw_of_keys(link.keys()).or(again);
             let verdict = finish(link, arena, flaw).await;
             Ok::<_, Refused>(match found {
                 Some(why) if verdict.behavior == Behavior::Ok => {
@@ -128,10 +133,7 @@ fn flaw_of_keys(keys: &[[u8; 4]]) -> Option<String> {
         // One in four thousand million by chance.
         return Some("a masking key is zero".into());
     }
-    let steps: Vec<u32> = numbers
-        .windows(2)
-        .map(|pair| pair.iter().rev().fold(0, |a, b| b.wrapping_sub(a)))
-        .collect();
+    let steps = steps_of(numbers.iter().copied());
     let mut sorted = numbers.clone();
     sorted.sort_unstable();
     sorted.dedup();
@@ -141,8 +143,33 @@ fn flaw_of_keys(keys: &[[u8; 4]]) -> Option<String> {
     let mut distinct = steps.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    (steps.len() > 8 && distinct.len() * 2 < steps.len())
+    let counted = steps.len() > 8 && distinct.len() * 2 < steps.len();
+    let swapped: Vec<u32> = steps_of(numbers.iter().map(|number| number.swap_bytes()));
+    (counted || is_linear(&steps) || is_linear(&swapped))
         .then(|| "masking keys follow from one another (§5.3)".into())
+}
+
+/// The difference of each number and the one before.
+fn steps_of(numbers: impl Iterator<Item = u32> + Clone) -> Vec<u32> {
+    numbers.clone().skip(1).zip(numbers).map(|(after, before)| after.wrapping_sub(before)).collect()
+}
+
+/// Whether each number was the one before times a constant plus another: then each step is the one
+/// before times the first constant, which an odd step tells.
+fn is_linear(steps: &[u32]) -> bool {
+    let mut pairs = steps.iter().zip(steps.iter().skip(1));
+    let factor = pairs.clone().find(|(before, _)| **before % 2 == 1);
+    let factor = factor.map(|(before, after)| after.wrapping_mul(inverse(*before)));
+    steps.len() > 8
+        && factor.is_some_and(|factor| {
+            pairs.all(|(before, after)| *after == before.wrapping_mul(factor))
+        })
+}
+
+/// What an odd number is to be multiplied by to give 1, modulo 2^32: each step of Newton's doubles
+/// the bits that are right, of which there are three at first.
+fn inverse(odd: u32) -> u32 {
+    (0..4).fold(odd, |found, _| found.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(found))))
 }
 
 #[cfg(test)]
@@ -151,11 +178,19 @@ mod tests {
 
     // RFC: WS-5.3-01, WS-5.3-03
     #[test]
-    fn constant_and_counting_keys_are_noticed() {
+    fn keys_that_follow_from_one_another_are_noticed() {
         let constant = [[1, 2, 3, 4]; 20];
         let counting: Vec<[u8; 4]> = (1..30_u32).map(u32::to_be_bytes).collect();
         assert!(flaw_of_keys(&constant).is_some_and(|flaw| flaw.contains("more than one")));
         assert!(flaw_of_keys(&counting).is_some_and(|flaw| flaw.contains("follow")));
+        let next = |key: &u32| Some(key.wrapping_mul(1_103_515_245).wrapping_add(12_345));
+        let linear = || std::iter::successors(Some(12_345_u32), next).take(64);
+        for keys in [
+            linear().map(u32::to_be_bytes).collect(),
+            linear().map(u32::to_le_bytes).collect::<Vec<_>>(),
+        ] {
+            assert!(flaw_of_keys(&keys).is_some_and(|flaw| flaw.contains("follow")));
+        }
         let random: Vec<[u8; 4]> = (0..64).map(|_| crate::wire::mask::fresh_key()).collect();
         assert_eq!(flaw_of_keys(&random), None);
     }
