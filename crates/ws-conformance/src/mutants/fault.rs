@@ -159,6 +159,7 @@ wrong {
     LosesFirstFrame: Client, "31.1.18", "loses a frame that came with the answer";
     TakesAnySubprotocol: Client, "32.3.1" | "40.13.29" | "41.13.27", "accepts a subprotocol it did not offer";
     TakesAnyExtension: Client, "32.3.6" | "40.13.30" | "41.13.28", "accepts an extension it did not offer";
+    AcceptWithoutCase: Client, "31.2.35", "compares the accept value without regard to case";
     IgnoresClientBits: Client, "23.4.8", "compresses with a larger window than agreed";
     IgnoresClientTakeover: Client, "23.4.3", "compresses with takeover although it was told not to";
     TakesBadWindow: Client, "23.4.23" | "h2:23.4.23" | "h3:23.4.23", "accepts a window of 7 bits";

@@ -164,6 +164,12 @@ fn judge(
             seen.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("Upgrade"));
             seen.fields.push(("Upgrade".into(), "websocket".into()));
         }
+        Some(Fault::AcceptWithoutCase) => {
+            let accept = http::accept_for(key);
+            let alike = |value: &str| value.eq_ignore_ascii_case(&accept);
+            let found = seen.fields.iter_mut().map(|(_, value)| value);
+            found.filter(|value| alike(value)).for_each(|value| value.clone_from(&accept));
+        }
         Some(Fault::IgnoresAccept) => {
             seen.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("Sec-WebSocket-Accept"));
             seen.fields.push(("Sec-WebSocket-Accept".into(), http::accept_for(key)));

@@ -151,5 +151,8 @@ fn wrong() -> Vec<Case> {
     cases.push(folded.case(&[31, 2, 33], "with a folded value", &["M1-5.2-01"]));
     let length = Reply::with_line("Content-Length: 5", Reaction::Either);
     cases.push(length.case(&[31, 2, 34], "101 with Content-Length: 5", &["M1-6.3-01"]));
+    let swapped = changed("{accept}", "{swapped}");
+    let what = "with the accept value in the other case";
+    cases.push(swapped.case(&[31, 2, 35], what, &["WS-4.1-28", "WS-11.3.3-01"]));
     cases.into_iter().map(|case| case.weighs(Weight::Waiting)).collect()
 }

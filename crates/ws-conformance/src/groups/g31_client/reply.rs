@@ -14,7 +14,8 @@ use crate::log::Who;
 use crate::wire::frame::Frame;
 use crate::wire::http;
 
-/// The ordinary answer; `{accept}` and `{key}` are filled in, lines end in CRLF.
+/// The ordinary answer; `{accept}` and `{key}` are filled in, lines end in CRLF. `{swapped}` is the
+/// accept value with each letter in the other case.
 pub(crate) const ORDINARY: &str = "HTTP/1.1 101 Switching Protocols\nUpgrade: websocket\n\
                                    Connection: Upgrade\nSec-WebSocket-Accept: {accept}\n\n";
 
@@ -100,6 +101,7 @@ impl Reply {
         let key = visitor.request.values("Sec-WebSocket-Key").next().unwrap_or_default();
         let accept = http::accept_for(key);
         let text = self.text.replace("{accept}", &accept).replace("{key}", key);
+        let text = text.replace("{swapped}", &accept.chars().map(swap_case).collect::<String>());
         let request = visitor.request.clone();
         let wire = if visitor.carrier() == Carrier::H1 {
             let mut wire = visitor.into_wire();
@@ -168,6 +170,14 @@ impl Reply {
             return Verdict { behavior, ..Verdict::on(link, behavior, CloseBehavior::Ok, why) };
         }
         Verdict::on(link, behavior, CloseBehavior::Ok, why)
+    }
+}
+
+fn swap_case(character: char) -> char {
+    if character.is_ascii_uppercase() {
+        character.to_ascii_lowercase()
+    } else {
+        character.to_ascii_uppercase()
     }
 }
 
