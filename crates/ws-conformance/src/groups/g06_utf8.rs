@@ -2,6 +2,8 @@
 
 mod sequences;
 
+pub(super) use sequences::octets;
+
 use crate::case::{Case, Weight};
 use crate::link::WriteMode;
 use crate::script::{Cut, Script, Step, mark, text};
@@ -20,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// The payloads as fragments of one text.
-fn text_of(pieces: &[&[u8]]) -> Vec<Frame> {
+pub(super) fn text_of(pieces: &[&[u8]]) -> Vec<Frame> {
     let mut frames: Vec<Frame> =
         pieces.iter().map(|piece| Frame::continuation(*piece).open()).collect();
     if let Some(first) = frames.first_mut() {
@@ -32,7 +34,7 @@ fn text_of(pieces: &[&[u8]]) -> Vec<Frame> {
     frames
 }
 
-fn octets(data: &[u8]) -> Vec<Frame> {
+fn single_octets(data: &[u8]) -> Vec<Frame> {
     text_of(&data.chunks(1).collect::<Vec<_>>())
 }
 
@@ -64,10 +66,10 @@ fn fragments() -> Vec<Case> {
         ),
         valid(&[6, 2, 1], text_of(&[greeting]), greeting, "text beyond ASCII in one frame"),
         valid(&[6, 2, 2], halves, greeting, "the same cut between two characters"),
-        valid(&[6, 2, 3], octets(greeting), greeting, "the same in fragments of one octet"),
-        valid(&[6, 2, 4], octets(GREEK), GREEK, "Greek text in fragments of one octet"),
+        valid(&[6, 2, 3], single_octets(greeting), greeting, "the same in fragments of one octet"),
+        valid(&[6, 2, 4], single_octets(GREEK), GREEK, "Greek text in fragments of one octet"),
         invalid(&[6, 3, 1], text_of(&[NOT_UTF8]), "text with a surrogate, in one frame"),
-        invalid(&[6, 3, 2], octets(NOT_UTF8), "the same in fragments of one octet"),
+        invalid(&[6, 3, 2], single_octets(NOT_UTF8), "the same in fragments of one octet"),
     ]
 }
 

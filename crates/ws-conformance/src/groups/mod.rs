@@ -83,7 +83,7 @@ pub fn title(group: u16) -> &'static str {
         10 => "Automatic fragmentation",
         12 => "Compression: sizes and data",
         13 => "Compression: parameters",
-        20 => "Masking and lengths",
+        20 => "Masking, lengths and text",
         21 => "Reserved bits under compression",
         22 => "Ways to close",
         23 => "Compression: conformance",

@@ -246,6 +246,8 @@ impl Inbound {
         };
         let (surrogates, overlong) =
             (self.has(Fault::AcceptsSurrogates), self.has(Fault::AcceptsOverlong));
+        let (cut_end, split_overlong) =
+            (self.has(Fault::AcceptsCutEnd), self.has(Fault::AcceptsSplitOverlong));
         let per_frame = self.has(Fault::Utf8PerFrame) && frame_done;
         let message = self.message.as_mut()?;
         if message.kind != Kind::Text || message.compressed || !due {
@@ -260,8 +262,12 @@ impl Inbound {
             Err(error) => {
                 message.checked += error.valid_up_to();
                 let first = message.data.get(message.checked).copied().unwrap_or_default();
-                let forgiven = surrogates && first == 0xED || overlong && first == 0xC0;
-                let incomplete = error.error_len().is_none() && !message_done && !per_frame;
+                let split = message.frames > 1 && matches!(first, 0xE0 | 0xF0);
+                let forgiven = surrogates && first == 0xED
+                    || overlong && first == 0xC0
+                    || split && split_overlong;
+                let may_go_on = !message_done || cut_end && message.frames > 1;
+                let incomplete = error.error_len().is_none() && may_go_on && !per_frame;
                 (!incomplete && !forgiven).then_some(1007)
             }
         }

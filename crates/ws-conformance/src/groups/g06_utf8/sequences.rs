@@ -105,7 +105,7 @@ fn noncharacters() -> Vec<Vec<u8>> {
 }
 
 /// Reads hex digits.
-fn octets(hex: &str) -> Vec<u8> {
+pub(in crate::groups) fn octets(hex: &str) -> Vec<u8> {
     let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|n| u8::try_from(n).ok());
     let digits: Vec<u8> = hex.as_bytes().iter().filter_map(digit).collect();
     digits
