@@ -1,5 +1,5 @@
 //! Group 20: masking and lengths, where a frame is cut, how soon a bad one is noticed, and texts
-//! that are cut inside characters.
+//! that are cut inside characters or may be changed.
 
 mod early;
 mod lengths;

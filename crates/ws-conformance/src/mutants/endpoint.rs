@@ -161,6 +161,9 @@ impl Endpoint {
         if self.has(Fault::CorruptsLastOctet) && data.len() > 1000 {
             data.iter_mut().rev().take(1).for_each(|octet| *octet ^= 1);
         }
+        if kind == Kind::Text {
+            data = self.change(data);
+        }
         let kind = if self.has(Fault::EchoesAsBinary) { Kind::Binary } else { kind };
         let mut rsv = if self.has(Fault::EchoesReservedBits) { self.inbound.reserved() } else { 0 };
         if let Some(deflater) = &mut self.deflater {
@@ -170,6 +173,18 @@ impl Endpoint {
         }
         self.frame(Frame::new(kind.opcode(), data).reserved(rsv));
         self.release();
+    }
+
+    /// What becomes of a text in a library that means well.
+    fn change(&self, data: Vec<u8>) -> Vec<u8> {
+        let Ok(text) = std::str::from_utf8(&data) else { return data };
+        match self.fault {
+            Some(Fault::DropsByteOrderMark) => text.trim_start_matches('\u{FEFF}').into(),
+            Some(Fault::FoldsLineEnds) => text.replace("\r\n", "\n").into(),
+            Some(Fault::TrimsText) => text.trim().into(),
+            Some(Fault::StopsAtNul) => text.split('\0').next().unwrap_or_default().into(),
+            _ => data,
+        }
     }
 
     fn answer(&mut self, data: Vec<u8>) {

@@ -86,6 +86,10 @@ wrong {
     AcceptsOverlong: Both, "6.17.1", "accepts overlong UTF-8";
     AcceptsCutEnd: Both, "20.14.1" | "20.14.4", "accepts a text in fragments that ends inside a character";
     AcceptsSplitOverlong: Both, "20.14.6" | "20.14.8", "accepts overlong UTF-8 across fragments";
+    DropsByteOrderMark: Both, "20.16.1" | "20.16.2", "drops U+FEFF at the start of a text";
+    FoldsLineEnds: Both, "20.16.4" | "20.16.5", "turns CR LF into LF";
+    TrimsText: Both, "20.16.5" | "20.16.6" | "20.16.7", "trims white space off texts";
+    StopsAtNul: Both, "20.16.9" | "20.16.10", "ends texts at the first NUL";
     Utf8FailsWith1002: Both, "6.3.1", "closes with 1002 for text that is not UTF-8";
     AcceptsStrayContinuation: Both, "5.9", "takes a continuation of nothing for a message";
     AcceptsInterleaved: Both, "5.18", "lets a message begin inside another";

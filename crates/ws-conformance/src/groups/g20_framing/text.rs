@@ -1,10 +1,11 @@
-//! Sections 20.14 and 20.15: characters that fragments cut.
+//! Sections 20.14 to 20.16: characters that fragments cut, and texts that an echo may change.
 //!
 //! Group 6 sends its invalid texts in one frame and cuts only a few of its valid ones.
 
 use crate::case::Case;
 use crate::groups::g06_utf8::{octets, text_of};
 use crate::script::{Script, text};
+use crate::wire::frame::Frame;
 
 /// Texts that must fail, in hex; a bar stands where a fragment ends.
 const INVALID: [(&str, &str); 5] = [
@@ -26,6 +27,30 @@ const INVALID: [(&str, &str); 5] = [
 
 /// A character of each length, and those whose second octet has a range of its own.
 const CUT: [char; 7] = ['µ', '€', '😀', '\u{800}', '\u{D7FF}', '\u{10000}', '\u{10FFFF}'];
+
+/// What libraries strip, fold, compose or stop at.
+const EXACT: [(&str, &str); 16] = [
+    ("with U+FEFF at the start", "\u{FEFF}text"),
+    ("of nothing but U+FEFF", "\u{FEFF}"),
+    ("with U+FEFF inside and at the end", "te\u{FEFF}xt\u{FEFF}"),
+    ("with CR LF, LF, CR and LF CR", "a\r\nb\nc\rd\n\r"),
+    ("with CR LF at both ends", "\r\ntext\r\n"),
+    ("with spaces and tabs at both ends", " \t text \t "),
+    ("of nothing but white space", " \t\r\n"),
+    ("with other white space at both ends", "\u{A0}\u{85}\u{3000}text\u{2003}\u{B}\u{C}"),
+    ("with NUL inside", "a\0b"),
+    ("with NUL at both ends", "\0text\0"),
+    (
+        "of the characters U+0001 to U+001F and U+007F",
+        "\u{1}\u{2}\u{3}\u{4}\u{5}\u{6}\u{7}\u{8}\t\n\u{B}\u{C}\r\u{E}\u{F}\u{10}\u{11}\u{12}\u{13}\
+         \u{14}\u{15}\u{16}\u{17}\u{18}\u{19}\u{1A}\u{1B}\u{1C}\u{1D}\u{1E}\u{1F}\u{7F}",
+    ),
+    ("with U+2028 and U+2029", "a\u{2028}b\u{2029}c"),
+    ("with combining characters", "e\u{301} A\u{30A} \u{1100}\u{1161}"),
+    ("with characters that have another form", "\u{E9} \u{212B} \u{FB01} \u{AC00} \u{2126}"),
+    ("beyond the first plane", "\u{10000}😀\u{1F468}\u{200D}\u{1F469}\u{10FFFF}"),
+    ("with quotes, backslashes and escapes", "\"'\\ \\n \\u0041 &amp; %41 <b>"),
+];
 
 pub(super) fn cases() -> Vec<Case> {
     let invalid = INVALID
@@ -56,6 +81,13 @@ pub(super) fn cases() -> Vec<Case> {
             .expects("The same text comes back.")
             .cites(&["WS-5.6-01", "WS-5.4-07", "WS-5.4-08"])
     }));
+    cases.extend((1..).zip(EXACT).map(|(number, (what, exact))| {
+        let script = Script::closing().say([Frame::text(exact)]).expect([text(exact)]);
+        Case::new(&[20, 16, number], script)
+            .does(format!("Sends a text {what}."))
+            .expects("The same text comes back, octet for octet.")
+            .cites(&["WS-5.6-01", "WS-6.1-02", "WS-6.2-01"])
+    }));
     cases
 }
 
@@ -72,6 +104,6 @@ mod tests {
             }
         }
         assert_eq!(CUT.map(char::len_utf8), [2, 3, 4, 3, 3, 4, 4]);
-        assert_eq!(cases().len(), 23 + 16);
+        assert_eq!(cases().len(), 23 + 16 + 16);
     }
 }
