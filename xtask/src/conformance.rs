@@ -9,10 +9,14 @@ use crate::steps::{Outcome, Steps};
 use crate::{Verdict, process};
 
 pub(crate) const ABOUT: &str = "runs the conformance suite against our echo server and client\n\
---role server|client|both  --over h1|h2|h3|best  --runtime tokio|async-std|smol\n\
---section LIST  --case LIST  --exclude LIST  --quick  --full  --strict\n\
---jobs N  --wait SECONDS  --patience SECONDS\n\
---json FILE  --junit FILE  --html DIRECTORY (with both roles: one for each, named by it)";
+--role server|client|both (both)  --over h1|h2|h3|best (h1)  --runtime tokio|async-std|smol (tokio)\n\
+--section LIST, --case LIST, --exclude LIST: case numbers or beginnings of them, as 1,6.4,20.1.3 (all);\n\
+  a section for one kind of peer (30 for servers, 31 for clients) wants its --role\n\
+--quick: samples of the costly cases  --full: all cases, patience of 90 s  --strict: NON-STRICT fails too\n\
+--jobs N: cases at a time (4)  --wait SECONDS: for a reaction (2)\n\
+--patience SECONDS: for a deadline (20, with --quick 8)\n\
+--json FILE  --junit FILE  --html DIRECTORY|FILE.html (with both roles: one for each, named by it)\n\
+exit code: 0 passed, 1 a case failed or was not judged, or a role could not run, 2 wrong options";
 
 /// The package and its program.
 const SUITE: &str = "ws-conformance";
@@ -174,6 +178,16 @@ fn within(command: &mut Command) -> Result<Outcome, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_names_every_option_and_its_default() {
+        for name in [&["role", "over", "runtime"], PASSED_ON, REPORTS, FLAGS].concat() {
+            assert!(ABOUT.contains(&format!("--{name}")), "--{name}");
+        }
+        let defaults = ["(both)", "(h1)", "(tokio)", "(all)", "(4)", "(2)", "(20, ", "exit code"];
+        let missing: Vec<_> = defaults.iter().filter(|shown| !ABOUT.contains(**shown)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 
     #[test]
     fn the_reports_of_two_roles_do_not_overwrite_each_other() {
