@@ -16,7 +16,7 @@ pub(crate) const ABOUT: &str = "runs the conformance suite against our echo serv
 --jobs N: cases at a time (4)  --wait SECONDS: for a reaction (2)\n\
 --patience SECONDS: for a deadline (20, with --quick 8)\n\
 --json FILE  --junit FILE  --html DIRECTORY|FILE.html (with both roles: one for each, named by it)\n\
-exit code: 0 passed, 1 a case failed or was not judged, or a role could not run, 2 wrong options";
+exit code: 0 passed, 1 a case failed, 2 the suite could not run, or not every case was judged";
 
 /// The package and its program.
 const SUITE: &str = "ws-conformance";
@@ -29,6 +29,8 @@ const BEYOND_US: &[(&str, &str)] = &[(
     "40.13.23",
     "the h2 crate drops :path from a response, where RFC 9113 §8.3 has it refuse the response",
 )];
+/// What the suite's exit code 2 means; it says more itself.
+const UNFIT: &str = "the suite could not run, or not every case was judged";
 /// Where the suite writes; a run of both roles writes twice.
 const REPORTS: &[&str] = &["json", "junit", "html"];
 /// Deadlines shorter than the suite's patience, so that it sees each of them pass.
@@ -43,8 +45,9 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     let valued = [&["role", "over", "runtime"], PASSED_ON, REPORTS].concat();
     let options = Options::parse(arguments, &valued, FLAGS)?;
     let mut steps = Steps::default();
-    run(&mut steps, &options)?;
-    Ok(steps.report())
+    let could_run = run(&mut steps, &options)?;
+    let passed = steps.report();
+    if could_run { Ok(passed) } else { Err(UNFIT.to_owned()) }
 }
 
 /// The short runs, as steps of the test command: everything over HTTP/1.1, and over the others what
@@ -65,7 +68,8 @@ pub(crate) fn quick(steps: &mut Steps) {
     }
 }
 
-fn run(steps: &mut Steps, options: &Options) -> Result<(), String> {
+/// Judges each role; false when the suite could not, which is less than a failure.
+fn run(steps: &mut Steps, options: &Options) -> Result<bool, String> {
     let role = options.value("role").unwrap_or("both");
     let roles: &[&str] = match role {
         "both" => &["server", "client"],
@@ -74,18 +78,22 @@ fn run(steps: &mut Steps, options: &Options) -> Result<(), String> {
         _ => return Err(format!("--role is server, client or both, not {role:?}")),
     };
     let programs = Programs::on(options.value("runtime").unwrap_or("tokio"))?;
-    let ready = prepare(programs);
+    let (ready, mut could_run) = (prepare(programs), true);
     for role in roles {
         let over = options.value("over").filter(|over| *over != "h1");
         let over = over.map(|over| format!(" over {over}")).unwrap_or_default();
-        steps.run(&format!("conformance {role}{over}"), || match &ready {
-            Err(why) => Err(why.clone()),
-            Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
-            Ok(None) if *role == "server" => judge_server(options, programs),
-            Ok(None) => judge_client(options, programs),
+        steps.run(&format!("conformance {role}{over}"), || {
+            let outcome = match &ready {
+                Err(why) => Err(why.clone()),
+                Ok(Some(why)) => Ok(Outcome::Skipped(why.clone())),
+                Ok(None) if *role == "server" => judge_server(options, programs),
+                Ok(None) => judge_client(options, programs),
+            };
+            could_run &= outcome != Ok(Outcome::Failed(UNFIT.to_owned()));
+            outcome
         });
     }
-    Ok(())
+    Ok(could_run)
 }
 
 /// Builds both sides; `Some` says what is not in this tree.
@@ -170,6 +178,7 @@ fn named_by(role: &str, path: &str) -> String {
 
 fn within(command: &mut Command) -> Result<Outcome, String> {
     Ok(match process::run_within(command, LIMIT)? {
+        Some(status) if status.code() == Some(2) => Outcome::Failed(UNFIT.to_owned()),
         Some(status) => Outcome::of(status.success(), "see the table above"),
         None => Outcome::Failed(format!("not finished after {} s", LIMIT.as_secs())),
     })
