@@ -186,13 +186,19 @@ impl Config {
     }
 
     /// After how much silence the peer is pinged, if it is.
+    #[inline]
     pub(crate) fn ping_after(&self) -> Option<Duration> {
-        if self.keep_alive == Duration::MAX {
-            return None;
+        if (LEAST_KEEP_ALIVE..self.idle_timeout).contains(&self.keep_alive) {
+            return Some(self.keep_alive);
         }
-        let wanted = self.keep_alive.max(LEAST_KEEP_ALIVE);
-        let latest = if wanted < self.idle_timeout { wanted } else { self.idle_timeout / 2 };
-        (latest >= LEAST_KEEP_ALIVE).then_some(latest)
+        self.odd_ping_after()
+    }
+
+    #[cold]
+    fn odd_ping_after(&self) -> Option<Duration> {
+        let is_early = self.keep_alive < LEAST_KEEP_ALIVE && LEAST_KEEP_ALIVE < self.idle_timeout;
+        let after = if is_early { LEAST_KEEP_ALIVE } else { self.idle_timeout / 2 };
+        (self.keep_alive != Duration::MAX && after >= LEAST_KEEP_ALIVE).then_some(after)
     }
 
     /// High water for pongs, which must not cross the budget by themselves.

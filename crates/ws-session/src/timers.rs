@@ -143,6 +143,32 @@ impl Timers {
         self.next(activity, config)
     }
 
+    /// Whether nothing is waited for but the peer's next message.
+    pub(crate) fn are_calm(&self) -> bool {
+        self.pinged_at.is_none()
+            && self.message_since.is_none()
+            && self.stalled_since.is_none()
+            && self.farewell.is_none()
+            && self.ping_left == 0
+    }
+
+    /// As [`update`](Self::update) while they [are](Self::are_calm) and the session has nothing else to do.
+    pub(crate) fn rest(
+        &mut self,
+        now: Instant,
+        written: u64,
+        config: &Config,
+    ) -> Option<(Instant, Due)> {
+        self.written = written;
+        if std::mem::take(&mut self.received) || self.last_received.is_none() {
+            self.last_received = Some(now);
+        }
+        match config.ping_after() {
+            Some(silence) => after(self.last_received, silence, Due::KeepAlive),
+            None => after(self.last_received, config.idle_timeout, Due::Idle),
+        }
+    }
+
     /// Takes note of whether the transport has passed something on, if it tells.
     pub(crate) fn note_progress(&mut self, progress: Option<bool>) {
         self.tells_progress = progress.is_some();

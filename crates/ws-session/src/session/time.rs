@@ -91,6 +91,16 @@ impl Session {
             return None;
         }
         self.settle();
+        let written = self.outbound.queue.taken();
+        let at_rest = phase == Phase::Open
+            && reading == Reading::Here
+            && self.compression.is_none()
+            && !self.is_unwritten()
+            && !self.inbound.is_mid_message();
+        if at_rest && self.timers.are_calm() {
+            // As nearly every connection waits.
+            return self.timers.rest(now, written, &self.config);
+        }
         let open = matches!(phase, Phase::Open | Phase::CloseSent);
         let activity = Activity {
             reading,
@@ -102,7 +112,7 @@ impl Session {
             parting: self.closing.is_parting,
             message_bytes: self.inbound.is_mid_message().then_some(self.inbound.message_bytes),
             unwritten: self.is_unwritten(),
-            written: self.outbound.queue.taken(),
+            written,
         };
         let due = self.timers.update(now, &activity, &self.config);
         let Some(compression) = &mut self.compression else { return due };
