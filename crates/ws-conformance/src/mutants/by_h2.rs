@@ -165,6 +165,7 @@ pub(super) async fn call(
 fn lapse_of(fault: Option<Fault>) -> Option<Lapse> {
     Some(match fault? {
         Fault::IgnoresWindow => Lapse::Window,
+        Fault::PadsData => Lapse::Pads,
         Fault::GivesNoCredit => Lapse::Credit,
         Fault::GoesOnAfterReset => Lapse::Reset,
         Fault::TakesAnyUpdate => Lapse::Update,

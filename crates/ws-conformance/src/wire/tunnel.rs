@@ -58,6 +58,8 @@ pub(crate) enum Lapse {
     Frames,
     /// Takes padding for data.
     Padding,
+    /// Pads what it sends, which is none.
+    Pads,
     /// Ends with the first GOAWAY.
     Goaway,
     /// Takes any lines for an answer, and any interim answer for the final one.
@@ -404,9 +406,15 @@ impl AsyncWrite for Tunnel {
         if room == 0 {
             return Poll::Pending;
         }
-        let piece = octets.get(..room).unwrap_or(octets);
-        this.raw.queue(kind::DATA, 0, this.id, piece);
-        let count = i64::try_from(piece.len()).unwrap_or_default();
+        let padding = if this.has(Lapse::Pads) && room > 8 { 8 } else { 0 };
+        let piece = octets.get(..room - padding).unwrap_or(octets);
+        if padding > 0 {
+            let padded = [&[7], piece, &[0; 7]].concat();
+            this.raw.queue(kind::DATA, flag::PADDED, this.id, &padded);
+        } else {
+            this.raw.queue(kind::DATA, 0, this.id, piece);
+        }
+        let count = i64::try_from(padding + piece.len()).unwrap_or_default();
         this.sent += count;
         this.connection -= count;
         match this.raw.poll_flush(cx) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::site::Site;
-use super::streams::{dripped, padded, texts};
+use super::streams::{dripped, in_steps, padded, texts};
 use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
 use crate::judge::{Behavior, Verdict};
@@ -205,7 +205,9 @@ impl Course {
             Self::Padded => padded(site, id, deadline).await,
             Self::Closed => closed(site, id, deadline).await,
             Self::Reset => reset(site, id, deadline).await,
-            Self::TenOctets | Self::OneOctet => trickle(site, id, window, deadline).await,
+            Self::TenOctets | Self::OneOctet => {
+                in_steps(site, id, &Frame::text("x".repeat(40)), window, deadline).await
+            }
             Self::ShrunkWindow => shrunk(site, id, deadline).await,
             Self::Connection => connection(site, id, deadline).await,
             Self::Credit => credit(site, id, deadline).await,
@@ -340,29 +342,6 @@ async fn until_pong(site: &mut Site, deadline: Instant, wanted: impl Fn(&H2Frame
     came
 }
 
-async fn trickle(site: &mut Site, id: u32, window: u32, deadline: Instant) -> Flaw {
-    let step = usize::try_from(window).unwrap_or(1);
-    site.say(id, &Frame::text("x".repeat(40))).await;
-    let mut granted = step;
-    while texts(site, id) == 0 {
-        if !site.read_until(deadline, |site| site.received(id) >= granted).await {
-            let got = site.received(id);
-            return failed(false, format!("{got} of {granted} octets came"));
-        }
-        if site.received(id) > granted {
-            return failed(false, "the client sent more than its window");
-        }
-        // The whole frame has a header of six octets.
-        let more = (46 - granted.min(45)).min(step);
-        granted += more;
-        if texts(site, id) == 0 {
-            let increment = u32::try_from(more).unwrap_or(1).to_be_bytes();
-            site.raw.send(kind::WINDOW_UPDATE, 0, id, &increment).await;
-        }
-    }
-    None
-}
-
 async fn shrunk(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     site.raw.send_settings(&[(setting::INITIAL_WINDOW_SIZE, 0)]).await;
     // Not even the answer to a ping may come: what acknowledges the SETTINGS is ours to see.
@@ -388,9 +367,9 @@ async fn connection(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
     if !site.pour(id, &octets, patience).await {
         return failed(false, "the client gave no credit for a message of 100000 octets");
     }
-    site.read_until(deadline, |site| site.received(id) >= FIRST).await;
+    site.read_until(deadline, |site| site.taken(id) >= FIRST).await;
     site.read_until(Instant::now() + Duration::from_millis(200), |_| false).await;
-    let got = site.received(id);
+    let got = site.taken(id);
     if got != FIRST {
         return failed(false, format!("{got} octets came, the window was one of {FIRST}"));
     }

@@ -24,8 +24,8 @@ pub(super) struct Stream {
     pub(super) status: Option<u16>,
     pub(super) fields: Fields,
     pub(super) data: Vec<u8>,
-    /// The sizes of the DATA frames.
-    pub(super) sizes: Vec<usize>,
+    /// What the DATA frames took of our window: padding counts (RFC 9113 §6.9.1).
+    pub(super) taken: usize,
     pub(super) has_ended: bool,
     pub(super) reset: Option<u32>,
     /// The sum of the peer's window updates.
@@ -281,6 +281,11 @@ impl Site {
         self.streams.get(&id).map_or(0, |stream| stream.data.len())
     }
 
+    /// What they took of our window.
+    pub(super) fn taken(&self, id: u32) -> usize {
+        self.streams.get(&id).map_or(0, |stream| stream.taken)
+    }
+
     /// What was seen of a stream.
     pub(super) fn stream(&self, id: u32) -> Stream {
         self.streams.get(&id).cloned().unwrap_or_default()
@@ -328,7 +333,7 @@ impl Site {
             }
             kind::DATA => {
                 stream.data.extend(without_padding(&frame));
-                stream.sizes.push(frame.payload.len());
+                stream.taken += frame.payload.len();
             }
             kind::RST_STREAM => stream.reset = Some(frame.number(0)),
             kind::WINDOW_UPDATE => stream.credit += i64::from(frame.number(0)),

@@ -327,24 +327,34 @@ async fn shrunk(site: &mut Site, id: u32, deadline: Instant) -> Flaw {
 
 async fn small_window(site: &mut Site, deadline: Instant) -> Result<Flaw, Refused> {
     let id = site.open(deadline).await?;
-    site.say(id, &Frame::text("x".repeat(100))).await;
-    let mut granted = 10;
-    while texts(site, id) == 0 {
-        if !site.read_until(deadline, |site| site.received(id) >= granted).await {
-            let got = site.received(id);
-            return Ok(failed(false, format!("{got} of {granted} octets came")));
+    Ok(in_steps(site, id, &Frame::text("x".repeat(100)), 10, deadline).await)
+}
+
+/// Has a text echoed through a window that opens by so many octets at a time, as it did first.
+pub(super) async fn in_steps(
+    site: &mut Site,
+    id: u32,
+    frame: &Frame,
+    step: u32,
+    deadline: Instant,
+) -> Flaw {
+    site.say(id, frame).await;
+    let mut granted = usize::try_from(step).unwrap_or(1);
+    loop {
+        let moves = |site: &Site| site.taken(id) >= granted || texts(site, id) > 0;
+        if !site.read_until(deadline, moves).await {
+            let taken = site.taken(id);
+            return failed(false, format!("{taken} of {granted} octets came"));
         }
-        if site.received(id) > granted {
-            return Ok(failed(false, "the server sent more than its window"));
+        if site.taken(id) > granted {
+            return failed(false, "the peer sent more than its window");
         }
-        let more = (102 - granted).clamp(1, 10);
-        granted += more;
-        let increment = u32::try_from(more).unwrap_or(1).to_be_bytes();
-        if texts(site, id) == 0 {
-            site.raw.send(kind::WINDOW_UPDATE, 0, id, &increment).await;
+        if texts(site, id) > 0 {
+            return None;
         }
+        granted += usize::try_from(step).unwrap_or(1);
+        site.raw.send(kind::WINDOW_UPDATE, 0, id, &step.to_be_bytes()).await;
     }
-    Ok(None)
 }
 
 async fn many(site: &mut Site, deadline: Instant) -> Result<Flaw, Refused> {
