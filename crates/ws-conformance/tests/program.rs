@@ -56,7 +56,7 @@ fn a_selection_without_a_case_is_no_pass() {
 }
 
 /// Asks the driver's resource at `address`, by a handshake and nothing more.
-fn ask(address: &str, resource: &str) {
+fn ask(address: &str, resource: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("the program listens");
     let request = format!(
         "GET {resource} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
@@ -65,11 +65,12 @@ fn ask(address: &str, resource: &str) {
     );
     stream.write_all(request.as_bytes()).expect("a request is taken");
     let _ = stream.read(&mut [0; 1000]);
+    stream
 }
 
-#[test]
-fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
-    let json = folder("driver").join("index.json");
+/// Lets a driver ask for `resources` and then stop: the table and the index, which must be no pass.
+fn drive(name: &str, resources: &[&str]) -> (String, String) {
+    let json = folder(name).join("index.json");
     let path = json.to_str().expect("a path in UTF-8");
     let listen = ["--listen", "127.0.0.1:0", "--section", "1.1,2.1", "--json", path];
     let mut child = program(&[&listen[..], &["--wait", "0.5"]].concat())
@@ -81,14 +82,28 @@ fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
     let mut bound = String::new();
     lines.read_line(&mut bound).expect("the address");
     let address = bound.trim().trim_start_matches("listening ws://").to_owned();
-    ask(&address, "/stopServer");
+    let asked: Vec<TcpStream> = resources.iter().map(|resource| ask(&address, resource)).collect();
+    drop(ask(&address, "/stopServer"));
     let mut said = String::new();
     lines.read_to_string(&mut said).expect("the table");
     let status = child.wait().expect("the program ends");
     assert_eq!(status.code(), Some(2), "{said}");
+    drop(asked);
+    (said, fs::read_to_string(&json).expect("an index"))
+}
+
+#[test]
+fn what_a_driver_did_not_play_is_reported_and_is_no_pass() {
+    let (said, index) = drive("driver", &[]);
     assert!(said.contains("9 of the 9 came to no judgement"), "{said}");
-    let index = fs::read_to_string(&json).expect("an index");
     assert_eq!(index.matches("UNJUDGED").count(), 18, "{index}");
+}
+
+#[test]
+fn a_case_that_is_being_played_when_a_driver_stops_is_reported() {
+    let (said, index) = drive("played", &["/runCase?case=2&agent=slow"]);
+    assert!(said.contains("8 of the 9 came to no judgement"), "{said}");
+    assert!(index.contains("\"slow\": {") && index.contains("FAILED"), "{index}");
 }
 
 #[test]

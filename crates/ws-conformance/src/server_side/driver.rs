@@ -70,7 +70,7 @@ pub async fn listen(
             }
             () = desk.stop.notified() => {
                 // A case that is at its last frames is no case that was not played.
-                let grace = desk.settings.wait * 2;
+                let grace = desk.settings.wait * 3;
                 let _all_played = timeout(grace, desk.playing.write()).await;
                 return Ok(desk.reports());
             }
