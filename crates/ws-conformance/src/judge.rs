@@ -62,7 +62,7 @@ pub enum CloseBehavior {
     WrongCode,
     /// The suite, as the client, had to drop TCP because the server did not.
     FailedByClient,
-    /// The wrong endpoint ended the connection, or nobody did in time.
+    /// The wrong endpoint ended the connection, nobody did in time, or there was none.
     Failed,
 }
 
