@@ -42,7 +42,7 @@ pub struct ServerConfig {
     /// 1 s, so that there is time for the first.
     pub idle_timeout: Duration,
     /// How long a stream that we ended waits for its peer's end, 2 s by default, and how long a
-    /// connection that has ended may take to write its last bytes.
+    /// connection that has ended, or a stream that was dropped, may take to write its last bytes.
     pub linger: Duration,
     /// How many young streams (under 5 s) may be reset at once before the connection is closed with
     /// `ENHANCE_YOUR_CALM`, 1,000 by default; at least 1.
@@ -116,7 +116,8 @@ pub struct ClientConfig {
     /// for the server's SETTINGS and for a free stream counts.
     pub handshake_timeout: Duration,
     /// How long a stream that is done waits for the server to end it first, 1 s by default; then it
-    /// is cancelled. Also how long a connection that has ended may take to write its last bytes.
+    /// is cancelled. Also how long a connection that has ended, or a stream that was dropped, may take
+    /// to write its last bytes.
     pub linger: Duration,
 }
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use h2::{Reason, RecvStream};
 use ws_io::SharedBudget;
 
+use crate::adoption::Adoption;
 use crate::error::{Error, Fate};
 use crate::inbox::Inbox;
 use crate::leaving::Leaving;
@@ -76,22 +77,14 @@ pub(crate) struct Place {
 pub(crate) struct Status {
     /// The peer's first SETTINGS have come.
     pub(crate) is_settled: bool,
+    /// Whether they allow WebSockets, as far as that was known when the connection began to close.
+    pub(crate) allowed: Option<bool>,
     /// Streams that hold a [`Slot`].
     pub(crate) open: usize,
     /// A client opens nothing more: no slot is given any more.
     pub(crate) is_closing: bool,
     /// Why the connection has ended, if it has.
     pub(crate) fate: Option<Fate>,
-}
-
-/// A stream that begins to be driven.
-#[derive(Debug)]
-pub(crate) struct Adoption {
-    pub(crate) core: Arc<StreamCore>,
-    pub(crate) recv: RecvStream,
-    pub(crate) slot: Option<Slot>,
-    /// Whether DATA is all that may come (RFC 9113 §8.5).
-    pub(crate) is_tunnel: bool,
 }
 
 impl Hub {
@@ -112,7 +105,7 @@ impl Hub {
         let mut state = self.lock();
         if state.status.fate.is_some() {
             drop(state);
-            adoption.core.abandon();
+            adoption.finish();
             return;
         }
         state.news.adoptions.push(adoption);
@@ -287,6 +280,25 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// What it means that no more DATA comes.
+    pub(crate) fn of_data(is_tunnel: bool, recv: &RecvStream) -> Self {
+        // Otherwise there are trailers, and only DATA may follow a CONNECT (RFC 9113 §8.5).
+        if is_tunnel && !recv.is_end_stream() {
+            Self::Malformed(Reason::PROTOCOL_ERROR)
+        } else {
+            Self::Fin
+        }
+    }
+
+    pub(crate) fn of_error(error: &h2::Error) -> Self {
+        match error.reason() {
+            Some(Reason::NO_ERROR) if error.is_reset() => Self::Fin,
+            Some(code) if error.is_reset() && error.is_remote() => Self::Reset(code),
+            Some(code) if error.is_reset() => Self::Malformed(code),
+            _ => Self::Gone,
+        }
+    }
+
     pub(crate) fn error(self, hub: &Hub) -> Option<Error> {
         match self {
             Self::Fin => None,

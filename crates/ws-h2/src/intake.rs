@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use h2::{Reason, RecvStream};
 
+use crate::adoption::Adoption;
 use crate::alarm::after;
-use crate::hub::{Adoption, End, Hub, Parting, Slot, StreamCore, StreamWaker};
+use crate::hub::{End, Hub, Parting, Slot, StreamCore, StreamWaker};
 use crate::leaving::Leaving;
 use crate::reset_budget::ResetBudget;
 
@@ -33,8 +34,8 @@ pub(crate) struct Intake {
     /// How long that may take.
     answer_timeout: Duration,
     resets: Option<ResetBudget>,
-    /// Streams that their users have dropped, by key and serial.
-    dropped: Vec<(usize, u64)>,
+    /// Streams that their users have dropped.
+    dropped: Vec<Dropped>,
     adopted: u64,
 }
 
@@ -60,6 +61,14 @@ struct Deadline {
     at: Instant,
     key: usize,
     serial: u64,
+}
+
+#[derive(Debug)]
+struct Dropped {
+    key: usize,
+    serial: u64,
+    /// Whether the peer may have made its user drop it: it had not ended then.
+    is_early: bool,
 }
 
 /// Where a stream stands.
@@ -232,8 +241,9 @@ impl Intake {
             }
             Stage::Dropped => {
                 let (at, serial) = (after(now, self.linger), entry.serial);
+                let is_early = entry.core.lock().end.is_none();
                 self.deadlines.push_back(Deadline { at, key, serial });
-                self.dropped.push((key, serial));
+                self.dropped.push(Dropped { key, serial, is_early });
             }
             Stage::Over => self.remove(key),
         }
@@ -252,12 +262,14 @@ impl Intake {
     /// so it must have written everything since they were found.
     pub(crate) fn reset_dropped(&mut self, now: Instant) -> Result<(), TooManyResets> {
         let mut result = Ok(());
-        for (key, serial) in mem::take(&mut self.dropped) {
+        for Dropped { key, serial, is_early } in mem::take(&mut self.dropped) {
             let entry = self.entries.get(key).and_then(Option::as_ref);
             if let Some(entry) = entry.filter(|entry| entry.serial == serial) {
                 let opened = entry.opened;
                 self.cut(key);
-                result = self.count_reset(opened, now).and(result);
+                if is_early {
+                    result = self.count_reset(opened, now).and(result);
+                }
             }
         }
         result
@@ -315,7 +327,7 @@ impl Drop for Intake {
     /// The connection is gone, and its streams learn it.
     fn drop(&mut self) {
         for adoption in self.hub.close() {
-            adoption.core.abandon();
+            adoption.finish();
         }
         for entry in self.entries.iter().flatten() {
             entry.core.abandon();
@@ -346,12 +358,8 @@ impl Entry {
                         state.inbox.push(frame);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => break Some(end_of(&error)),
-                // Otherwise there are trailers, and only DATA may follow a CONNECT (RFC 9113 §8.5).
-                Poll::Ready(None) if self.is_tunnel && !self.recv.is_end_stream() => {
-                    break Some(End::Malformed(Reason::PROTOCOL_ERROR));
-                }
-                Poll::Ready(None) => break Some(End::Fin),
+                Poll::Ready(Some(Err(error))) => break Some(End::of_error(&error)),
+                Poll::Ready(None) => break Some(End::of_data(self.is_tunnel, &self.recv)),
             }
         };
         if is_evicted {
@@ -395,7 +403,8 @@ impl Entry {
     /// Takes note of what the user of the stream has told us.
     fn next_stage(&mut self) -> Stage {
         let mut state = self.core.lock();
-        let has_ended = state.end.is_some();
+        let end = state.end;
+        let has_ended = end.is_some();
         match &state.parting {
             Parting::Waiting(_) => return Stage::Parting,
             Parting::Aborted if has_ended => return Stage::Over,
@@ -411,7 +420,11 @@ impl Entry {
                     let is_dropped = leaving.is_dropped;
                     self.leaving = Some(leaving);
                     if is_dropped {
-                        return Stage::Dropped;
+                        return match end {
+                            // Nothing of it is left in `h2`.
+                            Some(End::Reset(_) | End::Evicted | End::Gone) => Stage::Over,
+                            _ => Stage::Dropped,
+                        };
                     }
                 }
             }
@@ -457,15 +470,6 @@ impl Entry {
 fn due(deadlines: &mut VecDeque<Deadline>, now: Instant) -> Option<Deadline> {
     let is_due = deadlines.front().is_some_and(|deadline| deadline.at <= now);
     if is_due { deadlines.pop_front() } else { None }
-}
-
-fn end_of(error: &h2::Error) -> End {
-    match error.reason() {
-        Some(Reason::NO_ERROR) if error.is_reset() => End::Fin,
-        Some(code) if error.is_reset() && error.is_remote() => End::Reset(code),
-        Some(code) if error.is_reset() => End::Malformed(code),
-        _ => End::Gone,
-    }
 }
 
 /// Bytes of a peer that goes on sending after the end: what may have been on its way.

@@ -121,6 +121,7 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adoption;
 mod alarm;
 mod client;
 mod config;

@@ -449,7 +449,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             self.session.handle_write_timeout(now);
             return Poll::Ready(());
         }
-        if has_reader && self.alarm.is_due(now) {
+        if has_reader && deadline.is_some() && self.alarm.is_due(now) {
             // What it was set for is the reader's, and it is about to be moved.
             cx.waker().wake_by_ref();
         }

@@ -113,10 +113,12 @@ impl<C: Carrier> Shelf<C> {
             }
             is_kept
         });
-        // What one connection was found to carry, the server lets no other carry more of.
-        let capacity = connections.iter().map(|kept| kept.connection().capacity()).min()?;
+        // What one connection was found to carry, the server lets no other carry more of; nothing is
+        // what one carries that is to be left.
+        let capacities = connections.iter().map(|kept| kept.connection().capacity());
+        let capacity = capacities.filter(|capacity| *capacity > 0).min()?;
         let spare = connections.iter().find(|kept| {
-            kept.load() < capacity
+            kept.load() < capacity.min(kept.connection().capacity())
                 && (turn.is_some() || kept.connection().is_settled())
                 && !failed.is_some_and(|failed| Arc::ptr_eq(failed, kept))
         });
@@ -257,5 +259,22 @@ mod tests {
         assert!(pin!(hangs()).poll(&mut cx).is_ready(), "who comes now finds it");
         net.advance(LOOK_AGAIN);
         assert!(fourth.poll(&mut cx).is_ready(), "who waits looks again");
+    }
+
+    #[test]
+    fn a_connection_that_is_to_be_left_says_nothing_of_the_others() {
+        let (shelf, net, waiting) = (Shelf::default(), Net::new(), Waiting::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut dials = 0;
+        for (capacity, expected) in [(0, 1), (100, 2), (100, 2), (100, 2)] {
+            // One WebSocket lives on each.
+            let load = Arc::new(AtomicUsize::new(1));
+            let dial = async {
+                dials += 1;
+                ready(Ok::<_, Infallible>(Fake { load, capacity })).await
+            };
+            assert!(pin!(shelf.find_or_dial(&net, None, &waiting, dial)).poll(&mut cx).is_ready());
+            assert_eq!(dials, expected);
+        }
     }
 }

@@ -74,10 +74,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return match self.turn.poll_end(cx, &self.hub.taken) {
-                    Poll::Ready(Err(error)) => Poll::Ready(Fate::from(&Error::from_io(error))),
-                    _ => Poll::Pending,
-                };
+                match self.turn.poll_end(cx, &self.hub.taken) {
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Fate::from(&Error::from_io(error)));
+                    }
+                    // Now there is room for what they had to say.
+                    Poll::Ready(Ok(())) if self.intake.has_dropped() => {}
+                    _ => return Poll::Pending,
+                }
             }
         }
     }

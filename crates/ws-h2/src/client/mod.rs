@@ -20,10 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_h2_upgrade::validate_fields;
 use ws_io::Runtime;
 
+use crate::adoption::Adoption;
 use crate::alarm::{Alarm, Clock, after, within};
 use crate::config::{ClientConfig, FRAME_BUDGET, LOCAL_RESETS, Windows};
 use crate::error::Error;
-use crate::hub::{Adoption, Hub, Place, Shutdown, Slot, Status, StreamCore};
+use crate::hub::{Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
 use crate::paced::Paced;
 use crate::transport::{H2Stream, Reader};
@@ -134,9 +135,11 @@ impl Client {
     /// Whether the server allows WebSockets; `None` until its SETTINGS came.
     #[must_use]
     pub fn allows_websockets(&self) -> Option<bool> {
-        let send = self.link.send().ok()?;
-        let is_allowed = send.is_extended_connect_protocol_enabled();
-        (is_allowed || self.link.hub.status().is_settled).then_some(is_allowed)
+        let status = self.link.hub.status();
+        match self.link.send() {
+            Ok(send) => allows_websockets(&send, status),
+            Err(_) => status.allowed,
+        }
     }
 
     /// Whether new WebSockets can be opened: neither closed nor going away.
@@ -264,8 +267,11 @@ impl Link {
 
     fn close(&self) {
         let send = self.send.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(send);
-        self.hub.announce(|status| status.is_closing = true);
+        let allowed = send.and_then(|send| allows_websockets(&send, self.hub.status()));
+        self.hub.announce(|status| {
+            status.is_closing = true;
+            status.allowed = status.allowed.or(allowed);
+        });
         self.hub.shut_down(Shutdown::Graceful);
     }
 
@@ -326,6 +332,12 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// What the server's SETTINGS say, if they have come.
+fn allows_websockets(send: &SendRequest<Bytes>, status: Status) -> Option<bool> {
+    let is_allowed = send.is_extended_connect_protocol_enabled();
+    (is_allowed || status.is_settled).then_some(is_allowed)
 }
 
 /// Makes an extended CONNECT of a request.

@@ -13,10 +13,11 @@ use ws_io::Runtime;
 
 use super::backlog::Backlog;
 use super::request::Exchange;
+use crate::adoption::Adoption;
 use crate::alarm::{Alarm, after};
 use crate::config::ServerConfig;
 use crate::error::Error;
-use crate::hub::{Adoption, Hub, Shutdown, StreamCore};
+use crate::hub::{Hub, Shutdown, StreamCore};
 use crate::intake::{Intake, TooManyResets};
 use crate::paced::{Paced, Turn};
 
@@ -78,10 +79,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 continue;
             }
             if self.hub.settle(cx) {
-                return match self.turn.poll_end(cx, &self.hub.taken) {
-                    Poll::Ready(Err(error)) => Poll::Ready(Err(Error::from_io(error))),
-                    _ => Poll::Pending,
-                };
+                match self.turn.poll_end(cx, &self.hub.taken) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::from_io(error))),
+                    // Now there is room for what they had to say.
+                    Poll::Ready(Ok(())) if self.intake.has_dropped() => {}
+                    _ => return Poll::Pending,
+                }
             }
         }
     }

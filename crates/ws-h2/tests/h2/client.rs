@@ -10,6 +10,7 @@ use ws_h2::{Client, ClientConfig, Error};
 use ws_io::Transport;
 
 use crate::support::*;
+use crate::wire::*;
 
 fn enabled() -> h2::server::Builder {
     let mut builder = h2::server::Builder::new();
@@ -299,4 +300,35 @@ async fn the_connection_ends_with_its_last_user() {
     drop((near, far));
     let ended = tokio::time::timeout(SOON, server.next()).await.unwrap();
     assert!(ended.is_none());
+}
+
+/// A server that goes away says so right behind its answer.
+#[tokio::test]
+async fn what_came_with_the_answer_and_the_end_is_read() {
+    let settings = [0, 8, 0, 0, 0, 1];
+    let (client, mut wire) = Wire::serve(&settings).await;
+    let server = async {
+        let asked = wire.next_of(HEADERS).await.unwrap();
+        let stream = asked.stream;
+        // `:status: 200` of the static table.
+        let answer = frame(HEADERS, END_HEADERS, stream, &[0x88]);
+        let words = frame(DATA, 0, stream, b"last words");
+        let goaway = frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]);
+        wire.send(&[answer, words, goaway].concat()).await;
+        drop(wire);
+    };
+    let (opened, ()) = tokio::join!(client.connect(request()), server);
+    let (_, mut stream) = opened.unwrap();
+    settle().await;
+    assert_eq!(stream.read_len(10).await.unwrap(), "last words");
+    assert!(stream.read(&mut BytesMut::new()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_server_allows_is_known_of_a_client_that_drains() {
+    let (client, _wire) = Wire::serve(&[0, 8, 0, 0, 0, 1]).await;
+    settle().await;
+    assert_eq!(client.allows_websockets(), Some(true));
+    client.drain();
+    assert_eq!(client.allows_websockets(), Some(true));
 }

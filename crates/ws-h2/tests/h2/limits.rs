@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ws_h2::{ClientConfig, Request, ServerConfig};
 
 use crate::support::*;
@@ -163,6 +163,31 @@ async fn a_zero_leaves_time_for_the_first_request_and_a_stream_to_be_reset() {
     drop((near, far));
     settle().await;
     assert!(client.is_open());
+}
+
+/// The peer has reset it, or ended it; that we drop it then costs the peer nothing more.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_a_peer_has_done_with_is_charged_once() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (3, 1);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    for (id, end) in [(1, reset(1, 8)), (3, reset(3, 8)), (5, reset(5, 8)), (7, Vec::new())] {
+        wire.send(&connect(id)).await;
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        let mut stream = request.accept(http::Response::new(())).unwrap();
+        wire.send(&end).await;
+        if end.is_empty() {
+            wire.send(&frame(DATA, END_STREAM, id, b"")).await;
+            assert_eq!(stream.read(&mut BytesMut::new()).await.unwrap(), 0);
+        } else {
+            assert!(stream.read(&mut BytesMut::new()).await.is_err());
+        }
+        drop(stream);
+        settle().await;
+    }
+    wire.send(&frame(PING, 0, 0, &[0; 8])).await;
+    let answer = tokio::time::timeout(SOON, wire.next_of(PING)).await;
+    assert!(answer.is_ok_and(|answer| answer.is_some()), "the connection lives");
 }
 
 #[tokio::test(start_paused = true)]

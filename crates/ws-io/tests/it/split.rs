@@ -11,8 +11,11 @@ use futures_core::Stream as _;
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Error, Runtime as _, Transport as _, duplex};
+use ws_session::Config;
 
-use crate::support::{Hostile, Plan, Sim, client, echo, give_up_after, pair, server, texts};
+use crate::support::{
+    Hostile, Plan, Sim, client, echo, give_up_after, pair, server, server_with, texts,
+};
 
 #[test]
 fn halves_in_two_tasks_send_and_receive_at_once() {
@@ -192,4 +195,28 @@ fn a_silent_peer_is_noticed_by_the_reader_while_the_writer_waits_for_it() {
     assert!(matches!(error, Error::Idle), "{error:?}");
     let (least, most) = (Duration::from_secs(60), Duration::from_secs(100));
     assert!((least..most).contains(&sim.elapsed()), "{:?}", sim.elapsed());
+}
+
+#[test]
+fn a_goodbye_without_a_deadline_is_waited_for_in_peace() {
+    let sim = Sim::new();
+    let (left, _right) = duplex(1000);
+    let config = Config::default().with_close_timeout(Duration::MAX);
+    let (mut reader, mut writer) = server_with(&sim, left, config.into()).split();
+    let polls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&polls);
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    let clock = sim.clone();
+    sim.spawn(async move {
+        clock.sleep(Duration::from_secs(1)).await;
+        let mut closing = Box::pin(writer.close(CloseCode::NORMAL, ""));
+        let counted = poll_fn(|cx| {
+            let polls = count.fetch_add(1, Ordering::SeqCst);
+            assert!(polls < 100, "it spins");
+            closing.as_mut().poll(cx)
+        });
+        let _never = counted.await;
+    });
+    sim.block_on(async { sim.sleep(Duration::from_secs(300)).await });
+    assert!(polls.load(Ordering::SeqCst) < 10);
 }
