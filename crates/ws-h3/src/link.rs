@@ -230,13 +230,10 @@ impl Link {
         self.tasks.spawn(Box::pin(async move {
             let Unacknowledged { mut send, recv, guard } = stream;
             if !send.is_closed() {
-                let flushed = poll_fn(|cx| send.poll_flush(cx));
-                if let Ok(Ok(())) = link.within(LINGER, flushed).await {
-                    // RFC 9000 §3.2: what has not been read when a reset comes may be thrown away, and
-                    // QUIC does not tell what was.
-                    let travel = 2 * link.connection.rtt();
-                    link.tasks.sleep(travel.clamp(LEAST_TRAVEL, MOST_TRAVEL)).await;
-                }
+                // RFC 9000 §3.2: what has not been read when a reset comes may be thrown away, and QUIC
+                // does not tell what was.
+                let travel = 2 * link.connection.rtt();
+                link.tasks.sleep(travel.clamp(LEAST_TRAVEL, MOST_TRAVEL)).await;
             } else if link.within(LINGER, send.acknowledged()).await.is_err() {
                 // The peer keeps the connection but does not take what is left.
                 send.cancel();

@@ -24,7 +24,7 @@ use crate::quic::{Inbound, Outbound};
 ///   ([`QuicOptions`](crate::QuicOptions)).
 /// - **Writing** takes at most 64 KiB at a time and more only when QUIC has taken those.
 /// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it is cancelled in
-///   both directions with `H3_REQUEST_CANCELLED`, once what was written can have arrived; and so is a
+///   both directions with `H3_REQUEST_CANCELLED`, once what was flushed can have arrived; and so is a
 ///   peer's: it arrives as [`io::ErrorKind::ConnectionReset`].
 /// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
 pub struct H3Stream {
@@ -216,7 +216,8 @@ impl Drop for H3Stream {
             // An orderly end on our side; there is no more to say about what the peer still sends.
             recv.stop(Code::H3_NO_ERROR);
         }
-        if !send.is_acknowledged() {
+        // What a peer does not take is not waited for, unless it was finished.
+        if !send.is_acknowledged() && (send.is_closed() || send.is_flushed()) {
             self.link.wait_for(Unacknowledged { send, recv, guard });
         }
     }

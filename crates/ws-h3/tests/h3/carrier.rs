@@ -224,6 +224,28 @@ async fn what_was_written_before_the_drop_arrives_before_the_reset() {
 }
 
 #[tokio::test]
+async fn what_a_peer_does_not_take_is_not_waited_for() {
+    let host = host();
+    let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
+    let (ours, theirs) = soon(async {
+        tokio::join!(open(&client, "/"), async {
+            let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
+            request.accept(http::Response::new(())).await.unwrap()
+        })
+    })
+    .await;
+    let mut ours = ours.unwrap();
+    let everything = vec![0; 4 << 20];
+    let mut left = &everything[..];
+    let written = write_all(&mut ours, &mut left);
+    assert!(tokio::time::timeout(Duration::from_millis(200), written).await.is_err());
+    drop((ours, client));
+    let closed = theirs.connection().closed();
+    let closed = tokio::time::timeout(Duration::from_millis(500), closed).await;
+    assert!(matches!(closed, Ok(quinn::ConnectionError::ApplicationClosed(_))), "{closed:?}");
+}
+
+#[tokio::test]
 async fn the_last_handle_closes_the_connection_without_error() {
     let host = host();
     let (client, server) = soon(host.pair()).await;
