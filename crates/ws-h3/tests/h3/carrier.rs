@@ -10,6 +10,19 @@ use bytes::{Buf, Bytes, BytesMut};
 use ws_h3::Error;
 use ws_io::Transport;
 
+/// A WebSocket that was opened and accepted, the client's end first.
+async fn both_ends(
+    client: &ws_h3::Client,
+    server: &mut ws_h3::Server,
+) -> (ws_h3::H3Stream, ws_h3::H3Stream) {
+    let accepted = async {
+        let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
+        request.accept(http::Response::new(())).await.unwrap()
+    };
+    let (ours, theirs) = soon(async { tokio::join!(open(client, "/"), accepted) }).await;
+    (ours.unwrap(), theirs)
+}
+
 fn host() -> Host {
     Host::new(Setup::default())
 }
@@ -154,15 +167,8 @@ async fn two_hundred_streams_live_beside_one_that_is_stuck() {
 async fn a_dropped_stream_arrives_as_a_reset_in_both_directions() {
     let host = host();
     let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
-    let (ours, theirs) = soon(async {
-        tokio::join!(open(&client, "/"), async {
-            let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
-            request.accept(http::Response::new(())).await.unwrap()
-        })
-    })
-    .await;
-    let mut theirs = theirs;
-    drop(ours.unwrap());
+    let (ours, mut theirs) = both_ends(&client, &mut server).await;
+    drop(ours);
     let error = soon(read(&mut theirs, &mut BytesMut::new())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
@@ -227,14 +233,7 @@ async fn what_was_written_before_the_drop_arrives_before_the_reset() {
 async fn what_a_peer_does_not_take_is_not_waited_for() {
     let host = host();
     let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
-    let (ours, theirs) = soon(async {
-        tokio::join!(open(&client, "/"), async {
-            let Some(ws_h3::Request::WebSocket(request)) = server.next().await else { panic!() };
-            request.accept(http::Response::new(())).await.unwrap()
-        })
-    })
-    .await;
-    let mut ours = ours.unwrap();
+    let (mut ours, theirs) = both_ends(&client, &mut server).await;
     let everything = vec![0; 4 << 20];
     let mut left = &everything[..];
     let written = write_all(&mut ours, &mut left);
