@@ -9,86 +9,67 @@ use alloc::vec::Vec;
 #[inline]
 pub fn mask(key: [u8; 4], offset: usize, data: &mut [u8]) {
     let key = rotate(key, offset);
-    if data.len() < LONG {
-        return mask_blocks(key, data);
+    if data.len() < WIDE {
+        return mask_short(key, data);
     }
-    mask_long(key, data);
+    mask_wide(key, data);
 }
 
+/// From here on aligning, and asking for the processor's widest vectors, cost less than they save.
+const WIDE: usize = 512;
+const CACHE_LINE: usize = 64;
+
 #[inline(never)]
-fn mask_long(key: [u8; 4], data: &mut [u8]) {
+fn mask_wide(key: [u8; 4], data: &mut [u8]) {
     // A store across two lines of the cache costs twice: the blocks begin at the start of a line.
     let lead = data.as_ptr().align_offset(CACHE_LINE).min(data.len());
     let (head, body) = data.split_at_mut(lead);
-    mask_blocks(key, head);
+    mask_short(key, head);
     let key = rotate(key, lead);
     #[cfg(feature = "std")]
-    fearless_simd::dispatch!(fearless_simd::Level::new(), simd => mask_lines(simd, key, body));
+    fearless_simd::dispatch!(fearless_simd::Level::new(), _ => xor(key, body));
     #[cfg(not(feature = "std"))]
-    mask_blocks(key, body);
+    xor(key, body);
 }
 
 /// A masked copy of a payload, each byte of which is read once and written once.
 pub(crate) fn masked_copy(key: [u8; 4], data: &[u8]) -> Vec<u8> {
     #[cfg(feature = "std")]
-    return fearless_simd::dispatch!(fearless_simd::Level::new(), simd => copy_lines(simd, key, data));
+    return fearless_simd::dispatch!(fearless_simd::Level::new(), _ => xor_copy(key, data));
     #[cfg(not(feature = "std"))]
-    copy_lines((), key, data)
+    xor_copy(key, data)
 }
 
+/// Compiled once for each set of vector instructions, as is [`xor`].
 #[inline(always)]
-fn copy_lines<S>(_: S, key: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let mask = line_of(key);
-    let (lines, rest) = data.as_chunks::<CACHE_LINE>();
-    let mut copy = Vec::with_capacity(data.len().div_ceil(CACHE_LINE));
+fn xor_copy(key: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let (pairs, rest) = data.as_chunks::<8>();
+    let pair = pair_of(key);
+    let mut copy = Vec::with_capacity(data.len().div_ceil(8));
     // Of an iterator whose length is known, a vector takes the items without looking for room.
-    copy.extend(lines.iter().map(|line| {
-        let mut line = *line;
-        for (byte, key) in line.iter_mut().zip(mask) {
-            *byte ^= key;
-        }
-        line
-    }));
+    copy.extend(pairs.iter().map(|bytes| (u64::from_ne_bytes(*bytes) ^ pair).to_ne_bytes()));
     let mut copy = copy.into_flattened();
-    copy.extend(rest.iter().zip(mask).map(|(byte, key)| byte ^ key));
+    copy.extend(rest.iter().zip(key.into_iter().cycle()).map(|(byte, key)| byte ^ key));
     copy
 }
 
-/// From here on aligning, and asking for the processor's widest vectors, cost less than they save.
-const LONG: usize = 4096;
-const CACHE_LINE: usize = 64;
-
-/// Compiled once for each set of vector instructions.
-#[cfg(feature = "std")]
-#[inline(always)]
-fn mask_lines<S: fearless_simd::Simd>(_: S, key: [u8; 4], data: &mut [u8]) {
-    mask_blocks(key, xor_blocks(line_of(key), data));
-}
-
-#[inline(always)]
-fn line_of(key: [u8; 4]) -> [u8; CACHE_LINE] {
-    let mut line = [0; CACHE_LINE];
-    for (byte, key) in line.iter_mut().zip(key.into_iter().cycle()) {
-        *byte = key;
-    }
-    line
-}
-
-#[inline]
-fn mask_blocks(key: [u8; 4], data: &mut [u8]) {
-    let [a, b, c, d] = key;
-    let wide = [
-        a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d, //
-        a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d,
-    ];
-    mask_short(key, xor_blocks(wide, data));
-}
-
-/// As [`mask`] from the beginning of a payload, for one that is too short to gain from wide blocks.
+/// As [`mask`] from the beginning of a payload, for one that is too short to gain from wide vectors.
 #[inline]
 pub(crate) fn mask_short(key: [u8; 4], data: &mut [u8]) {
+    xor(key, data);
+}
+
+/// The key twice. In a word, not in bytes, it need not pass through memory.
+#[inline(always)]
+const fn pair_of(key: [u8; 4]) -> u64 {
+    let half = u32::from_ne_bytes(key) as u64;
+    half << 32 | half
+}
+
+#[inline(always)]
+fn xor(key: [u8; 4], data: &mut [u8]) {
     let half = u32::from_ne_bytes(key);
-    let pair = u64::from(half) << 32 | u64::from(half);
+    let pair = pair_of(key);
     let (blocks, rest) = data.as_chunks_mut::<8>();
     for block in blocks {
         *block = (u64::from_ne_bytes(*block) ^ pair).to_ne_bytes();
@@ -100,19 +81,6 @@ pub(crate) fn mask_short(key: [u8; 4], data: &mut [u8]) {
     for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
-}
-
-/// XORs all whole blocks and returns the rest. Blocks of a fixed size are what the compiler turns
-/// into vector instructions.
-#[inline(always)]
-fn xor_blocks<const N: usize>(key: [u8; N], data: &mut [u8]) -> &mut [u8] {
-    let mut blocks = data.chunks_exact_mut(N);
-    for block in &mut blocks {
-        for (byte, key) in block.iter_mut().zip(key) {
-            *byte ^= key;
-        }
-    }
-    blocks.into_remainder()
 }
 
 const fn rotate(key: [u8; 4], offset: usize) -> [u8; 4] {
