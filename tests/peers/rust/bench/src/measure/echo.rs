@@ -83,21 +83,17 @@ pub fn work(
     Work { connections, size, fragments, depth, end: End::After(time) }
 }
 
-/// Starts a fresh server for each candidate and lets them take turns.
+/// Lets candidates take turns, each sample with a fresh server: how its memory happens to lie stays for
+/// the life of a process.
 pub fn cell(
     options: &Options,
     name: &str,
     work: Work,
     candidates: &[String],
 ) -> Result<Cell, String> {
-    let mut servers = Vec::new();
-    for candidate in candidates {
-        servers.push((candidate.clone(), Running::start(candidate)?));
-    }
     let rounds = if work.connections == 1 { options.alone().0 } else { options.rounds() };
     let rows = interleave(name, candidates, rounds, |candidate| {
-        let found = servers.iter().find(|(name, _)| name == candidate);
-        let (_, running) = found.ok_or("no such server")?;
+        let running = Running::start(candidate)?;
         let (port, pid, reply) = (running.port, running.pid(), server::reply(candidate));
         sample(generate(Plan { port, pid, reply, work })?)
     });

@@ -21,19 +21,15 @@ pub fn run(options: &Options) -> Result<Bench, String> {
         let is_variant = name.ends_with("-batch") || name.ends_with("-stream");
         !is_variant && server::reply(name) != Reply::Raw
     });
-    let mut servers = Vec::new();
-    for candidate in &candidates {
-        servers.push((candidate.clone(), Running::start(candidate)?));
-    }
     let count = if options.quick { 256 } else { 1024 };
     let mut cells = Vec::new();
     for (name, at_once) in CELLS.iter().filter(|(name, _)| options.wants_cell(name)) {
-        let rows = interleave(name, &candidates, options.rounds(), |candidate| {
-            let found = servers.iter().find(|(name, _)| name == candidate);
-            let (_, running) = found.ok_or("no such server")?;
-            connections(running, 32, *at_once)?;
+        // Samples are short, so there are more of them.
+        let rows = interleave(name, &candidates, 3 * options.rounds(), |candidate| {
+            let running = Running::start(candidate)?;
+            connections(&running, 128, *at_once)?;
             let cpu = process::cpu_time(running.pid())?;
-            connections(running, count, *at_once)?;
+            connections(&running, count, *at_once)?;
             // The server is still seeing off the last ones.
             std::thread::sleep(std::time::Duration::from_millis(20));
             let spent = process::cpu_time(running.pid())? - cpu;

@@ -75,7 +75,7 @@ fn run(options: &Options, over: Over, what: &str, raw: &str) -> Result<Bench, St
     })
 }
 
-/// Starts a fresh server for each candidate and lets them take turns with the generator in `mode`.
+/// Lets candidates take turns, each sample with a fresh server and the generator in `mode`.
 pub fn cell(
     options: &Options,
     name: &str,
@@ -84,15 +84,12 @@ pub fn cell(
     work: Work,
 ) -> Result<Cell, String> {
     let over = work.over.name();
-    let mut servers = Vec::new();
-    for candidate in candidates.iter().filter(|one| options.wants_candidate(one.name)) {
-        let server = Serving(Running::start(&format!("{}-{over}", candidate.server))?);
-        servers.push((candidate, server));
-    }
-    let names: Vec<String> = servers.iter().map(|(one, _)| one.name.to_owned()).collect();
+    let wanted = candidates.iter().filter(|one| options.wants_candidate(one.name));
+    let names: Vec<String> = wanted.map(|one| one.name.to_owned()).collect();
     let rows = interleave(&format!("{over} {name}"), &names, options.rounds(), |name| {
-        let found = servers.iter().find(|(candidate, _)| candidate.name == name);
-        let (candidate, server) = found.ok_or("no such server")?;
+        let found = candidates.iter().find(|candidate| candidate.name == name);
+        let candidate = found.ok_or("no such server")?;
+        let server = Serving(Running::start(&format!("{}-{over}", candidate.server))?);
         let plan = plan(&server.0, candidate.kind, work);
         sample(run_generator(mode, &plan.to_arguments())?)
     });

@@ -166,7 +166,8 @@ is. Times are CPU time of the server (or, for what happens in memory, of the thr
 clock on the wall.
 
 - Servers and load generator are processes of their own, each on its own core. Servers have one
-  thread. The generator shares no code with what it measures: it sends ready-made masked frames and
+  thread, and each sample of an echo, an opening or a handshake has a fresh server: how memory
+  happens to lie stays for the life of a process. The generator shares no code with what it measures: it sends ready-made masked frames and
   compares every reply of the first round, byte by byte, before anything is timed; after that it
   counts bytes.
 - `raw` is the same echo without any protocol, on the same runtime: the limit. `floor` is just
