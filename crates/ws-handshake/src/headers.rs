@@ -55,10 +55,6 @@ impl<V: AsRef<[u8]>> Headers for http::HeaderMap<V> {
     fn fields(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
-
-    fn values<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a [u8]> {
-        self.get_all(name).into_iter().map(AsRef::as_ref)
-    }
 }
 
 /// An owned, ordered list of header fields in one allocation, however many there are.
