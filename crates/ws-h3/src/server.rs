@@ -71,7 +71,7 @@ pub struct ServerHandle {
 
 impl Server {
     /// Begins HTTP/3 on a QUIC connection whose handshake is complete. Tasks run on `runtime`: one
-    /// for the connection and, for a moment, one for each request.
+    /// for the connection and, for a moment, one for each request that comes in pieces.
     ///
     /// # Errors
     ///
@@ -225,7 +225,11 @@ async fn drive(
         match (step, &alive) {
             (Step::Accepted(Some(resolver)), Some(alive)) => {
                 idle_rounds = 0;
-                job.link.tasks.spawn(Box::pin(resolve(resolver, job.clone(), alive.clone())));
+                let mut request = Box::pin(resolve(resolver, job.clone(), alive.clone()));
+                // Most are there as a whole already, and need no task.
+                if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending())).await {
+                    job.link.tasks.spawn(request);
+                }
             }
             (Step::Accepted(Some(resolver)), None) => {
                 job.link.tasks.spawn(Box::pin(reject(resolver, Arc::clone(&job.link))));
@@ -296,4 +300,4 @@ async fn reject(resolver: RequestResolver<Connection, Bytes>, link: Arc<Link>) {
 }
 
 /// Requests that wait for the caller outside their tasks.
-const REQUESTS: usize = 16;
+const REQUESTS: usize = 64;
