@@ -94,7 +94,7 @@ impl Client {
         let mut builder = h3::client::builder();
         builder.max_field_section_size(limits.section).send_grease(false);
         let (h3, sender) = link
-            .within(timeout, builder.build(Connection::new(&link, patience)))
+            .within(timeout, pin!(builder.build(Connection::new(&link, patience))))
             .await?
             .map_err(|error| link.connection_error(error))?;
         link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), unacknowledged)));
@@ -127,7 +127,7 @@ impl Client {
         let (link, timeout) = (&self.handle.link, self.handle.timeout);
         // Boxed, so that a caller's future is not as large as a handshake for all its life.
         let opening = Box::pin(self.open(request));
-        let result = link.within(timeout, opening).await?;
+        let result = link.within(timeout, pin!(opening)).await?;
         if let Err(Error::TooManyStreams) = result {
             // Others that wait have no stream either.
             let open = self.open_streams().saturating_sub(link.waiting()).max(1);

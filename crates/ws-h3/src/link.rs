@@ -200,13 +200,14 @@ impl Link {
     }
 
     /// Runs `task` for at most `time`. What is done at once needs no timer.
+    ///
+    /// It lies with the caller: handed over by value it would be in this future twice.
     pub(crate) async fn within<T>(
         &self,
         time: Duration,
-        task: impl Future<Output = T>,
+        mut task: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Error> {
         let mut deadline = None;
-        let mut task = pin!(task);
         poll_fn(|cx| match task.as_mut().poll(cx) {
             Poll::Ready(value) => Poll::Ready(Ok(value)),
             Poll::Pending => {
@@ -234,7 +235,7 @@ impl Link {
                 // does not tell what was.
                 let travel = 2 * link.connection.rtt();
                 link.tasks.sleep(travel.clamp(LEAST_TRAVEL, MOST_TRAVEL)).await;
-            } else if link.within(LINGER, send.acknowledged()).await.is_err() {
+            } else if link.within(LINGER, pin!(send.acknowledged())).await.is_err() {
                 // The peer keeps the connection but does not take what is left.
                 send.cancel();
             }

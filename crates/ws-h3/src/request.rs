@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -173,7 +174,8 @@ impl Open {
         };
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = status;
-        if let Err(error) = self.respond(response).await {
+        // Boxed, as it is rare: the memory of a request would be twice as large for it.
+        if let Err(error) = Box::pin(self.respond(response)).await {
             tracing::debug!(%error, %status, "could not refuse a request");
         }
         None
@@ -197,7 +199,7 @@ impl Open {
             self.stream.finish().await
         };
         self.link
-            .within(self.timeout, rest)
+            .within(self.timeout, pin!(rest))
             .await?
             .map_err(|error| self.link.stream_error(error))?;
         self.stream.stop_sending(Code::H3_NO_ERROR);
@@ -214,7 +216,8 @@ impl Open {
         if validate_fields(response.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
-        let sent = self.link.within(self.timeout, self.stream.send_response(response)).await;
+        let sending = pin!(self.stream.send_response(response));
+        let sent = self.link.within(self.timeout, sending).await;
         let sent = sent.and_then(|sent| sent.map_err(|error| self.link.sending_error(error)));
         if sent.is_err() {
             self.link.count_waste();

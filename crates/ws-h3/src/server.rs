@@ -90,7 +90,10 @@ impl Server {
             .enable_extended_connect(config.websockets)
             .send_grease(false);
         let h3 = link
-            .within(config.handshake_timeout, builder.build(Connection::new(&link, Duration::ZERO)))
+            .within(
+                config.handshake_timeout,
+                pin!(builder.build(Connection::new(&link, Duration::ZERO))),
+            )
             .await?
             .map_err(|error| link.connection_error(error))?;
 
@@ -237,7 +240,8 @@ async fn drive(
             (Step::Drain | Step::Round, _) => {
                 alive = None;
                 // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
-                let goaway = job.link.within(job.config.handshake_timeout, h3.shutdown(1)).await;
+                let goaway = pin!(h3.shutdown(1));
+                let goaway = job.link.within(job.config.handshake_timeout, goaway).await;
                 if !matches!(goaway, Ok(Ok(()))) {
                     break;
                 }
@@ -275,7 +279,7 @@ async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: 
                 (&error, exchange.take())
             {
                 // `h3` has answered 431 and left the stream open.
-                let finish = poll_fn(|cx| outbound.poll_finish(cx));
+                let finish = pin!(poll_fn(|cx| outbound.poll_finish(cx)));
                 drop(link.within(config.handshake_timeout, finish).await);
                 inbound.stop(Code::H3_NO_ERROR);
             }
