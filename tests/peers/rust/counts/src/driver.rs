@@ -41,7 +41,7 @@ pub fn echo(size: usize, depth: usize) -> Case {
 pub fn open(socket: Arc<Socket>) -> WebSocket<Script, Still> {
     thread_local!(static CONFIG: Arc<Config> = Arc::new(Config::default()));
     let session = Session::server(CONFIG.with(Arc::clone));
-    WebSocket::from_parts(Script(socket), Still(Instant::now()), session, UpgradeInfo::default())
+    WebSocket::from_parts(Script(socket), Still::default(), session, UpgradeInfo::default())
 }
 
 async fn serve(mut websocket: WebSocket<Script, Still>) -> Infallible {
@@ -80,7 +80,7 @@ impl Socket {
         Self { wires, chosen, at, reads, writes }
     }
 
-    /// Lets all bytes of the script with this number arrive at once.
+    /// Lets all bytes of the script with this number arrive at once; one without bytes is the end.
     pub fn arrive(&self, number: usize) {
         self.chosen.store(number as u64, Relaxed);
         self.at.store(0, Relaxed);
@@ -110,9 +110,10 @@ impl Transport for Script {
         max: usize,
     ) -> Poll<io::Result<usize>> {
         let at = self.0.at.load(Relaxed) as usize;
-        let left = &self.0.wire()[at..];
+        let wire = self.0.wire();
+        let left = &wire[at..];
         if left.is_empty() {
-            return Poll::Pending;
+            return if wire.is_empty() { Poll::Ready(Ok(0)) } else { Poll::Pending };
         }
         let count = left.len().min(max);
         buffer.extend_from_slice(&left[..count]);
@@ -144,6 +145,12 @@ impl Transport for Script {
 /// A runtime whose clock stands still: deadlines are set and never come.
 #[derive(Clone, Debug)]
 pub struct Still(Instant);
+
+impl Default for Still {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
 
 impl Runtime for Still {
     type Timer = Never;

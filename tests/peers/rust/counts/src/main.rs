@@ -6,6 +6,7 @@
 
 mod codec;
 mod driver;
+mod handshake;
 mod idle;
 mod script;
 mod session;
@@ -24,7 +25,7 @@ type Case = Box<dyn FnMut(usize) -> Vec<(&'static str, f64)>>;
 /// Makes a case.
 type Prepare = fn() -> Case;
 
-/// A case by its name; all are per message, except what an idle connection holds.
+/// A case by its name; all are per message, or per connection where there is none.
 const CASES: &[(&str, Prepare)] = &[
     ("decode-binary-16", || codec::decode(16, false)),
     ("decode-binary-125", || codec::decode(125, false)),
@@ -40,6 +41,7 @@ const CASES: &[(&str, Prepare)] = &[
     ("driver-echo-16-depth-16", || driver::echo(16, 16)),
     ("driver-echo-1024-depth-16", || driver::echo(1024, 16)),
     ("driver-echo-65536-depth-1", || driver::echo(64 * 1024, 1)),
+    ("handshake-and-close", handshake::serve),
     ("idle-connection", idle::weigh),
 ];
 

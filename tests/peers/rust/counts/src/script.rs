@@ -24,6 +24,11 @@ pub fn frames(size: usize, text: bool, count: usize) -> Vec<u8> {
     wire
 }
 
+/// A masked close frame with the code 1000.
+pub fn goodbye() -> Vec<u8> {
+    vec![0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xe8 ^ 2]
+}
+
 /// Short text is ASCII; longer text has characters of one and two bytes, and ends at one.
 fn whole_text(size: usize) -> Vec<u8> {
     let sample = if size < 1024 { "0123456789abcdef" } else { "Grüße, мир! " };
