@@ -84,11 +84,8 @@ impl Deflater {
     /// Legal at any time between messages: the next one just starts with an empty window, and
     /// compresses a little worse. In the middle of a message this does nothing.
     pub fn release(&mut self) {
-        if self.mid_message {
-            return;
-        }
-        if let Some(context) = self.context.take() {
-            pool::give_compressor(self.kind, context);
+        if !self.mid_message {
+            self.give_back();
         }
     }
 
@@ -113,6 +110,10 @@ impl Deflater {
 
     /// Appends all of `input`, up to and including the [`TAIL`].
     fn flush(&mut self, input: &[u8], out: &mut BytesMut) {
+        // After a flush what follows may refer to nothing before it, between two fragments too.
+        if self.context.as_ref().is_some_and(|context| context.total_out() >= WORN) {
+            self.give_back();
+        }
         let start = out.len();
         let kind = self.kind;
         let context = self.context.get_or_insert_with(|| pool::take_compressor(kind));
@@ -124,12 +125,17 @@ impl Deflater {
             store(input, out);
         }
     }
+
+    fn give_back(&mut self) {
+        if let Some(context) = self.context.take() {
+            pool::give_compressor(self.kind, context);
+        }
+    }
 }
 
 impl Drop for Deflater {
     fn drop(&mut self) {
-        self.mid_message = false;
-        self.release();
+        self.give_back();
     }
 }
 
@@ -171,6 +177,10 @@ pub(crate) fn as_len(moved: u64) -> usize {
     moved as usize
 }
 
+/// Compressed bytes after which a context is exchanged for a fresh one. zlib-rs counts them in an
+/// `unsigned long` of C, which has 32 bits on Windows and wherever a pointer has them, and panics at
+/// its end where overflow is checked.
+pub(crate) const WORN: u64 = 64 * 1024 * 1024;
 /// How a flush ends, and what RFC 7692 §7.2.1 cuts off the last fragment.
 pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 /// The header of a stored block: one that is empty is this and the [`TAIL`].

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use flate2::{Decompress, FlushDecompress, Status};
 
-use crate::deflater::{TAIL, as_len};
+use crate::deflater::{TAIL, WORN, as_len};
 use crate::error::{Corruption, Error};
 use crate::history::History;
 use crate::limits::InflateLimits;
@@ -97,6 +97,8 @@ impl Inflater {
         self.message = Tally::default();
         if !self.context_takeover {
             self.history.clear();
+            self.give_back();
+        } else if self.context.as_ref().is_some_and(|context| context.stream.total_in() >= WORN) {
             self.give_back();
         }
         Ok(())

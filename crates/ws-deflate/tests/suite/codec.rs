@@ -93,6 +93,26 @@ fn releasing_costs_the_compressor_its_history_and_the_inflater_nothing() {
     }
 }
 
+// THREAT: length-arithmetic
+#[test]
+fn a_context_is_renewed_long_before_its_counters_end() {
+    let text = json(3_000, 2);
+    let long = [noise(8 * 1024 * 1024, 1), text.clone()].concat();
+    let mut deflater = Deflater::new(15, true, 1);
+    let mut inflater = Inflater::new(15, true);
+    let (mut forgotten, mut given_back) = (0, 0);
+    for _ in 0..9 {
+        for message in [&long, &text] {
+            let payload = deflate(&mut deflater, message);
+            // With its history the text is one match after another.
+            forgotten += usize::from(message.len() == text.len() && payload.len() > 200);
+            assert!(inflate(&mut inflater, &payload, usize::MAX).as_ref() == Ok(message));
+            given_back += usize::from(!inflater.holds_context());
+        }
+    }
+    assert_eq!((forgotten, given_back), (1, 1));
+}
+
 #[test]
 fn nothing_is_released_in_the_middle_of_a_message() {
     let mut deflater = Deflater::new(15, true, 6);
