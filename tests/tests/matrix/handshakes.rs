@@ -3,10 +3,13 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+#[cfg(unix)]
+use ws_stack::endpoint::Server;
 use ws_stack::endpoint::{
-    AcceptOptions, CloseCode, ConnectOptions, Error, HttpVersion, Message, Refusal, Server,
+    AcceptOptions, CloseCode, ConnectOptions, Error, HttpVersion, Message, Refusal,
     SubprotocolPolicy, TransportError, WebSocket,
 };
+#[cfg(unix)]
 use ws_tests::Carrier;
 
 use crate::Seen;

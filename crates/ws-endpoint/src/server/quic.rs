@@ -151,7 +151,7 @@ mod tests {
             (1, (256 * KIB, 4 * MIB), (16 * KIB, 128 * KIB)),
             (8, (256 * KIB, 4 * MIB), (64 * KIB, MIB)),
             (32, (256 * KIB, 4 * MIB), (256 * KIB, 4 * MIB)),
-            (4096, (256 * KIB, 4 * MIB), (256 * KIB, 4 * MIB)),
+            (4095, (256 * KIB, 4 * MIB), (256 * KIB, 4 * MIB)),
             (8, (4 * MIB, 4 * MIB), (MIB, MIB)),
             (8, (8 * KIB, 4 * MIB), (8 * KIB, MIB)),
             (1, (8 * KIB, 32 * KIB), (8 * KIB, 32 * KIB)),

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(unix)]
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -128,7 +129,9 @@ impl Runtime for Memory {
 impl Net for Memory {
     type Tcp = Hostile;
     type TcpListener = MemoryListener;
+    #[cfg(unix)]
     type Unix = Hostile;
+    #[cfg(unix)]
     type UnixListener = MemoryListener;
 
     async fn resolve(&self, _host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -155,10 +158,12 @@ impl Net for Memory {
         Ok(Quic::new(self.clone(), self.side, &self.shared.air))
     }
 
+    #[cfg(unix)]
     async fn connect_unix(&self, _path: &Path) -> io::Result<Hostile> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    #[cfg(unix)]
     fn listen_unix(&self, _socket: std::os::unix::net::UnixListener) -> io::Result<MemoryListener> {
         Err(io::ErrorKind::Unsupported.into())
     }
