@@ -1,7 +1,7 @@
 //! Listening sockets, made the same way for every runtime.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 #[cfg(unix)]
 use std::os::{fd::OwnedFd, unix::net::UnixListener};
 #[cfg(unix)]
@@ -11,7 +11,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 /// A TCP socket that is bound, listening and non-blocking.
 pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    let socket = open(address, Type::STREAM)?;
     // A restarted server must not wait for the connections of its predecessor to be forgotten. On
     // Windows the same option would let another process take the port over.
     #[cfg(unix)]
@@ -23,7 +23,7 @@ pub(crate) fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 /// A UDP socket that is bound and non-blocking.
 #[cfg(feature = "h3")]
 pub(crate) fn bind_udp(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
-    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    let socket = open(address, Type::DGRAM)?;
     // All connections share it. The system may allow less, and then that has to do.
     let _ = socket.set_recv_buffer_size(UDP_BUFFER);
     let _ = socket.set_send_buffer_size(UDP_BUFFER);
@@ -40,6 +40,16 @@ pub(crate) fn listen_unix(path: &Path) -> io::Result<UnixListener> {
     Ok(OwnedFd::from(socket).into())
 }
 
+fn open(address: SocketAddr, kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind, None)?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        // All addresses are those of IPv4 as well. Most systems take it so, Windows when it is told,
+        // and where there is no such thing IPv6 has to do.
+        let _ = socket.set_only_v6(false);
+    }
+    Ok(socket)
+}
+
 fn listen(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.bind(address)?;
     socket.listen(BACKLOG)?;
@@ -53,3 +63,23 @@ const UDP_BUFFER: usize = 4 * 1024 * 1024;
 /// How many connections may wait to be accepted; the system may allow fewer
 /// (`net.core.somaxconn`). The customary 128 overflows when many clients reconnect at once.
 const BACKLOG: i32 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream, UdpSocket};
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is the sockets that are looked at")]
+    fn all_addresses_of_ipv6_are_those_of_ipv4_too() {
+        let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        if UdpSocket::bind(all).is_err() {
+            println!("NOT RUN: no IPv6 here");
+            return;
+        }
+        let listener = listen_tcp(all).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    }
+}

@@ -50,7 +50,8 @@ impl<N: Net> Server<N> {
         Self { doors: Vec::new(), rules: Rules::new(net), registry: Registry::default() }
     }
 
-    /// Listens for `ws` on `address`; port 0 takes a free one, see [`urls`](Self::urls).
+    /// Listens for `ws` on `address`; port 0 takes a free one, see [`urls`](Self::urls), and `[::]`
+    /// stands for all addresses of this host, those of IPv4 as well.
     ///
     /// # Errors
     ///
