@@ -56,6 +56,13 @@ fn listen(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     socket.set_nonblocking(true)
 }
 
+/// Whether it is this port that cannot be had, and another may be free. Windows denies the ports in
+/// ranges that it keeps for itself, and keeps others of UDP than of TCP.
+#[cfg(feature = "h3")]
+pub(crate) fn is_taken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+}
+
 /// Bytes that may wait in a UDP socket.
 #[cfg(feature = "h3")]
 const UDP_BUFFER: usize = 4 * 1024 * 1024;
@@ -81,5 +88,16 @@ mod tests {
         let listener = listen_tcp(all).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    }
+
+    #[cfg(feature = "h3")]
+    #[test]
+    fn a_port_that_another_or_the_system_keeps_is_taken() {
+        use io::ErrorKind::{AddrInUse, AddrNotAvailable, InvalidInput, PermissionDenied};
+        let taken = |kind: io::ErrorKind| is_taken(&kind.into());
+        assert_eq!([AddrInUse, PermissionDenied].map(taken), [true; 2]);
+        assert_eq!([AddrNotAvailable, InvalidInput].map(taken), [false; 2]);
+        #[cfg(windows)]
+        assert!(is_taken(&io::Error::from_raw_os_error(10_013)), "WSAEACCES");
     }
 }

@@ -134,7 +134,7 @@ impl<N: Net> Server<N> {
             let (listener, bound) = self.adopt(socket::listen_tcp(address)?)?;
             match QuicListener::bind(&self.rules.net, bound, &config, &self.rules.quic) {
                 Ok(quic) => break (listener, bound, quic),
-                Err(error) if tries == 0 || error.kind() != io::ErrorKind::AddrInUse => {
+                Err(error) if tries == 0 || !socket::is_taken(&error) => {
                     return Err(error);
                 }
                 Err(_) => {}
