@@ -137,6 +137,30 @@ fn a_message_over_a_limit_is_refused_when_its_size_is_known() {
     assert_eq!(decode(&[&wire], &limits), expected);
 }
 
+// THREAT: length-arithmetic
+#[test]
+fn a_length_beyond_32_bits_is_refused_whatever_the_width_of_a_usize() {
+    // The largest limits that there are where a usize has 32 bits.
+    let max = u32::MAX as usize;
+    let limits = Limits::default().with_max_frame(max).with_max_message(max);
+    for (start, before) in [(&b""[..], 0), (&b"\x02\x05first"[..], 5)] {
+        for size in [(1 << 32) - before, (1 << 32) + 5, 1 << 40, (1 << 63) - 1] {
+            let opcode = if before == 0 { b'\x82' } else { b'\x80' };
+            let wire = [start, &[opcode, 127], &u64::to_be_bytes(size), b"more!"].concat();
+            // A frame by itself, and what it adds to the message before it.
+            let size = if size > u32::MAX.into() { size } else { before + size };
+            let error = FrameError::MessageTooBig { size, max };
+            assert_eq!(decode(&[&wire], &limits), (vec![], Some(error)));
+            assert_eq!(decode(&wire.chunks(1).collect::<Vec<_>>(), &limits).1, Some(error));
+            let (mut decoder, mut src) =
+                (MessageDecoder::new(Role::Client, &limits), BytesMut::new());
+            src.extend_from_slice(&wire);
+            let refused = std::iter::repeat_with(|| decoder.decode_chunk(&mut src, None));
+            assert_eq!(refused.take(3).find_map(Result::err), Some(error));
+        }
+    }
+}
+
 // RFC: WS-10.4-01
 // THREAT: fragment-flood
 #[test]
