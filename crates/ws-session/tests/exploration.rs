@@ -335,7 +335,8 @@ impl World {
     }
 }
 
-const SECONDS: &str = "tv_sec: ";
+/// What an instant writes before its seconds.
+const SECONDS: &str = if cfg!(windows) { "Instant { t: " } else { "tv_sec: " };
 /// Shown numbers that are not compared as they are. What was written is always known to the timers
 /// here, and how reads grow is nothing that happens to bytes that are simply there.
 const NUMBERS: [&str; 4] = [SECONDS, "written: ", "burst: ", "quiet: "];
