@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn masking_twice_gives_the_original_at_every_length() {
         for length in 0..40_usize {
-            let original: Vec<u8> = (0..length).map(|n| n.to_be_bytes()[7]).collect();
+            let original: Vec<u8> = (0..length).map(|n| n.to_le_bytes()[0]).collect();
             let mut data = original.clone();
             apply([1, 2, 3, 4], &mut data);
             apply([1, 2, 3, 4], &mut data);
