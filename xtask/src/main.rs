@@ -29,6 +29,7 @@ mod sizes;
 mod soak;
 mod source;
 mod steps;
+mod targets;
 mod test;
 mod threats;
 mod tidy;
@@ -53,6 +54,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "coverage", about: coverage::ABOUT, run: coverage::command },
     Command { name: "features", about: features::ABOUT, run: features::command },
     Command { name: "msrv", about: msrv::ABOUT, run: msrv::command },
+    Command { name: "targets", about: targets::ABOUT, run: targets::command },
     Command { name: "docs", about: docs::ABOUT, run: docs::command },
     Command { name: "deny", about: deny::ABOUT, run: deny::command },
     Command { name: "peers", about: peers::ABOUT, run: peers::command },

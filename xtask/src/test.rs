@@ -7,11 +7,11 @@
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
 use crate::{
-    Verdict, attack, bench, conformance, deny, docs, features, fuzz, msrv, peers, process, tidy,
-    workspace,
+    Verdict, attack, bench, conformance, deny, docs, features, fuzz, msrv, peers, process, targets,
+    tidy, workspace,
 };
 
-pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, oldest Rust, counts,\n\
+pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, oldest Rust, other targets, counts,\n\
 fuzz targets, dependencies, real peers, conformance, attacks\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
@@ -29,6 +29,7 @@ const STEPS: &[(&str, Step)] = &[
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
     ("msrv", Step::One(msrv::check)),
+    ("targets", Step::Many(targets::check)),
     ("counts", Step::One(bench::step)),
     ("fuzz", Step::One(fuzz::smoke)),
     ("scaling", Step::One(fuzz::scaling)),

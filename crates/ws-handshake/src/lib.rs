@@ -29,7 +29,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `http` | [`Headers`] for `http::HeaderMap`, [`Refusal`] into `http::Response` |
+//! | `http` | [`Headers`] for `http::HeaderMap`, [`Refusal`] into `http::Response`; needs `std` |
 //! | `uri` | `WsUri`, and with it the IDNA tables |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
