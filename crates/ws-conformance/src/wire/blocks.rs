@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_window_is_never_exceeded_by_an_encoder_that_honours_it() {
         let data: Vec<u8> =
-            (0..60_000_usize).flat_map(|n| (n % 977).to_be_bytes().into_iter().skip(6)).collect();
+            (0..60_000_u64).flat_map(|n| (n % 977).to_be_bytes().into_iter().skip(6)).collect();
         for bits in [9, 10, 12, 15] {
             let mut history = Vec::new();
             let wire = Deflater::new(bits, false, 9).message(&data);
