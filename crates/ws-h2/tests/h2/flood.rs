@@ -49,6 +49,22 @@ async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
     echo.await.unwrap();
 }
 
+/// A client learns of a reset a round trip later, and speaks until then: in the long life of a
+/// connection that adds up.
+#[tokio::test]
+async fn what_crosses_resets_is_no_flood() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    wire.send(&connect(1)).await;
+    drop(accept(&mut server).await);
+    assert_eq!(wire.next_of(RST_STREAM).await.unwrap().stream, 1);
+    for _ in 0..100 {
+        wire.send(&frame(DATA, 0, 1, b"x").repeat(1024)).await;
+    }
+    wire.send(&connect(3)).await;
+    let next = server.next().await;
+    assert!(matches!(next, Some(Request::WebSocket(_))), "{:?}", server.handle().close_reason());
+}
+
 // RFC: H2-10.5-01
 // THREAT: rapid-reset
 #[tokio::test]
