@@ -1,7 +1,7 @@
 //! `cargo xtask msrv`: builds with the oldest Rust that the manifests promise.
 //!
-//! Installs nothing: where rustup does not have that version, the step says so and counts as
-//! skipped.
+//! Installs nothing unless asked: where rustup does not have that version, the step says so and
+//! counts as skipped.
 
 use std::process::{Command, Stdio};
 
@@ -9,10 +9,18 @@ use crate::options::Options;
 use crate::steps::Outcome;
 use crate::{Verdict, process, workspace};
 
-pub(crate) const ABOUT: &str = "checks every crate with the oldest Rust that the manifests promise";
+pub(crate) const ABOUT: &str = "checks every crate with the oldest Rust that the manifests promise\n\
+--install       adds that version to rustup\n\
+--install-only  adds it and stops";
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    Options::parse(arguments, &[], &[])?;
+    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
+    if options.has("install") || options.has("install-only") {
+        install()?;
+    }
+    if options.has("install-only") {
+        return Ok(true);
+    }
     match check()? {
         Outcome::Passed(_) => Ok(true),
         Outcome::Failed(why) => {
@@ -26,17 +34,25 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     }
 }
 
+/// Adds that version if rustup does not have it, and says so when that fails.
+pub(crate) fn install() -> Result<(), String> {
+    let version = promised()?;
+    if toolchain(&version).is_none() {
+        let mut command = Command::new("rustup");
+        command.args(["toolchain", "install", &version, "--profile", "minimal"]);
+        if process::run(&mut command) != Ok(true) {
+            println!("!!! NOT INSTALLED: Rust {version}");
+        }
+    }
+    Ok(())
+}
+
 /// Checks with that version of Rust, if rustup has it.
 pub(crate) fn check() -> Result<Outcome, String> {
-    let manifest = workspace::read("Cargo.toml")?;
-    let version = promised(&manifest).ok_or("Cargo.toml promises no rust-version")?;
-    let listed = Command::new("rustup").args(["toolchain", "list"]).stderr(Stdio::null()).output();
-    let Ok(listed) = listed else {
-        return Ok(Outcome::Skipped(format!("Rust {version} needs rustup, which is not there")));
-    };
-    let Some(toolchain) = installed(&String::from_utf8_lossy(&listed.stdout), version) else {
-        let install = format!("rustup toolchain install {version} --profile minimal");
-        return Ok(Outcome::Skipped(format!("Rust {version} is not installed: `{install}`")));
+    let version = promised()?;
+    let Some(toolchain) = toolchain(&version) else {
+        let install = "cargo xtask msrv --install";
+        return Ok(Outcome::Skipped(format!("Rust {version} is not installed ({install})")));
     };
     let mut command = Command::new("rustup");
     command.args(["run", &toolchain, "cargo", "check", "--quiet", "--workspace"]);
@@ -53,9 +69,21 @@ fn directory() -> std::path::PathBuf {
     workspace::target_directory().join("msrv")
 }
 
-fn promised(manifest: &str) -> Option<&str> {
+fn promised() -> Result<String, String> {
+    let manifest = workspace::read("Cargo.toml")?;
+    Ok(promise(&manifest).ok_or("Cargo.toml promises no rust-version")?.to_owned())
+}
+
+fn promise(manifest: &str) -> Option<&str> {
     let value = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "))?;
     Some(value.trim().trim_matches('"'))
+}
+
+/// What rustup calls the toolchain of this version, if there is a rustup and it has one.
+fn toolchain(version: &str) -> Option<String> {
+    let mut command = Command::new("rustup");
+    let listed = command.args(["toolchain", "list"]).stderr(Stdio::null()).output().ok()?;
+    installed(&String::from_utf8_lossy(&listed.stdout), version)
 }
 
 /// The toolchain of this version, or of a patch of it, among those that rustup lists.
@@ -74,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_toolchain_of_the_promised_version_is_found_and_no_other() {
-        assert_eq!(promised("[workspace.package]\nrust-version = \"1.89\"\n"), Some("1.89"));
+        assert_eq!(promise("[workspace.package]\nrust-version = \"1.89\"\n"), Some("1.89"));
         let list = "stable-x86_64 (active, default)\n1.8.9-x86_64\n1.890-x86_64\n1.89.1-x86_64\n";
         assert_eq!(installed(list, "1.89").as_deref(), Some("1.89.1-x86_64"));
         assert_eq!(installed("1.89-aarch64\n", "1.89").as_deref(), Some("1.89-aarch64"));
