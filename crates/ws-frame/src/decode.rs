@@ -236,6 +236,9 @@ mod tests {
         assert_eq!(decoder.decode(&mut src), Ok(None));
         assert!(src.capacity() <= 64);
         assert_eq!(decoder.missing(), 16 * 1024 * 1024);
+        src.extend_from_slice(&[0; 1000]);
+        assert_eq!(decoder.decode(&mut src), Ok(None));
+        assert_eq!(decoder.missing(), 16 * 1024 * 1024 - 1000);
     }
 
     #[test]

@@ -216,6 +216,10 @@ mod tests {
             let empty = payload.is_empty();
             assert_eq!((message.len(), message.is_empty()), (payload.len(), empty), "{message:?}");
             assert_eq!(message.payload(), payload);
+            assert_eq!(message.as_text(), message.is_text().then_some("text"));
+            let data = [DataKind::Text, DataKind::Binary];
+            let data = data.into_iter().zip([kind.0, kind.1]).find(|(_, is)| *is);
+            assert_eq!(message.data_kind(), data.map(|(kind, _)| kind));
             assert_eq!(message.into_payload(), payload);
         }
     }

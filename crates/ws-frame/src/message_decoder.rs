@@ -404,21 +404,18 @@ impl MessageDecoder {
         Ok(match opcode {
             OpCode::Ping => Message::Ping(payload),
             OpCode::Pong => Message::Pong(payload),
-            _ => Message::Close(self.close_body(payload)?),
+            _ => Message::Close(self.close_body(&payload)?),
         })
     }
 
-    fn close_body(&self, mut body: Bytes) -> Result<Option<CloseFrame>, FrameError> {
-        match body.len() {
-            0 => return Ok(None),
-            1 => return Err(Violation::ShortCloseBody.into()),
-            _ => {}
-        }
-        let code = CloseCode::new(body.get_u16());
+    fn close_body(&self, body: &[u8]) -> Result<Option<CloseFrame>, FrameError> {
+        // A body of one byte was refused with its header.
+        let Some((code, reason)) = body.split_first_chunk() else { return Ok(None) };
+        let code = CloseCode::new(u16::from_be_bytes(*code));
         if !(code.is_valid_on_wire() || self.iana_codes && code.is_valid_with_iana()) {
             return Err(FrameError::BadCloseCode(code));
         }
-        let reason = core::str::from_utf8(&body).map_err(|_| FrameError::InvalidUtf8)?;
+        let reason = core::str::from_utf8(reason).map_err(|_| FrameError::InvalidUtf8)?;
         Ok(Some(CloseFrame::new(code, reason)))
     }
 }

@@ -114,6 +114,7 @@ fn text_that_is_not_utf8_fails_at_the_first_impossible_byte() {
     check(b"\x81\x01\xff", &[], invalid);
     check(b"\x81\x01\xce", &[], invalid);
     check(b"\x01\x01\xce\x80\x01\xba", &[text("\u{3ba}")], None);
+    check(b"\x81\x04a\xce\xbaz", &[text("a\u{3ba}z")], None);
     check(b"\x01\x01\xce\x80\x00", &[], invalid);
     check(b"\x82\x01\xff", &[Message::binary(vec![0xff])], None);
 
@@ -158,6 +159,42 @@ fn a_length_beyond_32_bits_is_refused_whatever_the_width_of_a_usize() {
             let refused = std::iter::repeat_with(|| decoder.decode_chunk(&mut src, None));
             assert_eq!(refused.take(3).find_map(Result::err), Some(error));
         }
+    }
+}
+
+#[test]
+fn a_message_of_exactly_the_limit_is_taken_in_any_fragments() {
+    let limits = Limits::default().with_max_message(100);
+    let payload: Vec<u8> = (0..100).collect();
+    for first in [1, 60, 99] {
+        let (head, tail) = payload.split_at(first);
+        let lens = [u8::try_from(first).unwrap(), u8::try_from(100 - first).unwrap()];
+        let wire = [&[0x02, lens[0]], head, &[0x80, lens[1]], tail].concat();
+        let whole = Message::binary(payload.clone());
+        assert_eq!(decode(&[&wire], &limits), (vec![whole], None), "{first} first");
+    }
+}
+
+#[test]
+fn what_the_decoder_refuses_is_no_whole_message_and_is_left_as_it_came() {
+    let limits = Limits::default().with_max_message(1000).with_max_frame(2000);
+    let frame = |header: &[u8], len: usize| [header, &vec![0; len]].concat();
+    let text = |payload: &[u8]| [b"\x81\x82\xff\xff\xff\xff", payload].concat();
+    for (role, wire, error) in [
+        // Unmasked it is not text, as it lies here it is.
+        (Role::Server, text(b"\x00a"), FrameError::InvalidUtf8),
+        (Role::Client, b"\x81\x01\xff".to_vec(), FrameError::InvalidUtf8),
+        (Role::Client, frame(b"\x82\x7e\x00\x7d", 125), Violation::NonMinimalLength(125).into()),
+        (
+            Role::Client,
+            frame(b"\x82\x7e\x03\xe9", 1001),
+            FrameError::MessageTooBig { size: 1001, max: 1000 },
+        ),
+    ] {
+        let mut decoder = MessageDecoder::new(role, &limits);
+        let mut src = BytesMut::from(&wire[..]);
+        assert_eq!((decoder.decode_whole(&mut src), &src[..]), (None, &wire[..]));
+        assert_eq!(decoder.decode(&mut src), Err(error));
     }
 }
 
@@ -229,6 +266,10 @@ fn chunks_come_as_they_arrive_and_the_rest_of_a_message_can_be_skipped() {
     src.extend_from_slice(b"d\x80\x01e\x81\x01x");
     assert_eq!(decoder.decode(&mut src), Ok(Some(text("x"))));
     assert!(!decoder.is_mid_message());
+    src.extend_from_slice(b"\x01\x02ab");
+    assert_eq!(decoder.decode_chunk(&mut src, None), chunk(b"ab", false));
+    src.extend_from_slice(b"\x80\x01c\x81\x01x");
+    assert_eq!(decoder.decode(&mut src), Ok(Some(text("x"))));
 }
 
 #[test]

@@ -145,6 +145,8 @@ mod tests {
     fn bytes_that_are_not_utf8_are_refused() {
         assert_eq!(Utf8Bytes::try_from(Bytes::from_static(b"\xff")), Err(InvalidUtf8));
         let text = Utf8Bytes::try_from(Bytes::from_static("µ".as_bytes())).unwrap();
-        assert_eq!((text.as_str(), text.len()), ("µ", 2));
+        assert_eq!((text.as_str(), text.len(), text.is_empty()), ("µ", 2, false));
+        assert!(text == *"µ" && text == "µ" && text != *"m" && text != "m");
+        assert!(Utf8Bytes::from("").is_empty());
     }
 }

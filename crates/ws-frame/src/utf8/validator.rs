@@ -171,6 +171,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn after_a_fault_every_piece_fails_until_the_reset() {
+        let mut validator = Utf8Validator::new();
+        assert!(validator.push(b"\xff").is_err() && validator.push(b"fine").is_err());
+        validator.reset();
+        assert!(validator.push(b"fine").is_ok() && validator.is_complete());
+    }
+
     proptest! {
         // THREAT: utf8-split
         #[test]
