@@ -45,9 +45,6 @@ impl Session {
     /// Takes note that the transport failed: nothing can be read or written any more. What arrived
     /// before is still delivered. **Poll for events afterwards.**
     pub fn receive_error(&mut self, error: TransportError) {
-        if !self.closing.is_handshake_complete() {
-            self.closing.failed = true;
-        }
         self.closing.begin(Cause::Transport(error));
         self.closing.is_shut_down = true;
         self.inbound.eof = true;

@@ -252,6 +252,19 @@ fn a_reset_after_the_closing_handshake_does_not_make_it_unclean() {
     assert!(outcome.clean && matches!(outcome.cause, Cause::Remote));
 }
 
+// RFC: WS-7.1.4-01
+#[test]
+fn a_reset_that_is_seen_before_the_answer_to_our_close_does_not_make_it_unclean() {
+    let mut client = client();
+    client.session.close(None).unwrap();
+    client.turn();
+    client.session.read_buffer().extend_from_slice(b"\x88\x00");
+    client.session.receive_error(TransportError::Closed);
+    assert_eq!(client.turn(), [Message::Close(None)]);
+    let outcome = client.session.outcome().expect("over");
+    assert!(outcome.clean && matches!(outcome.cause, Cause::Normal), "{outcome:?}");
+}
+
 #[test]
 fn a_failed_handler_closes_with_1011() {
     let mut server = Driven::server(Config::default());
