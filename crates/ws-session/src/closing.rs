@@ -103,13 +103,13 @@ impl Closing {
         self.phase = Phase::Finished;
         let clean = self.is_handshake_complete() && !self.failed && !self.is_cut_short;
         let end = self.end();
-        let (code, reason) = match end.remote.take() {
+        let (code, reason) = match &end.remote {
             None => (CloseCode::ABNORMAL, String::new()),
             Some(None) => (CloseCode::NO_STATUS, String::new()),
-            Some(Some(frame)) => (frame.code, frame.reason),
+            Some(Some(frame)) => (frame.code, frame.reason.clone()),
         };
         let cause = end.cause.take().unwrap_or(Cause::Normal);
-        let sent = end.sent.take();
+        let sent = end.sent.clone();
         end.outcome = Some(Outcome { code, reason, sent, clean, cause });
     }
 

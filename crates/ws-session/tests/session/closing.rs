@@ -27,9 +27,11 @@ fn both_sides_agree_on_a_clean_close() {
     let mut server = Session::server(Config::default());
     client.send(Message::text("last words")).unwrap();
     client.close(Some(CloseFrame::new(CloseCode::new(4001), "bye"))).unwrap();
+    assert!(!client.has_said_goodbye() && !server.has_said_goodbye());
     let (at_client, at_server) = exchange(&mut client, &mut server);
     assert_eq!(at_server, [Message::text("last words"), close(4001, "bye")]);
     assert_eq!(at_client, [close(4001, "")]);
+    assert!(client.has_said_goodbye() && server.has_said_goodbye());
 
     let outcome = server.outcome().expect("over");
     assert_eq!((outcome.code.get(), outcome.reason.as_str(), outcome.clean), (4001, "bye", true));
