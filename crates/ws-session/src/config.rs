@@ -220,3 +220,68 @@ const LEAST_KEEP_ALIVE: Duration = Duration::from_millis(10);
 
 /// Less than this no session can work with.
 const MIN_BUDGET: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_ping_goes_out_while_there_is_time_to_answer() {
+        let millis = Duration::from_millis;
+        for (keep_alive, idle, expected) in [
+            (30 * SECOND, 60 * SECOND, Some(30 * SECOND)),
+            (5 * SECOND, 60 * SECOND, Some(5 * SECOND)),
+            (60 * SECOND, 60 * SECOND, Some(30 * SECOND)),
+            (30 * SECOND, 4 * SECOND, Some(2 * SECOND)),
+            (Duration::ZERO, 60 * SECOND, Some(millis(10))),
+            (millis(10), 60 * SECOND, Some(millis(10))),
+            (Duration::ZERO, millis(11), Some(millis(10))),
+            (Duration::ZERO, millis(10), None),
+            (30 * SECOND, millis(20), Some(millis(10))),
+            (30 * SECOND, millis(19), None),
+            (Duration::MAX, 60 * SECOND, None),
+        ] {
+            let config = Config::default().with_keep_alive(keep_alive).with_idle_timeout(idle);
+            assert_eq!(config.ping_after(), expected, "{keep_alive:?} of {idle:?}");
+        }
+    }
+
+    #[test]
+    fn every_setter_sets_its_own_and_the_rest_is_as_documented() {
+        let config = Config::default();
+        assert_eq!((config.high_water, config.memory_budget), (128 * 1024, 80 * 1024 * 1024));
+        #[cfg(feature = "deflate")]
+        assert_eq!(config.inflate_ratio_floor, 16 * 1024 * 1024);
+        let limits = Limits::default().with_max_message(1);
+        let shared = SharedBudget::new(0);
+        let found = Config::default()
+            .with_limits(limits)
+            .with_high_water(2)
+            .with_memory_budget(3)
+            .with_shared_budget(shared.clone())
+            .with_keep_alive(4 * SECOND)
+            .with_idle_timeout(5 * SECOND)
+            .with_message_timeout(6 * SECOND)
+            .with_write_timeout(7 * SECOND)
+            .with_close_timeout(8 * SECOND)
+            .with_iana_close_codes(true);
+        let expected = Config {
+            limits,
+            high_water: 2,
+            memory_budget: 3,
+            shared_budget: Some(shared),
+            keep_alive: 4 * SECOND,
+            idle_timeout: 5 * SECOND,
+            message_timeout: 6 * SECOND,
+            write_timeout: 7 * SECOND,
+            close_timeout: 8 * SECOND,
+            iana_close_codes: true,
+            ..Config::default()
+        };
+        assert_eq!(found, expected);
+        // The same budget, not one of the same size.
+        assert_ne!(found, expected.with_shared_budget(SharedBudget::new(0)));
+    }
+}

@@ -97,7 +97,6 @@ impl Inbound {
         in_chunks: bool,
     ) -> Result<Option<Decoded>, FrameError> {
         if self.buffer.is_empty() && !in_chunks {
-            self.seen = 0;
             return Ok(None);
         }
         let inflate = compression.map(|c| c as &mut dyn Inflate);

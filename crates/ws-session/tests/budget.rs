@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use ws_session::{
-    Account, BudgetExceeded, Cause, Config, DataKind, Event, MaskKeys, Message, SendError, Session,
-    SharedBudget,
+    Account, BudgetExceeded, Cause, Config, DataKind, Event, MaskKeys, Message, Prepared,
+    SendError, Session, SharedBudget,
 };
 
 const KIB: usize = 1024;
@@ -204,12 +204,16 @@ fn a_message_of_ours_that_does_not_fit_is_refused_and_the_session_goes_on() {
         assert!(matches!(refused, SendError::BudgetExceeded { max: MIB, size } if size > MIB));
         let fragment = session.send_fragment(DataKind::Binary, vec![0; MIB].into(), true);
         assert_eq!(fragment.expect_err("too large").reason(), "budget_exceeded");
+        let prepared = Prepared::new(Message::binary(vec![0; MIB])).expect("data");
+        assert_eq!(session.send_prepared(&prepared), Err(refused));
         assert!(session.transmit().is_empty(), "nothing was queued");
         let mut sent = 0;
         while session.send(Message::binary(vec![0; 10 * KIB])).is_ok() {
             sent += 1;
         }
         assert_eq!(sent, 102);
+        let ping = Message::Ping(vec![0; 125].into());
+        assert!((0..100).any(|_| session.send(ping.clone()).is_err()), "a ping counts too");
         assert!(session.held() <= MIB && session.is_open());
         transmitted(&mut session);
         session.send(Message::binary(vec![0; MIB / 2])).expect("there is room again");
@@ -238,6 +242,18 @@ fn zero_does_not_switch_the_budget_off() {
         assert!(session.is_open(), "zero counts as 256 KiB");
         receive(&mut session, &frame(0x00, mask, 100 * KIB));
         assert_eq!(exceeded(&mut session).0.max, 256 * KIB);
+    }
+}
+
+#[test]
+fn a_read_asks_for_no_more_than_a_quarter_of_the_budget() {
+    for (mut session, mask) in both(&config(0)) {
+        for _ in 0..3 {
+            let wire = frame(0x8a, mask, 0);
+            let count = session.read_size() / wire.len();
+            receive(&mut session, &wire.repeat(count + 1));
+        }
+        assert_eq!(session.read_size(), 64 * KIB);
     }
 }
 
@@ -306,6 +322,7 @@ mod deflate {
         attacker.send_with(Message::binary(vec![0; 16 * MIB]), Compress::Always).expect("open");
         let bomb = transmitted(&mut attacker);
         receive(&mut victim, &bomb);
+        assert_eq!(victim.account().compression, 0, "it was given back at once");
         let (exceeded, code) = exceeded(&mut victim);
         assert_eq!(code, 1009);
         assert!(exceeded.account.total() <= 2 * MIB + 64 * KIB, "{exceeded:?}");
@@ -324,7 +341,7 @@ mod deflate {
         receiver.send(text).expect("open");
         let deflating = receiver.account().compression;
         assert!(deflating > inflating + 350 * KIB, "{deflating}");
-        receive(&mut receiver, &frame(0x02, 0x80, 1));
+        receive(&mut receiver, &frame(0x02, 0x80, 4 * KIB));
         let (exceeded, code) = exceeded(&mut receiver);
         assert_eq!((code, exceeded.account.compression), (1008, deflating));
     }
@@ -402,11 +419,13 @@ fn what_is_queued_is_charged_and_given_back_when_it_is_written() {
     server.poll_timeout(now);
     assert!(budget.used() < 4 * KIB, "{}", budget.used());
     other.send(Message::binary(vec![0; 2 * MIB])).expect("there is room again");
+    receive(&mut other, &frame(0x02, 0x80, 100 * KIB));
+    receive(&mut other, &frame(0x00, 0x80, 100 * KIB)[..50 * KIB]);
     // A peer that reads nothing is cut, and with it goes what was held for it.
     let stalled = now + Duration::from_secs(30);
     other.poll_write_timeout(now);
     other.handle_write_timeout(stalled);
-    assert!(other.is_finished());
+    assert!(other.is_finished() && other.held() < 2 * KIB, "{}", other.held());
     drop(server);
     assert_eq!(budget.used(), 0);
 }

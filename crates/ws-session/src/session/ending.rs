@@ -54,7 +54,6 @@ impl Session {
         if self.closing.phase == Phase::Open && !is_gone {
             self.queue_close(Some(goodbye(&cause, self.config.iana_close_codes)));
         }
-        self.outbound.drop_owed_pong();
         self.closing.begin(cause);
         self.closing.failed = true;
         self.closing.phase = Phase::Draining;

@@ -100,9 +100,6 @@ impl Session {
     }
 
     fn poll(&mut self, in_chunks: bool) -> Option<Event> {
-        if self.inbound.has_arrived() {
-            self.note_arrival();
-        }
         loop {
             match self.closing.phase {
                 Phase::Open | Phase::CloseSent => {
@@ -171,7 +168,6 @@ impl Session {
     }
 
     fn receive_close(&mut self, frame: Option<CloseFrame>) {
-        self.outbound.drop_owed_pong();
         if self.closing.phase == Phase::Open {
             // RFC 6455 §5.5.1: the answer typically echoes the code.
             let answer = frame.as_ref().map(|frame| CloseFrame::from(frame.code));

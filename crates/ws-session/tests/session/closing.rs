@@ -140,6 +140,7 @@ fn messages_before_a_bad_frame_are_not_dropped() {
 fn nothing_is_processed_after_a_violation_not_even_a_close() {
     let mut client = client();
     assert!(client.receive(b"\x83\x00").is_empty());
+    assert!(client.shut_down, "it waits for nobody");
     let goodbye = client.take_written();
     assert!(client.receive(b"\x89\x00\x81\x01a\x88\x02\x0f\xa1").is_empty());
     assert!(client.written.is_empty() && goodbye[..2] == [0x88, 0x98]);
@@ -238,7 +239,10 @@ fn the_end_of_the_stream_without_a_close_frame_is_1006() {
 fn what_arrived_before_the_transport_failed_is_still_delivered() {
     let mut client = client();
     client.session.read_buffer().extend_from_slice(b"\x81\x01a\x88\x02\x03\xe8");
+    client.session.send(Message::text("too late")).unwrap();
+    assert!(client.session.wants_read());
     client.session.receive_error(TransportError::Io(io::Error::other("cable").into()));
+    assert!(!client.session.wants_read() && client.session.transmit().is_empty());
     assert_eq!(client.turn(), [Message::text("a"), close(1000, "")]);
     let outcome = client.session.outcome().expect("over");
     assert!(!outcome.clean && matches!(outcome.cause, Cause::Transport(TransportError::Io(_))));
@@ -265,6 +269,19 @@ fn a_reset_that_is_seen_before_the_answer_to_our_close_does_not_make_it_unclean(
     assert_eq!(client.turn(), [Message::Close(None)]);
     let outcome = client.session.outcome().expect("over");
     assert!(outcome.clean && matches!(outcome.cause, Cause::Normal), "{outcome:?}");
+}
+
+#[test]
+fn errors_by_which_a_system_says_that_the_peer_is_gone_read_closed() {
+    use io::ErrorKind::*;
+    for kind in
+        [UnexpectedEof, ConnectionReset, ConnectionAborted, BrokenPipe, WriteZero, NotConnected]
+    {
+        let error = TransportError::from(io::Error::from(kind));
+        assert!(matches!(error, TransportError::Closed), "{kind}");
+    }
+    let error = TransportError::from(io::Error::from(PermissionDenied));
+    assert!(matches!(error, TransportError::Io(_)));
 }
 
 #[test]

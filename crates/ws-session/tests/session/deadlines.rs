@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Driven, transmitted};
+use crate::support::{Driven, start, transmitted};
 use ws_session::{Cause, CloseCode, Config, Message};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -56,6 +56,7 @@ fn no_keep_alive_makes_a_storm_of_pings() {
 #[test]
 fn any_bytes_count_as_life() {
     let mut client = client();
+    client.receive(b"\x81\x05large");
     for _ in 0..20 {
         client.pass(29 * SECOND);
         client.receive(b"\x8a\x00");
@@ -114,7 +115,13 @@ fn empty_fragments_and_pings_do_not_keep_a_message_open_for_ever() {
 // THREAT: incomplete-frame
 #[test]
 fn half_a_header_is_a_message_that_has_begun() {
-    let mut client = client();
+    // Silence alone would end it as early.
+    let mut client = Driven::client(Config::default().with_idle_timeout(600 * SECOND));
+    // What came before of other messages and of pongs does not prolong it.
+    let mut before = [&b"\x82\x7e\xf0\x00"[..], &[0; 0xf000]].concat();
+    before.extend([&b"\x8a\x7d"[..], &[0; 125]].concat().repeat(500));
+    client.session.read_buffer().extend_from_slice(&before);
+    assert_eq!(client.turn().len(), 501);
     client.receive(b"\x81");
     for _ in 0..6 {
         client.pass(10 * SECOND);
@@ -146,6 +153,23 @@ fn many_messages_in_a_row_are_not_one_long_message() {
         assert_eq!(client.receive(b"\x01a\x81"), [Message::text("a")]);
     }
     assert!(client.session.is_open());
+}
+
+#[test]
+fn many_messages_in_fragments_in_a_row_are_not_one_long_message() {
+    for in_chunks in [false, true] {
+        let mut session = client().session;
+        let mut now = start();
+        session.read_buffer().extend_from_slice(b"\x01\x01a");
+        for second in 0..100 {
+            assert!(session.is_open(), "in chunks: {in_chunks}, after {second} s");
+            while if in_chunks { session.poll_chunk() } else { session.poll_event() }.is_some() {}
+            session.poll_timeout(now);
+            session.handle_timeout(now);
+            now += SECOND;
+            session.read_buffer().extend_from_slice(b"\x80\x01b\x01\x01a");
+        }
+    }
 }
 
 // THREAT: write-stall

@@ -217,6 +217,47 @@ fn contexts_are_not_given_up_within_a_message() {
 }
 
 #[test]
+fn contexts_are_given_up_too_where_messages_go_one_way_only() {
+    let (mut client, mut server) = pair(Config::default());
+    let unused = [client.account().compression, server.account().compression];
+    client.send(Message::text("text to be compressed ".repeat(10))).unwrap();
+    exchange(&mut client, &mut server);
+    for (session, unused) in [&mut client, &mut server].into_iter().zip(unused) {
+        assert!(session.account().compression > unused + 32 * 1024);
+        session.poll_timeout(start());
+        session.handle_timeout(start() + SECONDS_10);
+        let held = session.account().compression;
+        assert!(held < unused + 1024, "{:?}: {held} bytes", session.role());
+    }
+}
+
+#[test]
+fn what_reaches_the_threshold_is_compressed_prepared_or_not() {
+    let threshold = ws_session::deflate::Config::default().threshold;
+    for (len, first) in [(threshold - 1, 0x81), (threshold, 0xc1)] {
+        let (mut client, mut server) = pair(Config::default());
+        let message = Message::text("x".repeat(len));
+        client.send(message.clone()).unwrap();
+        assert_eq!(transmitted(&mut client)[0], first, "{len} bytes");
+        let prepared = Prepared::new(message.clone()).unwrap();
+        server.send_prepared(&prepared).unwrap();
+        assert_eq!(transmitted(&mut server)[0], first, "{len} bytes, prepared");
+    }
+}
+
+#[test]
+fn fragments_that_are_not_to_be_compressed_are_not() {
+    let (mut client, mut server) = pair(Config::default());
+    assert_eq!(client.send_small_fragment(DataKind::Text, b"small", false), None, "undecided");
+    for (part, fin) in [("never ", false), ("compressed", true)] {
+        let part = Bytes::from(part);
+        client.send_fragment_with(DataKind::Text, part, fin, Compress::Never).unwrap();
+    }
+    let (_, received) = exchange(&mut client, &mut server);
+    assert_eq!(received, [Message::text("never compressed")]);
+}
+
+#[test]
 fn a_broadcast_between_other_messages_keeps_both_windows_in_step() {
     let (mut client, mut server) = pair(Config::default());
     let text = "the same words again and again, ".repeat(10);
@@ -249,6 +290,14 @@ fn chunks_of_a_compressed_message_come_inflated() {
         }
     }
     assert!(ended && received == data);
+    // The message has ended for all that follows, and for its text.
+    let half = Bytes::from_static(b"\xce");
+    a.send_with(Message::Binary(half), Compress::Always).unwrap();
+    let mut wire = transmitted(&mut a);
+    wire[0] = 0xc1; // says text
+    b.read_buffer().unsplit(wire);
+    assert!(b.poll_chunk().is_none());
+    assert_eq!(transmitted(&mut b)[2..4], 1007_u16.to_be_bytes());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What may leave, in which order, and how much of it is held.
 
 use crate::support::{Driven, check_every_cut, exchange, transmitted};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ws_session::{Config, DataKind, Event, MaskKeys, Message, Prepared, SendError, Session};
 
 fn client() -> Driven {
@@ -52,6 +52,28 @@ fn pongs_owed_to_a_peer_that_does_not_read_stay_bounded() {
 }
 
 #[test]
+fn an_owed_pong_leaves_before_our_close_frame_and_not_behind_the_peers() {
+    for (wire, written) in [
+        (&b""[..], &b"\x8a\x81\0\0\0\0p\x88\x80\0\0\0\0"[..]),
+        (b"\x88\x00", b"\x88\x80\0\0\0\0"),
+        (b"\x83\x00", b"\x88\x98\0\0\0\0\x03\xeaopcode 0x3 is reserved"),
+    ] {
+        let mut session = Driven::client(Config::default().with_high_water(1)).session;
+        session.send(Message::text("x")).unwrap();
+        session.read_buffer().extend_from_slice(b"\x89\x01p");
+        assert!(session.poll_event().is_some(), "the ping");
+        assert_eq!(transmitted(&mut session)[..], *b"\x81\x81\0\0\0\0x");
+        session.read_buffer().extend_from_slice(wire);
+        while session.poll_event().is_some() {}
+        if wire.is_empty() {
+            session.close(None).unwrap();
+        }
+        assert_eq!(transmitted(&mut session), *written);
+        assert!(transmitted(&mut session).is_empty());
+    }
+}
+
+#[test]
 fn a_small_message_is_sent_from_where_it_lies_and_everything_else_is_left() {
     let mut server = Session::server(Config::default());
     let small = Message::text("hi");
@@ -73,6 +95,29 @@ fn a_small_message_is_sent_from_where_it_lies_and_everything_else_is_left() {
     assert_eq!(server.send_small(&small), None, "the goodbye is under way");
     assert_eq!(server.send(small), Err(SendError::Closed));
     assert_eq!(transmitted(&mut server)[..], *b"\x88\x00");
+}
+
+#[test]
+fn a_small_fragment_is_sent_from_where_it_lies_and_everything_else_is_left() {
+    let mut server = Session::server(Config::default());
+    assert_eq!(server.send_small_fragment(DataKind::Text, b"a", false), Some(Ok(())));
+    assert!(server.is_sending_fragments());
+    assert_eq!(server.send_small_fragment(DataKind::Text, &[b'b'; 2049], true), None);
+    assert_eq!(server.send_small_fragment(DataKind::Text, &[b'b'; 2048], true), Some(Ok(())));
+    assert!(!server.is_sending_fragments());
+    let second = [&b"\x80\x7e\x08\x00"[..], &[b'b'; 2048]].concat();
+    assert_eq!(transmitted(&mut server), [&b"\x01\x01a"[..], &second].concat());
+    assert_eq!(server.send_small_fragment(DataKind::Text, b"a", false), Some(Ok(())));
+    server.close(None).unwrap();
+    assert!(!server.is_sending_fragments(), "the goodbye has ended it");
+    assert_eq!(server.send_small_fragment(DataKind::Text, b"b", true), None);
+}
+
+#[test]
+fn what_arrived_with_the_handshake_is_received_first() {
+    let server = Session::server(Config::default());
+    let mut server = server.with_leftover(BytesMut::from(&b"\x81\x81\0\0\0\0a"[..]));
+    assert!(matches!(server.poll_event(), Some(Event::Message(m)) if m == Message::text("a")));
 }
 
 #[test]
@@ -99,6 +144,10 @@ fn a_session_above_high_water_says_so() {
     assert!(!client.session.is_writable());
     client.turn();
     assert!(client.session.is_writable());
+    // The frame has as many bytes as high water.
+    let mut client = Driven::client(Config::default().with_high_water(12));
+    client.session.send(Message::text("queued")).unwrap();
+    assert!(!client.session.is_writable());
 }
 
 // THREAT: control-frames
@@ -153,6 +202,10 @@ fn a_prepared_message_reads_like_a_sent_one() {
         assert!(at_client == [message.clone()] && at_server == [message], "{len}");
     }
     assert!(Prepared::new(Message::Ping(Bytes::new())).is_err());
+    let mut server = Session::server(Config::default());
+    server.send_fragment(DataKind::Text, Bytes::new(), false).unwrap();
+    let prepared = Prepared::new(Message::text("x")).unwrap();
+    assert_eq!(server.send_prepared(&prepared), Err(SendError::MessageInProgress));
 }
 
 #[test]
