@@ -133,13 +133,22 @@ mod tests {
     // THREAT: cross-site
     #[test]
     fn a_list_allows_what_it_lists_and_nothing_else() {
-        let list = ["https://a.example", "http://localhost:8080", "chrome-extension://abc", "null"];
+        let list = [
+            "https://a.example",
+            "http://c.example",
+            "http://localhost:8080",
+            "chrome-extension://abc",
+            "null",
+        ];
         let policy = OriginPolicy::List(list.map(String::from).to_vec());
         let rows = [
             ("https://a.example", true),
             ("https://A.example:443", true),
             ("http://localhost:8080", true),
+            ("http://c.example:80", true),
+            ("http://c.example:443", false),
             ("chrome-extension://abc", true),
+            ("chrome-extension://abc:80", false),
             ("null", true),
             ("http://a.example", false),
             ("http://localhost", false),

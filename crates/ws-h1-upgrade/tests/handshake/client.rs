@@ -148,6 +148,32 @@ fn a_refusal_keeps_status_headers_and_body() {
     assert_eq!((&found.body[..], found.is_truncated), (&b"short"[..], true));
     let found = unexpected("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nUpgrade: websocket\r\n\r\n");
     assert_eq!((found.status, found.body.len(), found.is_truncated), (200, 0, false));
+    let found = unexpected("HTTP/1.1 304 x\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!((found.status, found.is_truncated), (304, false), "it has no body");
+}
+
+#[test]
+fn an_answer_and_a_refusal_are_judged_once() {
+    let mut client = client(HandshakeLimits::default());
+    let mut buf = BytesMut::from(&*head(&RESPONSE, "", &[]).repeat(2));
+    assert!(matches!(client.receive(&mut buf), Ok(Some(_))));
+    assert_eq!(client.receive(&mut buf), Ok(None));
+
+    let mut client = self::client(HandshakeLimits::default());
+    let error = client.receive(&mut BytesMut::from("HTTP/1.1 2000 x\r\n\r\n")).err();
+    assert!(error.is_some());
+    let mut buf = BytesMut::from(&*head(&RESPONSE, "", &[]));
+    assert_eq!(client.receive(&mut buf).err(), error);
+
+    let mut client = self::client(HandshakeLimits::default());
+    assert!(!client.is_refused());
+    let mut buf = BytesMut::from("HTTP/1.1 403 No\r\n\r\nuntil");
+    assert_eq!(client.receive(&mut buf), Ok(None));
+    assert!(client.is_refused(), "only its words are missing");
+    let refused = client.receive_eof();
+    assert!(refused.as_ref().is_some_and(|error| error.reason() == "unexpected_status"));
+    let mut buf = BytesMut::from(&*head(&RESPONSE, "", &[]));
+    assert_eq!(client.receive(&mut buf).err(), refused);
 }
 
 // RFC: WS-4.4-02, WS-11.3.5-02

@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use ws_h1_upgrade::{
-    Error, Extension, HandshakeLimits, HeaderFields, Headers, OriginPolicy, Refusal, RequestHead,
-    ServerHandshake, SubprotocolPolicy, Upgrade, accept, refuse, response_headers,
+    Error, Extension, HandshakeLimits, HeadProblem, HeaderFields, Headers, OriginPolicy, Refusal,
+    RequestHead, ServerHandshake, SubprotocolPolicy, Upgrade, accept, refuse, response_headers,
     validate_request,
 };
 
@@ -49,6 +49,7 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
     let also = |line: &str| head(&REQUEST, "", &[line]);
     let rows = [
         (start("POST / HTTP/1.1"), "wrong_method", 405),
+        (start("POST / HTTP/1.1").replace("Upgrade: websocket", "X: y"), "wrong_method", 405),
         (start("get / HTTP/1.1"), "wrong_method", 405),
         (start("HEAD / HTTP/1.1"), "wrong_method", 405),
         (start("CONNECT a.example:80 HTTP/1.1"), "wrong_method", 405),
@@ -70,6 +71,15 @@ fn each_missing_or_wrong_field_has_its_reason_and_status() {
         (also("Content-Length: 3"), "malformed_header", 400),
         (also("Content-Length: three"), "malformed_header", 400),
         (also("Content-Length: -1"), "malformed_header", 400),
+        (also("Content-Length:"), "malformed_header", 400),
+        // What smuggles comes before what only opens no WebSocket.
+        (replaced("Upgrade", "Sec-WebSocket-Version: 13"), "duplicate_header", 400),
+        (replaced("Upgrade", "Content-Length: three"), "malformed_header", 400),
+        (
+            replaced("Upgrade", "Transfer-Encoding: chunked\r\nContent-Length: 3"),
+            "malformed_header",
+            400,
+        ),
         (without("Upgrade"), "missing_upgrade_header", 426),
         (replaced("Upgrade", "Upgrade: h2c"), "invalid_upgrade", 426),
         (replaced("Upgrade", "Upgrade: websocket/13"), "invalid_upgrade", 426),
@@ -133,6 +143,7 @@ fn the_host_of_an_absolute_target_wins() {
     for (target, authority, path) in rows {
         let request = upgrade(&start(&format!("GET {target} HTTP/1.1"))).request;
         assert_eq!((&*request.authority, &*request.path), (authority, path), "{target}");
+        assert_eq!(request.secure, target.starts_with("HTTPS"), "{target}");
     }
     for target in ["*", "p", "ftp://a/", "http:///p", "http://u@a/", "ws://a/", "/a#b", "/\u{e9}"] {
         let got = serve(start(&format!("GET {target} HTTP/1.1")));
@@ -208,6 +219,29 @@ fn frames_behind_the_request_are_not_lost() {
     assert!(matches!(server.receive(&mut buf), Ok(Some(_))));
     assert_eq!(&buf[..], b"\x81\x80\x00\x00\x00\x00\r\n\r\n");
     assert_eq!(server.receive(&mut buf), Ok(None));
+    buf.clear();
+    buf.extend_from_slice(head(&REQUEST, "", &[]).as_bytes());
+    assert_eq!(server.receive(&mut buf), Ok(None), "another request is none");
+}
+
+#[test]
+fn what_is_wrong_with_a_field_is_named() {
+    for (line, problem) in
+        [("X y: z", HeadProblem::HeaderName), ("X: a\u{1}", HeadProblem::HeaderValue)]
+    {
+        let refused = serve(head(&REQUEST, "", &[line]));
+        assert_eq!(refused, Err(Error::MalformedRequest { problem }), "{line:?}");
+    }
+}
+
+#[test]
+fn a_refused_request_is_refused_again_whatever_follows() {
+    let mut server = ServerHandshake::default();
+    let mut buf = BytesMut::from(&*start("POST / HTTP/1.1"));
+    let refused = server.receive(&mut buf);
+    assert_eq!(reason(&refused), "wrong_method");
+    let mut buf = BytesMut::from(&*head(&REQUEST, "", &[]));
+    assert_eq!(server.receive(&mut buf), refused);
 }
 
 // RFC: WS-4.2.2-08, WS-4.2.2-09, WS-4.2.2-13
@@ -238,6 +272,8 @@ fn extensions_are_answered_in_one_line_and_only_if_offered() {
     let mut out = BytesMut::new();
     let error = accept(&upgrade, &HeaderFields::new(), &mut out).expect_err("not offered");
     assert_eq!((error.reason(), error.status(), out.len()), ("unoffered_extension", 500, 0));
+    let error = response_headers(&upgrade).expect_err("not offered");
+    assert_eq!(error.reason(), "unoffered_extension");
 }
 
 // RFC: SEM-5.5-01
