@@ -271,7 +271,6 @@ impl Context {
             self.stream
                 .set_dictionary(history.as_slice())
                 .map_err(|_| Error::BadDeflate(Corruption::Invalid))?;
-            self.ended = false;
         }
         Ok(())
     }

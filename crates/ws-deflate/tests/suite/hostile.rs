@@ -143,6 +143,22 @@ fn endless_restarts_are_cut() {
     let mut some = [0x4b, 0x04, 0x00].repeat(250);
     some.push(0x00);
     assert_eq!(inflate(&mut Inflater::new(15, true), &some, 10), Ok(vec![b'a'; 250]));
+    // What they yield earns further ones: final blocks, stored, of 300 bytes.
+    let block = [&[0x01, 0x2c, 0x01, 0xd3, 0xfe][..], &[b'a'; 300]].concat();
+    let mut many = block.repeat(1_000);
+    many.push(0x00);
+    assert!(inflate(&mut Inflater::new(15, true), &many, 1_000) == Ok(vec![b'a'; 300_000]));
+}
+
+#[test]
+fn a_message_that_was_flushed_at_every_byte_is_no_attack() {
+    let message = noise(20_000, 1);
+    let (mut deflater, mut payload) = (Deflater::new(15, true, 6), BytesMut::new());
+    for (at, byte) in message.iter().enumerate() {
+        deflater.compress(&[*byte], at + 1 == message.len(), &mut payload);
+    }
+    assert!(payload.len() > 120_000, "{}", payload.len());
+    assert!(inflate(&mut Inflater::new(15, true), &payload, 1_000) == Ok(message));
 }
 
 /// A message of several blocks, with stumps of every kind.

@@ -208,6 +208,9 @@ fn a_client_told_to_use_a_window_of_8_bits_does_not_compress() {
     assert!(!params.may_compress());
     assert!(params.deflater(&Config::default()).is_none());
     assert_eq!(params.outbound, Direction::new(8, true));
+    let answer = &parse("permessage-deflate; client_max_window_bits=9")[0];
+    let params = client::accept(&Config::default(), answer).expect("legal");
+    assert!(params.may_compress() && params.deflater(&Config::default()).is_some());
 }
 
 // RFC: PMD-7-02, PMD-5-10, PMD-7.1.1.1-01, PMD-7.1.1.2-01, PMD-7.1.2.1-03, PMD-7.1.2.2-02

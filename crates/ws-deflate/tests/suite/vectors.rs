@@ -152,6 +152,7 @@ fn after_an_error_the_error_is_repeated() {
     let mut out = BytesMut::new();
     let error = Err(Error::BadDeflate(Corruption::Invalid));
     assert_eq!(inflater.inflate(&[0xff; 8], &mut out, &limits), error);
+    assert_eq!(inflater.held(), 0, "nothing is needed any more");
     assert_eq!(inflater.inflate(&HELLO, &mut out, &limits), error);
     assert_eq!(inflater.finish(&limits), error);
     assert!(out.is_empty());
