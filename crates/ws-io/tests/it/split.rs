@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream as _;
 use ws_close::CloseCode;
-use ws_frame::Message;
+use ws_frame::{DataKind, Message};
 use ws_io::{Error, Runtime as _, Transport as _, duplex};
 use ws_session::Config;
 
@@ -65,6 +65,35 @@ fn a_waiting_reader_writes_what_the_writer_feeds() {
         sim.sleep(Duration::from_secs(1)).await;
     });
     assert_eq!(received.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_writer_waits_for_room_when_the_peer_reads_nothing() {
+    for in_fragments in [false, true] {
+        let sim = Sim::new();
+        let (client, _server) = pair(&sim);
+        let (_reader, mut writer) = client.split();
+        let fed = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&fed);
+        sim.spawn(async move {
+            let data = Bytes::from(vec![0; 64 * 1024]);
+            loop {
+                let result = if in_fragments {
+                    writer.feed_fragment(DataKind::Binary, data.clone(), false).await
+                } else {
+                    writer.feed(Message::Binary(data.clone())).await
+                };
+                if result.is_err() {
+                    return;
+                }
+                count.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        sim.block_on(async { sim.sleep(Duration::from_secs(1)).await });
+        // High water is 128 KiB, and what the pipe holds comes on top.
+        let fed = fed.load(Ordering::SeqCst);
+        assert!((2..8).contains(&fed), "{fed}, in fragments: {in_fragments}");
+    }
 }
 
 #[test]
