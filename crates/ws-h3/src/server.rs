@@ -37,7 +37,7 @@ pub struct ServerConfig {
     pub handshake_timeout: Duration,
     /// After this long without a request that is open, and at most half as long again, the
     /// connection is closed with `H3_NO_ERROR`: its own pings would keep it alive for ever.
-    /// Default: 60 seconds.
+    /// Default: 60 seconds; at least 1, so that there is time for the first.
     pub idle_timeout: Duration,
 }
 
@@ -184,7 +184,7 @@ async fn drive(
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
     let mut alive = Some(Guard::new(Arc::new(alive)));
     let mut is_deaf = false;
-    let round = (job.config.idle_timeout / 2).max(Duration::from_millis(1));
+    let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
     loop {
         let step = {
@@ -218,7 +218,8 @@ async fn drive(
             (Step::Round, Some(alive)) => {
                 next_round = job.link.tasks.sleep(round);
                 idle_rounds = if alive.is_alone() { idle_rounds + 1 } else { 0 };
-                if idle_rounds < 2 {
+                // The first of them may have begun a moment ago.
+                if idle_rounds < 3 {
                     continue;
                 }
                 Step::Drain
@@ -303,5 +304,7 @@ async fn reject(resolver: RequestResolver<Connection, Bytes>, link: Arc<Link>) {
     drop(resolver.resolve_request().await);
 }
 
+/// A first request that is on its way arrives within this.
+const SHORTEST_IDLE: Duration = Duration::from_secs(1);
 /// Requests that wait for the caller outside their tasks.
 const REQUESTS: usize = 64;

@@ -331,6 +331,31 @@ async fn a_connection_without_a_request_is_closed_after_the_idle_timeout() {
     assert_eq!(close.error_code.into_inner(), 0x100);
 }
 
+#[tokio::test]
+async fn a_connection_is_kept_for_the_idle_timeout_after_its_last_request() {
+    let mut setup = Setup::default();
+    setup.server.idle_timeout = Duration::from_secs(1);
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    let stream = soon(open(&client, "/echo")).await.unwrap();
+    // Shortly before the server looks.
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert!(client.is_open(), "the connection was given up early");
+    soon(client.connection().closed()).await;
+}
+
+#[tokio::test]
+async fn without_an_idle_timeout_there_is_time_for_the_first_request() {
+    let mut setup = Setup::default();
+    setup.server.idle_timeout = Duration::ZERO;
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(soon(is_healthy(&client)).await);
+}
+
 // THREAT: stream-limit
 // THREAT: memory-amplification, isolation
 #[tokio::test]
