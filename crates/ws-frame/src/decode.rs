@@ -58,7 +58,8 @@ impl FrameDecoder {
     ///
     /// # Errors
     ///
-    /// The header breaks RFC 6455, or the payload would be larger than [`Limits::max_frame`].
+    /// The header breaks RFC 6455, or the payload of a message would be larger than
+    /// [`Limits::max_frame`].
     pub fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Frame>, FrameError> {
         let Some(header) = self.decode_header(src)? else { return Ok(None) };
         self.unmask(src);
@@ -82,7 +83,8 @@ impl FrameDecoder {
         let decoded = FrameHeader::decode(src, self.role, self.allowed_reserved)?;
         let Some((header, header_len)) = decoded else { return Ok(None) };
         let left = match usize::try_from(header.payload_len) {
-            Ok(len) if len <= self.max_frame => len,
+            // A control frame has a limit of its own, which its header was held to.
+            Ok(len) if len <= self.max_frame || header.opcode.is_control() => len,
             _ => {
                 let size = header.payload_len;
                 return Err(FrameError::MessageTooBig { size, max: self.max_frame });
@@ -225,6 +227,16 @@ mod tests {
             assert_eq!(decoder.decode(&mut src), expected);
             assert_eq!(decoder.decode(&mut src), expected, "the error repeats");
         }
+    }
+
+    // RFC: WS-5.5-01
+    #[test]
+    fn a_control_frame_is_taken_however_small_the_frames_of_messages_have_to_be() {
+        let limits = Limits::default().with_max_frame(1);
+        let mut src = BytesMut::from(&[0x88, 125][..]);
+        src.extend_from_slice(&[7; 125]);
+        let frame = FrameDecoder::new(Role::Client, &limits).decode(&mut src).unwrap().unwrap();
+        assert_eq!(frame.payload, vec![7; 125]);
     }
 
     // THREAT: length-arithmetic

@@ -20,7 +20,8 @@ impl Limits {
     /// is larger had better be sent in fragments.
     pub const DEFAULT_MAX_FRAME: usize = 16 * 1024 * 1024;
 
-    /// The most payload bytes of one frame, 16 MiB by default: a frame is held whole in memory.
+    /// The most payload bytes of one data frame, 16 MiB by default: a frame is held whole in memory.
+    /// Control frames have at most 125 (RFC 6455 §5.5), whatever this says.
     #[must_use]
     pub const fn max_frame(&self) -> usize {
         self.max_frame.get()

@@ -106,7 +106,7 @@ pub fn frame(wire: &[u8], role: Role, allow_rsv1: bool, max_frame: u64) -> Found
     if wire.len() < header {
         return Found::Nothing;
     }
-    if declared > max_frame {
+    if opcode < 8 && declared > max_frame {
         let max = usize::try_from(max_frame).expect("a limit of the machine");
         return Found::Wrong(FrameError::MessageTooBig { size: declared, max });
     }
