@@ -1,7 +1,10 @@
-//! A future with an end: the one place where an endpoint waits against the clock.
+//! A future with an end, and a peer that has to go on: the one place where an endpoint waits against
+//! the clock.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+#[cfg(feature = "rustls")]
+use std::task::Context;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -23,6 +26,31 @@ pub(crate) async fn until<R: Runtime, F: Future>(
         timer.get_or_insert_with(|| runtime.timer(at)).poll_expired(cx).map(|()| None)
     })
     .await
+}
+
+/// How long a peer may be silent.
+#[cfg(feature = "rustls")]
+pub(crate) struct Patience<'a, R: Runtime> {
+    runtime: &'a R,
+    silence: Duration,
+    timer: Option<R::Timer>,
+}
+
+#[cfg(feature = "rustls")]
+impl<'a, R: Runtime> Patience<'a, R> {
+    pub(crate) const fn new(runtime: &'a R, silence: Duration) -> Self {
+        Self { runtime, silence, timer: None }
+    }
+
+    /// Ready when the peer has been silent for too long.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>, has_heard: bool) -> Poll<()> {
+        if has_heard {
+            self.timer = None;
+        }
+        let Self { runtime, silence, timer } = self;
+        let timer = timer.get_or_insert_with(|| runtime.timer(after(*runtime, *silence)));
+        timer.poll_expired(cx)
+    }
 }
 
 /// `now` plus `duration`, which may be as long as a caller likes.

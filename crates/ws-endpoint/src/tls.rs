@@ -17,9 +17,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BufMut as _, BytesMut};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
-use ws_io::Transport;
+use ws_io::{Runtime, Transport};
 use ws_session::TransportError;
 
+use crate::deadline::Patience;
 use crate::read_buffer::ReadBuffer;
 use crate::slices::Slices;
 
@@ -58,7 +59,7 @@ impl<T: Transport> Tls<T> {
         name: ServerName<'static>,
     ) -> Result<Self, TransportError> {
         let connection = ClientConnection::new(config, name).map_err(broken);
-        Self::handshake(io, connection.map(Connection::Client)).await
+        Self::handshake(io, connection.map(Connection::Client), |_, _| Poll::Pending).await
     }
 
     /// Performs the handshake of a server.
@@ -71,7 +72,17 @@ impl<T: Transport> Tls<T> {
     /// TLS.
     pub async fn accept(io: T, config: Arc<ServerConfig>) -> Result<Self, TransportError> {
         let connection = ServerConnection::new(config).map_err(broken);
-        Self::handshake(io, connection.map(Connection::Server)).await
+        Self::handshake(io, connection.map(Connection::Server), |_, _| Poll::Pending).await
+    }
+
+    /// As [`accept`](Self::accept), and gives up on a client that tries this patience.
+    pub(crate) async fn accept_patiently<R: Runtime>(
+        io: T,
+        config: Arc<ServerConfig>,
+        mut patience: Patience<'_, R>,
+    ) -> Result<Self, TransportError> {
+        let connection = ServerConnection::new(config).map_err(broken).map(Connection::Server);
+        Self::handshake(io, connection, |cx, has_heard| patience.poll_end(cx, has_heard)).await
     }
 
     /// The application protocol both sides agreed on (RFC 7301), `h2` or `http/1.1`.
@@ -92,7 +103,12 @@ impl<T: Transport> Tls<T> {
         &self.io
     }
 
-    async fn handshake(io: T, connection: io::Result<Connection>) -> Result<Self, TransportError> {
+    /// `gives_up` is asked whenever the peer is waited for, and told whether it was heard since.
+    async fn handshake(
+        io: T,
+        connection: io::Result<Connection>,
+        mut gives_up: impl FnMut(&mut Context<'_>, bool) -> Poll<()>,
+    ) -> Result<Self, TransportError> {
         let connection = match connection {
             Ok(connection) => connection,
             Err(error) => return Err(classify(error, |error| io.classify(error))),
@@ -105,14 +121,23 @@ impl<T: Transport> Tls<T> {
             has_progress: false,
             closing: false,
         };
-        let result = poll_fn(|cx| tls.poll_handshake(cx)).await;
-        match result {
-            Ok(()) => Ok(tls),
-            Err(error) => Err(tls.classify(error)),
+        let mut has_heard = false;
+        let result = poll_fn(|cx| match tls.poll_handshake(cx, &mut has_heard) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending => gives_up(cx, std::mem::take(&mut has_heard)).map(|()| None),
+        });
+        match result.await {
+            Some(Ok(())) => Ok(tls),
+            Some(Err(error)) => Err(tls.classify(error)),
+            None => Err(TransportError::Timeout),
         }
     }
 
-    fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_handshake(
+        &mut self,
+        cx: &mut Context<'_>,
+        has_heard: &mut bool,
+    ) -> Poll<io::Result<()>> {
         loop {
             let sent = self.poll_flush(cx)?;
             if !self.connection.is_handshaking() {
@@ -123,8 +148,11 @@ impl<T: Transport> Tls<T> {
                 };
             }
             // Reads even while it cannot write: the peer may be stuck in the same way.
-            if self.incoming.is_empty() && ready!(self.poll_receive(cx, CIPHERTEXT))? == 0 {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+            if self.incoming.is_empty() {
+                if ready!(self.poll_receive(cx, CIPHERTEXT))? == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+                }
+                *has_heard = true;
             }
             if let Err(error) = self.decrypt() {
                 // The alert that tells the peer why; it need not be read by anyone.

@@ -13,6 +13,8 @@ use ws_session::TransportError;
 use ws_session::{Config, SharedBudget};
 
 use crate::WebSocket;
+#[cfg(feature = "rustls")]
+use crate::deadline::Patience;
 #[cfg(any(feature = "rustls", feature = "h2"))]
 use crate::deadline::{after, until};
 use crate::http_version::HttpVersion;
@@ -175,8 +177,10 @@ impl<N: Net> Rules<N> {
             } => {
                 #[cfg(not(feature = "h3"))]
                 let alt_svc = None;
+                let patience = Patience::new(&self.net, self.secure.silence_timeout);
                 let opening = async {
-                    let tls = Tls::accept(tcp, config).await.map_err(Error::Transport)?;
+                    let tls = Tls::accept_patiently(tcp, config, patience);
+                    let tls = tls.await.map_err(Error::Transport)?;
                     self.receive(Stream::Tls(Box::new(tls)), alt_svc).await
                 };
                 self.in_time(Box::pin(opening)).await

@@ -1,16 +1,21 @@
 //! TLS over a transport that takes the driver at its word.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::{Buf, BytesMut};
 use rustls::pki_types::ServerName;
 use ws_endpoint::tls::Tls;
+use ws_endpoint::{Net as _, Server};
 use ws_io::{Duplex, Transport, duplex};
 
 use crate::certificates::{Certificates, certificates};
+use crate::hostile::Fault;
+use crate::net::{Memory, Mishap, Side};
 use crate::sim::{Sim, join};
 
 /// Reads into the room there is, and makes none.
@@ -91,4 +96,25 @@ fn a_stream_that_reads_and_waits_by_turns_allocates_no_buffers() {
     turn();
     let taken = measure(turn).bytes_total;
     assert!(taken < 16 * 1024, "{taken} bytes");
+}
+
+// THREAT: slow-handshake
+#[test]
+fn a_client_that_is_silent_before_it_is_encrypted_is_cut_as_one_behind_it() {
+    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
+    for mut said in [&b""[..], b"\x16\x03\x01"] {
+        let sim = Sim::new();
+        let (near, far) = Memory::new(&sim, nothing);
+        let identity = Arc::clone(&certificates().server);
+        let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), identity).unwrap();
+        let address = server.local_addrs().next().unwrap();
+        sim.spawn_collect(server.serve(|_websocket| async {}));
+        let mut client = sim.block_on(near.connect_tcp(address)).unwrap();
+        while !said.is_empty() {
+            sim.block_on(poll_fn(|cx| client.poll_write(cx, &mut said))).unwrap();
+        }
+        let mut heard = BytesMut::with_capacity(100);
+        let end = sim.block_on(poll_fn(|cx| client.poll_read(cx, &mut heard, 100)));
+        assert_eq!(sim.elapsed(), Duration::from_secs(5), "{end:?}");
+    }
 }
