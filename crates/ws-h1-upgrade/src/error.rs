@@ -49,6 +49,11 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// The request's first line alone is larger than that (RFC 9112 §3).
+    TargetTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// The head has more fields than allowed.
     TooManyHeaders {
         /// The limit.
@@ -116,7 +121,7 @@ impl Error {
             Self::MissingSecWebsocketKey => "missing_sec_websocket_key",
             Self::BadSecWebsocketKey => "bad_sec_websocket_key",
             Self::MalformedRequest { .. } => "malformed_request",
-            Self::HandshakeTooBig { .. } => "handshake_too_big",
+            Self::HandshakeTooBig { .. } | Self::TargetTooLong { .. } => "handshake_too_big",
             Self::TooManyHeaders { .. } => "too_many_headers",
             Self::UnexpectedStatus { .. } => "unexpected_status",
             Self::MissingSecWebsocketAccept => "missing_sec_websocket_accept",
@@ -136,6 +141,7 @@ impl Error {
             | Self::Handshake(HandshakeError::UnsupportedVersion { .. }) => 426,
             Self::WrongMethod { .. } => 405,
             Self::UnsupportedHttpVersion { .. } => 505,
+            Self::TargetTooLong { .. } => 414,
             Self::HandshakeTooBig { .. } | Self::TooManyHeaders { .. } => 431,
             Self::Handshake(HandshakeError::OriginNotAllowed { .. }) => 403,
             Self::MissingHost
@@ -193,6 +199,9 @@ impl fmt::Display for Error {
             Self::MalformedRequest { .. } => f.write_str("malformed request"),
             Self::HandshakeTooBig { limit } => {
                 write!(f, "the request's head is larger than {limit} bytes")
+            }
+            Self::TargetTooLong { limit } => {
+                write!(f, "the request's target is longer than {limit} bytes")
             }
             Self::TooManyHeaders { limit } => write!(f, "more than {limit} header fields"),
             Self::UnexpectedStatus { response } => {

@@ -58,7 +58,13 @@ impl ServerHandshake {
                     .inspect(|_| buf.advance(end))
             }
             Err(HeadError::TooBig) => {
-                Err(Error::HandshakeTooBig { limit: self.limits.max_handshake_size })
+                let limit = self.limits.max_handshake_size;
+                let has_first_line = buf.iter().take(limit).any(|byte| *byte == b'\n');
+                Err(if has_first_line {
+                    Error::HandshakeTooBig { limit }
+                } else {
+                    Error::TargetTooLong { limit }
+                })
             }
             Err(HeadError::Bad(problem)) => Err(Error::MalformedRequest { problem }),
         };

@@ -41,7 +41,8 @@ pub struct AcceptOptions {
     /// The longest silence of the client inside the handshake. Default: 5 s, so that connections
     /// that were opened and never used cost little.
     pub silence_timeout: Duration,
-    /// The most bytes a request may have. Default: 64 KiB; a larger one is answered 431.
+    /// The most bytes a request may have. Default: 64 KiB; a larger one is answered 431, or
+    /// 414 when its first line alone is.
     pub max_handshake_size: usize,
     /// The most header fields a request may have. Default: 100; more are answered 431.
     pub max_headers: usize,

@@ -22,6 +22,7 @@ fn reasons_and_statuses_are_those_of_the_contract() {
         (Error::BadSecWebsocketKey, "bad_sec_websocket_key", 400),
         (Error::MalformedRequest { problem }, "malformed_request", 400),
         (Error::HandshakeTooBig { limit: 1 }, "handshake_too_big", 431),
+        (Error::TargetTooLong { limit: 1 }, "handshake_too_big", 414),
         (Error::TooManyHeaders { limit: 1 }, "too_many_headers", 431),
         (Error::MissingSecWebsocketAccept, "missing_sec_websocket_accept", 500),
         (Error::SecWebsocketAcceptMismatch, "sec_websocket_accept_mismatch", 500),

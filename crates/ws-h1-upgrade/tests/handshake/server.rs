@@ -201,6 +201,26 @@ fn a_target_of_eight_thousand_bytes_is_read() {
     assert_eq!(upgrade(&start(&format!("GET {path} HTTP/1.1"))).request.path, path);
 }
 
+// RFC: M1-3-01
+#[test]
+fn a_target_that_is_too_long_is_told_from_a_head_that_is() {
+    let limits = HandshakeLimits { max_handshake_size: 500, ..HandshakeLimits::default() };
+    let long = "a".repeat(600);
+    let line = start(&format!("GET /{long} HTTP/1.1"));
+    for (request, status) in [(line, 414), (head(&REQUEST, "", &[&long]), 431)] {
+        for cut in [request.len(), 1] {
+            let mut server = ServerHandshake::new(SubprotocolPolicy::None, limits.clone());
+            let mut buf = BytesMut::new();
+            let mut pieces = request.as_bytes().chunks(cut);
+            let refused = pieces.find_map(|piece| {
+                buf.extend_from_slice(piece);
+                server.receive(&mut buf).err()
+            });
+            assert_eq!(refused.map(|error| error.status()), Some(status));
+        }
+    }
+}
+
 // RFC: SEM-7.8-05, M1-6.3-01
 #[test]
 fn a_client_that_waits_for_100_is_not_left_waiting() {
