@@ -8,15 +8,13 @@ use std::task::{Context, Poll, ready};
 #[cfg(feature = "h2")]
 use bytes::BytesMut;
 use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal};
-#[cfg(any(feature = "rustls", feature = "h2"))]
+#[cfg(feature = "rustls")]
 use ws_session::TransportError;
 use ws_session::{Config, SharedBudget};
 
 use crate::WebSocket;
 #[cfg(feature = "rustls")]
-use crate::deadline::Patience;
-#[cfg(any(feature = "rustls", feature = "h2"))]
-use crate::deadline::{after, until};
+use crate::deadline::{Patience, after, until};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::remote::Remote;
@@ -201,7 +199,7 @@ impl<N: Net> Rules<N> {
     }
 
     /// What comes of `opening` before the handshake has to be over.
-    #[cfg(any(feature = "rustls", feature = "h2"))]
+    #[cfg(feature = "rustls")]
     async fn in_time<O>(
         &self,
         opening: impl Future<Output = Result<O, Error>>,
@@ -233,7 +231,7 @@ impl<N: Net> Rules<N> {
             #[cfg(feature = "h2")]
             Arrival::Http2(preface) if !preface.transport().is_secure() => {
                 let (stream, received) = preface.into_parts();
-                Box::pin(self.in_time(self.begin_h2(stream, received, None))).await.map(Some)
+                Box::pin(self.begin_h2(stream, received, None)).await.map(Some)
             }
             Arrival::Http2(preface) => Err(preface.refuse().await),
             _ => Ok(None),

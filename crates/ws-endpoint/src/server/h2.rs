@@ -8,6 +8,7 @@ use ws_io::{AcceptOptions, Error};
 use ws_session::TransportError;
 
 use crate::carrier_io::CarrierIo;
+use crate::deadline::{after, until};
 use crate::h2_options::H2Options;
 use crate::http_version::HttpVersion;
 use crate::net::Net;
@@ -26,12 +27,16 @@ impl<N: Net> Rules<N> {
         alternative: Alternative,
     ) -> Result<Opened<N>, Error> {
         let remote = Remote::of(&stream, HttpVersion::H2);
-        let config = config(self.options(remote.is_secure()), &self.h2);
+        let options = self.options(remote.is_secure());
+        let config = config(options, &self.h2);
         let io = CarrierIo::new(stream, received);
-        let server =
-            ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config)
-                .await
-                .map_err(|error| Error::Transport(TransportError::Io(Arc::new(error.into()))))?;
+        let beginning = ws_h2::Server::accept(io, remote.address(), self.net.clone(), &config);
+        // The preface is one write of the client: until all of it is here, it is silent.
+        let deadline = after(&self.net, options.silence_timeout);
+        let begun = until(&self.net, deadline, beginning).await;
+        let server = begun
+            .ok_or(Error::Transport(TransportError::Timeout))?
+            .map_err(|error| Error::Transport(TransportError::Io(Arc::new(error.into()))))?;
         Ok(Opened::Many(Multiplexed::H2(server), Carrier::new(remote, alternative)))
     }
 }

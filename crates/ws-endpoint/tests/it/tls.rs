@@ -118,3 +118,26 @@ fn a_client_that_is_silent_before_it_is_encrypted_is_cut_as_one_behind_it() {
         assert_eq!(sim.elapsed(), Duration::from_secs(5), "{end:?}");
     }
 }
+
+// THREAT: slow-handshake
+#[cfg(feature = "h2")]
+#[test]
+fn a_client_that_chose_http_2_and_does_not_begin_it_is_cut_as_soon() {
+    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
+    let sim = Sim::new();
+    let (near, far) = Memory::new(&sim, nothing);
+    let Certificates { server, trust, .. } = certificates();
+    let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), Arc::clone(server));
+    let server = server.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    sim.spawn_collect(server.serve(|_websocket| async {}));
+    let socket = sim.block_on(near.connect_tcp(address)).unwrap();
+    let mut trust = rustls::ClientConfig::clone(trust);
+    trust.alpn_protocols = vec![b"h2".to_vec()];
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut client = sim.block_on(Tls::connect(socket, Arc::new(trust), name)).unwrap();
+    assert_eq!(client.alpn_protocol(), Some(&b"h2"[..]));
+    let mut heard = BytesMut::with_capacity(1000);
+    while let Ok(1..) = sim.block_on(poll_fn(|cx| client.poll_read(cx, &mut heard, 100))) {}
+    assert_eq!(sim.elapsed(), Duration::from_secs(5));
+}

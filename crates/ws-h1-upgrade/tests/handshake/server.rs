@@ -209,7 +209,7 @@ fn a_target_that_is_too_long_is_told_from_a_head_that_is() {
     let line = start(&format!("GET /{long} HTTP/1.1"));
     for (request, status) in [(line, 414), (head(&REQUEST, "", &[&long]), 431)] {
         for cut in [request.len(), 1] {
-            let mut server = ServerHandshake::new(SubprotocolPolicy::None, limits.clone());
+            let mut server = ServerHandshake::new(SubprotocolPolicy::None, limits);
             let mut buf = BytesMut::new();
             let mut pieces = request.as_bytes().chunks(cut);
             let refused = pieces.find_map(|piece| {
