@@ -101,7 +101,7 @@ mod tests {
     const ENFILE: i32 = 23;
 
     fn stream(port: u16) -> io::Result<FakeStream> {
-        Ok(FakeStream { peer: SocketAddr::from(([127, 0, 0, 1], port)) })
+        Ok(FakeStream { peer: SocketAddr::from(([127, 0, 0, 1], port)), is_held: false })
     }
 
     fn accepted(listener: &mut PatientListener<FakeListener, Fake>) -> Option<u16> {

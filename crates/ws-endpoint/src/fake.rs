@@ -83,7 +83,7 @@ impl Net for Fake {
         match address.port() {
             DEAD => pending().await,
             REFUSED => Err(io::ErrorKind::ConnectionRefused.into()),
-            _ => Ok(FakeStream { peer: address }),
+            _ => Ok(FakeStream { peer: address, is_held: false }),
         }
     }
 
@@ -120,6 +120,8 @@ impl Listener for FakeListener {
 #[derive(Debug)]
 pub(crate) struct FakeStream {
     pub(crate) peer: SocketAddr,
+    /// Whether the peer learns of its end only when it is dropped.
+    pub(crate) is_held: bool,
 }
 
 impl Transport for FakeStream {
@@ -142,6 +144,10 @@ impl Transport for FakeStream {
 
     fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+
+    fn ends_when_dropped(&self) -> bool {
+        self.is_held
     }
 
     fn name(&self) -> &'static str {

@@ -121,6 +121,10 @@ impl<N: Net> Transport for Stream<N> {
         each!(self, inner => inner.take_progress())
     }
 
+    fn ends_when_dropped(&self) -> bool {
+        each!(self, inner => inner.ends_when_dropped())
+    }
+
     fn supports_handshake_recv(&self) -> bool {
         each!(self, inner => inner.supports_handshake_recv())
     }
@@ -142,5 +146,19 @@ impl<N: Net> fmt::Debug for Stream<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = self.peer_addr();
         f.debug_struct("Stream").field("name", &self.name()).field("peer", &peer).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::{Fake, FakeStream};
+
+    #[test]
+    fn a_stream_ends_as_what_is_below_it_does() {
+        let plain = || FakeStream { peer: SocketAddr::from(([127, 0, 0, 1], 80)), is_held: false };
+        let held = || FakeStream { is_held: true, ..plain() };
+        assert!(!Stream::<Fake>::Tcp(plain()).ends_when_dropped());
+        assert!(Stream::<Fake>::Tcp(held()).ends_when_dropped());
     }
 }

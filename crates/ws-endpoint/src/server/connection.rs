@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn a_connection_that_has_said_nothing_yet_is_small() {
         let rules = Arc::new(Rules::new(Fake::new()));
-        let stream = Stream::Tcp(FakeStream { peer: ([127, 0, 0, 1], 3).into() });
+        let stream = Stream::Tcp(FakeStream { peer: ([127, 0, 0, 1], 3).into(), is_held: false });
         let serve = Arc::new(|_websocket: WebSocket<Fake>| async {});
         let registry = Registry::default();
         let place = registry.try_enter(1).expect("there is room");
