@@ -23,7 +23,7 @@ fn alone(html: &'static str) -> Page {
         ("Cache-Control", "no-store"),
     ];
     headers.into_iter().fold(Page::html(html), |page, (name, value)| {
-        page.header(name, value).expect("the fields above are valid")
+        page.with_header(name, value).expect("the fields above are valid")
     })
 }
 

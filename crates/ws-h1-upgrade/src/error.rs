@@ -143,14 +143,13 @@ impl Error {
             Self::UnsupportedHttpVersion { .. } => 505,
             Self::TargetTooLong { .. } => 414,
             Self::HandshakeTooBig { .. } | Self::TooManyHeaders { .. } => 431,
-            Self::Handshake(HandshakeError::OriginNotAllowed { .. }) => 403,
             Self::MissingHost
             | Self::MissingConnectionHeader
             | Self::InvalidConnection { .. }
             | Self::MissingSecWebsocketKey
             | Self::BadSecWebsocketKey
             | Self::MalformedRequest { .. } => 400,
-            Self::Handshake(error) if error.is_bad_request() => 400,
+            Self::Handshake(error) => error.status(),
             _ => 500,
         }
     }

@@ -59,8 +59,7 @@ impl Error {
             Self::WrongMethod { .. } => 405,
             Self::WrongProtocol { .. } => 501,
             Self::MissingScheme | Self::MissingAuthority | Self::MissingPath => 400,
-            Self::Handshake(HandshakeError::OriginNotAllowed { .. }) => 403,
-            Self::Handshake(error) if error.is_bad_request() => 400,
+            Self::Handshake(error) => error.status(),
             _ => 500,
         }
     }

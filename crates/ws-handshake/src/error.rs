@@ -147,17 +147,18 @@ impl HandshakeError {
         }
     }
 
-    /// Whether a server may blame the request: false for what only a client finds or a caller did.
+    /// The status a server answers: 500 for what only a client finds or a caller did. Over HTTP/1.1
+    /// an unsupported version is answered 426 instead (RFC 6455 §4.4).
     #[must_use]
-    pub fn is_bad_request(&self) -> bool {
-        matches!(
-            self,
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::OriginNotAllowed { .. } => 403,
             Self::UnsupportedVersion { .. }
-                | Self::NoAcceptableSubprotocol { .. }
-                | Self::DuplicateHeader { .. }
-                | Self::MalformedHeader { .. }
-                | Self::OriginNotAllowed { .. }
-        )
+            | Self::NoAcceptableSubprotocol { .. }
+            | Self::DuplicateHeader { .. }
+            | Self::MalformedHeader { .. } => 400,
+            _ => 500,
+        }
     }
 }
 

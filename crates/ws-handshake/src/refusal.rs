@@ -16,7 +16,7 @@ use crate::headers::Headers;
 /// ```
 /// use ws_handshake::Refusal;
 ///
-/// let refusal = Refusal::new(401)?.header("WWW-Authenticate", "Basic realm=\"chat\"")?;
+/// let refusal = Refusal::new(401)?.with_header("WWW-Authenticate", "Basic realm=\"chat\"")?;
 /// assert_eq!(refusal.status(), 401);
 /// # Ok::<(), ws_handshake::HandshakeError>(())
 /// ```
@@ -65,7 +65,7 @@ impl Refusal {
     ///
     /// [`HandshakeError::InvalidHeader`] for a name that is not a token or would frame the message
     /// (`Connection`, `Content-Length`, `Transfer-Encoding` …), or a value with control characters.
-    pub fn header(
+    pub fn with_header(
         mut self,
         name: impl Into<String>,
         value: impl Into<Vec<u8>>,
@@ -76,7 +76,19 @@ impl Refusal {
         Ok(self)
     }
 
-    /// Replaces the body.
+    /// Replaces the body by text, and says so: `Content-Type: text/plain; charset=utf-8`.
+    #[must_use]
+    pub fn with_text(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+        let text_plain = b"text/plain; charset=utf-8".to_vec();
+        self.headers.push((Cow::Borrowed("Content-Type"), text_plain));
+        self.with_body(match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    }
+
+    /// Replaces the body. Of what type it is says a header field `Content-Type`.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Cow<'static, [u8]>>) -> Self {
         self.body = body.into();
@@ -99,6 +111,14 @@ impl Refusal {
     #[must_use]
     pub fn phrase(&self) -> &'static str {
         phrase(self.status)
+    }
+}
+
+impl From<HandshakeError> for Refusal {
+    /// What a server answers on account of this error, so that `?` may stand where a refusal is put
+    /// together: 500 for a field that must not be written.
+    fn from(error: HandshakeError) -> Self {
+        Self::fixed(error.status(), &[])
     }
 }
 
@@ -181,16 +201,31 @@ mod tests {
         assert_eq!(refusal.body(), b"Upgrade Required");
         assert_eq!(refusal.values("upgrade").next(), Some(&b"websocket"[..]));
         assert_eq!(refusal.with_body(&b"no"[..]).body(), b"no");
+        let refusal = Refusal::fixed(401, &[("content-type", "text/html")]).with_text("no token");
+        assert_eq!(refusal.body(), b"no token");
+        let types: Vec<_> = refusal.values("content-type").collect();
+        assert_eq!(types, [&b"text/plain; charset=utf-8"[..]]);
         for status in 300..=599 {
             assert!(!phrase(status).is_empty());
         }
+    }
+
+    #[test]
+    fn a_fault_in_a_refusal_is_a_refusal() {
+        let redirect = |to: &str| -> Result<Refusal, Refusal> {
+            Ok(Refusal::new(302)?.with_header("Location", to)?)
+        };
+        assert_eq!(redirect("/b").map(|refusal| refusal.status()), Ok(302));
+        assert_eq!(redirect("/\r\n").map_err(|refusal| refusal.status()), Err(500));
+        let error = HandshakeError::DuplicateHeader { name: "origin" };
+        assert_eq!(Refusal::from(error).status(), 400);
     }
 
     // THREAT: header-injection
     #[test]
     fn no_header_can_break_out_of_its_line() {
         let add = |name: &str, value: &str| {
-            Refusal::fixed(403, &[]).header(name, value).map_err(|error| error.reason())
+            Refusal::fixed(403, &[]).with_header(name, value).map_err(|error| error.reason())
         };
         assert!(add("Retry-After", "5").is_ok());
         for (name, value) in [

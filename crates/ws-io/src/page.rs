@@ -22,12 +22,13 @@ impl Page {
     /// A page of HTML.
     #[must_use]
     pub fn html(text: impl Into<Cow<'static, str>>) -> Self {
-        let body = match text.into() {
-            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-        };
-        let content_type = (Cow::Borrowed("Content-Type"), "text/html; charset=utf-8".into());
-        Self { headers: vec![content_type], body }
+        Self::written("text/html; charset=utf-8", text.into())
+    }
+
+    /// A page of plain text: `ok` for a health check.
+    #[must_use]
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::written("text/plain; charset=utf-8", text.into())
     }
 
     /// A page of any kind.
@@ -39,7 +40,7 @@ impl Page {
         content_type: impl Into<Cow<'static, str>>,
         body: impl Into<Cow<'static, [u8]>>,
     ) -> Result<Self, HandshakeError> {
-        Self { headers: Vec::new(), body: body.into() }.header("Content-Type", content_type)
+        Self { headers: Vec::new(), body: body.into() }.with_header("Content-Type", content_type)
     }
 
     /// Adds a header field.
@@ -48,7 +49,7 @@ impl Page {
     ///
     /// [`HandshakeError::InvalidHeader`] for a name that is not a token or not the page's to set, or
     /// a value with control characters.
-    pub fn header(
+    pub fn with_header(
         mut self,
         name: impl Into<Cow<'static, str>>,
         value: impl Into<Cow<'static, str>>,
@@ -68,6 +69,14 @@ impl Page {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    fn written(content_type: &'static str, text: Cow<'static, str>) -> Self {
+        let body = match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        Self { headers: vec![("Content-Type".into(), content_type.into())], body }
     }
 
     fn write_to(&self, out: &mut BytesMut) {
@@ -164,7 +173,8 @@ mod tests {
     // THREAT: header-injection
     #[test]
     fn a_page_is_written_with_its_length_and_nothing_can_break_out_of_a_field() {
-        let page = Page::html("hello").header("Cache-Control", "no-store").expect("a valid field");
+        let page =
+            Page::html("hello").with_header("Cache-Control", "no-store").expect("a valid field");
         let mut out = BytesMut::new();
         page.write_to(&mut out);
         let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\n\
@@ -172,8 +182,11 @@ mod tests {
                         Content-Length: 5\r\n\r\nhello";
         assert_eq!(out, expected.as_bytes());
         for (name, value) in [("X-A", "a\r\nb"), ("bad name", "a"), ("Content-Length", "1")] {
-            assert!(Page::html("").header(name, value).is_err(), "{name}");
+            assert!(Page::html("").with_header(name, value).is_err(), "{name}");
         }
         assert!(Page::new("text/plain\r\n", b"").is_err());
+        let text = Page::text(String::from("ok"));
+        assert_eq!(text.headers().next(), Some(("Content-Type", "text/plain; charset=utf-8")));
+        assert_eq!(text.body(), b"ok");
     }
 }

@@ -177,11 +177,11 @@ fn an_answer_is_refused_or_clean_whatever_stands_in_it() {
 fn a_refusal_and_a_page_take_no_field_that_smuggles() {
     for text in HOSTILE {
         let refusal = || Refusal::new(404).expect("a refusal");
-        assert!(refusal().header(text, "v").is_err(), "{text:?}");
-        assert!(refusal().header("X", text).is_err(), "{text:?}");
+        assert!(refusal().with_header(text, "v").is_err(), "{text:?}");
+        assert!(refusal().with_header("X", text).is_err(), "{text:?}");
         let page = || ws_io::Page::html("fine");
-        assert!(page().header(text, "v").is_err(), "{text:?}");
-        assert!(page().header("X", text).is_err(), "{text:?}");
+        assert!(page().with_header(text, "v").is_err(), "{text:?}");
+        assert!(page().with_header("X", text).is_err(), "{text:?}");
         assert!(ws_io::Page::new(text, &b"fine"[..]).is_err(), "{text:?}");
         // A body is not a head, and counted.
         let mut out = BytesMut::new();

@@ -276,7 +276,7 @@ impl<N: Net> Rules<N> {
 /// The page with the news that it can be had over HTTP/3 as well.
 pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
     let Some(alternative) = alternative else { return page };
-    let advertised = page.clone().header(ALT_SVC, alternative.to_owned());
+    let advertised = page.clone().with_header(ALT_SVC, alternative.to_owned());
     advertised.unwrap_or(page)
 }
 

@@ -318,7 +318,8 @@ fn an_embedder_refuses_as_it_likes() {
         refuse(&refusal, &mut out);
         String::from_utf8(out.to_vec()).expect("text")
     };
-    let refusal = Refusal::new(401).and_then(|r| r.header("WWW-Authenticate", "Basic realm=\"x\""));
+    let refusal =
+        Refusal::new(401).and_then(|r| r.with_header("WWW-Authenticate", "Basic realm=\"x\""));
     assert_eq!(
         write(refusal.expect("legal").with_body(&b"who?"[..])),
         "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\

@@ -187,7 +187,7 @@ fn whoever_looks_at_the_request_first_may_refuse_it_with_anything() {
             let incoming = receive(right, sim.clone(), AcceptOptions::default()).await?;
             assert_eq!(incoming.request().path, "/room?id=7");
             sim.sleep(Duration::from_secs(9)).await;
-            let refusal = Refusal::new(401)?.header("WWW-Authenticate", "Basic")?;
+            let refusal = Refusal::new(401)?.with_header("WWW-Authenticate", "Basic")?;
             incoming.refuse(refusal.with_body(&b"who are you"[..])).await
         }));
     refused.unwrap();
