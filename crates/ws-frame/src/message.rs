@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
-use ws_close::CloseFrame;
+use ws_close::{CloseCode, CloseFrame};
 
 use crate::{DataKind, OpCode, Utf8Bytes};
 
@@ -42,6 +42,17 @@ impl Message {
     /// A ping with at most 125 bytes. A session sends its own when the peer is silent.
     pub fn ping(bytes: impl Into<Bytes>) -> Self {
         Self::Ping(bytes.into())
+    }
+
+    /// A pong that nobody asked for, with at most 125 bytes: a sign of life (RFC 6455 §5.5.3). A
+    /// session answers pings by itself.
+    pub fn pong(bytes: impl Into<Bytes>) -> Self {
+        Self::Pong(bytes.into())
+    }
+
+    /// A close frame, after which no data can be sent. One with an empty body is `Close(None)`.
+    pub fn close(code: CloseCode, reason: impl Into<String>) -> Self {
+        Self::Close(Some(CloseFrame::new(code, reason)))
     }
 
     /// The same message in memory of its own: one copy of the payload.
@@ -203,13 +214,15 @@ mod tests {
 
     #[test]
     fn every_message_says_what_it_is_and_gives_its_payload() {
-        let frame = CloseFrame::new(ws_close::CloseCode::NORMAL, "bye");
+        let frame = CloseFrame::new(CloseCode::NORMAL, "bye");
         for (message, kind, payload) in [
             (Message::from("text"), (true, false, false), &b"text"[..]),
             (Message::from(&b"bytes"[..]), (false, true, false), b"bytes"),
             (Message::from(BytesMut::from("mut")), (false, true, false), b"mut"),
             (Message::ping("ping"), (false, false, false), b"ping"),
+            (Message::pong("pong"), (false, false, false), b"pong"),
             (Message::from(frame), (false, false, true), b""),
+            (Message::close(CloseCode::NORMAL, "bye"), (false, false, true), b""),
         ] {
             let found = (message.is_text(), message.is_binary(), message.is_close());
             assert_eq!(found, kind, "{message:?}");

@@ -1,5 +1,6 @@
 //! Text that shares its bytes.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 use core::ops::Deref;
@@ -87,9 +88,25 @@ impl From<&str> for Utf8Bytes {
     }
 }
 
+impl From<Cow<'_, str>> for Utf8Bytes {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
 impl From<Utf8Bytes> for Bytes {
     fn from(text: Utf8Bytes) -> Self {
         text.0
+    }
+}
+
+impl From<Utf8Bytes> for String {
+    /// One copy of the text.
+    fn from(text: Utf8Bytes) -> Self {
+        text.as_str().into()
     }
 }
 
@@ -125,6 +142,30 @@ impl PartialEq<&str> for Utf8Bytes {
     }
 }
 
+impl PartialEq<Utf8Bytes> for str {
+    fn eq(&self, other: &Utf8Bytes) -> bool {
+        other == self
+    }
+}
+
+impl PartialEq<Utf8Bytes> for &str {
+    fn eq(&self, other: &Utf8Bytes) -> bool {
+        other == self
+    }
+}
+
+impl PartialEq<String> for Utf8Bytes {
+    fn eq(&self, other: &String) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl PartialEq<Utf8Bytes> for String {
+    fn eq(&self, other: &Utf8Bytes) -> bool {
+        other == self
+    }
+}
+
 impl fmt::Display for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.as_str().fmt(f)
@@ -148,5 +189,17 @@ mod tests {
         assert_eq!((text.as_str(), text.len(), text.is_empty()), ("µ", 2, false));
         assert!(text == *"µ" && text == "µ" && text != *"m" && text != "m");
         assert!(Utf8Bytes::from("").is_empty());
+    }
+
+    #[test]
+    fn text_is_made_of_text_and_compared_to_it() {
+        let (borrowed, owned): (&str, String) = ("µ", "µ".into());
+        for text in
+            [Utf8Bytes::from("µ"), Cow::Borrowed("µ").into(), Cow::<str>::Owned("µ".into()).into()]
+        {
+            let found = [text == *borrowed, *borrowed == text, text == borrowed, borrowed == text];
+            assert_eq!((found, [text == owned, owned == text]), ([true; 4], [true; 2]));
+            assert_eq!(String::from(text), owned);
+        }
     }
 }
