@@ -50,11 +50,13 @@ close_codes! {
     EXTENSION_REQUIRED = 1010, "extension_required";
     /// 1011: an unexpected condition keeps the endpoint from going on.
     INTERNAL_ERROR = 1011, "internal_error";
-    /// 1012: the service restarts (IANA registry).
+    /// 1012: the service restarts (IANA registry). [On request](Self::is_valid_with_iana) only.
     SERVICE_RESTART = 1012, "service_restart";
-    /// 1013: the service is overloaded, try again later (IANA registry).
+    /// 1013: the service is overloaded, try again later (IANA registry). [On
+    /// request](Self::is_valid_with_iana) only.
     TRY_AGAIN_LATER = 1013, "try_again_later";
-    /// 1014: a gateway got an invalid answer from upstream (IANA registry).
+    /// 1014: a gateway got an invalid answer from upstream (IANA registry). [On
+    /// request](Self::is_valid_with_iana) only.
     BAD_GATEWAY = 1014, "bad_gateway";
     /// 1015: the TLS handshake failed; never on the wire.
     TLS_HANDSHAKE = 1015, "tls_handshake";
@@ -80,7 +82,8 @@ impl CloseCode {
     }
 
     /// As [`is_valid_on_wire`](Self::is_valid_on_wire), and 1012–1014, which the IANA registry added
-    /// after RFC 6455. Older peers refuse them, therefore they are taken only on request.
+    /// after RFC 6455. Older peers refuse them, therefore a session sends and takes them only on request
+    /// (`iana_close_codes` of its configuration).
     #[must_use]
     pub const fn is_valid_with_iana(self) -> bool {
         self.is_valid_on_wire() || matches!(self.0, 1012..=1014)

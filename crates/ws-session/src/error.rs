@@ -80,7 +80,8 @@ pub enum SendError {
     ControlTooLong(usize),
     /// The reason of a close frame has more than 123 bytes.
     ReasonTooLong(usize),
-    /// The close code must not be sent (§7.4).
+    /// The close code must not be sent (§7.4), or only with
+    /// [`Config::iana_close_codes`](crate::Config::iana_close_codes).
     InvalidCloseCode(CloseCode),
     /// A message that is sent in fragments must be ended first (§5.4).
     MessageInProgress,
@@ -124,6 +125,9 @@ impl fmt::Display for SendError {
             Self::ReasonTooLong(len) => {
                 write!(f, "a close reason of {len} bytes, at most 123 are allowed")
             }
+            Self::InvalidCloseCode(code) if code.is_valid_with_iana() => {
+                write!(f, "close code {code} is sent only with iana_close_codes")
+            }
             Self::InvalidCloseCode(code) => write!(f, "close code {code} must not be sent"),
             Self::MessageInProgress => {
                 f.write_str("a message that is sent in fragments is not complete")
@@ -138,3 +142,16 @@ impl fmt::Display for SendError {
 }
 
 impl Error for SendError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_close_code_that_may_be_allowed_says_how() {
+        let text = |code| SendError::InvalidCloseCode(code).to_string();
+        let expected = "close code 1012 service_restart is sent only with iana_close_codes";
+        assert_eq!(text(CloseCode::SERVICE_RESTART), expected);
+        assert_eq!(text(CloseCode::ABNORMAL), "close code 1006 abnormal must not be sent");
+    }
+}
