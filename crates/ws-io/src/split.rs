@@ -15,7 +15,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
-use ws_session::SendError;
+use ws_session::{Compress, Outcome, Prepared, SendError};
 
 use crate::{Chunk, Error, Runtime, Sender, Transport, WebSocket};
 
@@ -75,6 +75,12 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
         self.half.with(|websocket| websocket.sender(capacity))
     }
 
+    /// How the connection ended, as [`WebSocket::outcome`] tells it; `None` while it has not.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.half.with(|websocket| websocket.outcome().cloned())
+    }
+
     /// Puts the halves together again.
     ///
     /// # Errors
@@ -100,6 +106,26 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
     pub async fn feed(&mut self, message: Message) -> Result<(), Error> {
         poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
         self.half.change(|websocket| websocket.start_send(message))
+    }
+
+    /// Queues a message and says whether to compress it; see [`WebSocket::feed_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed_with(&mut self, message: Message, compress: Compress) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
+        self.half.change(|it| it.start(|session| session.send_with(message, compress)))
+    }
+
+    /// Queues a message that was encoded once for many connections; see [`WebSocket::feed_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, WebSocket::poll_ready)).await?;
+        self.half.change(|websocket| websocket.start(|session| session.send_prepared(prepared)))
     }
 
     /// Queues a message and waits until it was handed to the transport; see [`WebSocket::send`].
@@ -155,6 +181,12 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
         }
         poll_fn(|cx| self.half.poll_end(cx)).await;
         Ok(())
+    }
+
+    /// How the connection ended, as [`WebSocket::outcome`] tells it; `None` while it has not.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.half.with(|websocket| websocket.outcome().cloned())
     }
 }
 

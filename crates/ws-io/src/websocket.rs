@@ -167,7 +167,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// still arrive are discarded; to see them, use [`start_close`](Self::start_close) and go on
     /// with [`next`](Self::next).
     ///
-    /// If a goodbye is under way already, waits for its end.
+    /// If a goodbye is under way already, waits for its end. Dropping the future leaves it under way.
     ///
     /// # Errors
     ///
@@ -349,7 +349,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     /// Queues something, if the connection has not ended.
-    fn start(
+    pub(crate) fn start(
         &mut self,
         queue: impl FnOnce(&mut Session) -> Result<(), SendError>,
     ) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use futures_core::Stream as _;
 use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 use ws_io::{Error, Runtime as _, Transport as _, duplex};
-use ws_session::Config;
+use ws_session::{Compress, Config, Prepared};
 
 use crate::support::{
     Hostile, Plan, Sim, client, echo, give_up_after, pair, server, server_with, texts,
@@ -155,6 +155,32 @@ fn a_closing_writer_gives_a_busy_reader_what_had_arrived() {
         assert!(give_up_after(1, writer.close(CloseCode::NORMAL, "")).await.is_none());
         assert_eq!(reader.next().await.unwrap().unwrap(), Message::text("before"));
     });
+}
+
+#[test]
+fn either_half_tells_how_the_connection_ended() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (mut reader, mut writer) = client.split();
+    assert!(reader.outcome().is_none() && writer.outcome().is_none());
+    sim.spawn(async move {
+        while let Some(Ok(message)) = server.next().await {
+            if message.as_text() == Some("prepared") {
+                server.close(CloseCode::new(4001), "enough").await.unwrap();
+            }
+        }
+    });
+    sim.block_on(async {
+        writer.feed_with(Message::text("plain"), Compress::Never).await.unwrap();
+        let prepared = Prepared::new(Message::text("prepared")).unwrap();
+        writer.feed_prepared(&prepared).await.unwrap();
+        while reader.next().await.is_some() {}
+        writer.close(CloseCode::NORMAL, "").await.unwrap();
+    });
+    for outcome in [reader.outcome(), writer.outcome()] {
+        let outcome = outcome.expect("it has ended");
+        assert_eq!((outcome.code.get(), &*outcome.reason), (4001, "enough"));
+    }
 }
 
 #[test]
