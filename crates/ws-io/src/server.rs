@@ -1,5 +1,6 @@
 //! The server's handshake over HTTP/1.1 (RFC 6455 §4.2).
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -111,8 +112,8 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                     return Err(turn_down(wire, &error.refusal(), error.into()).await);
                 }
                 upgrade.request.secure = options.secure;
-                let incoming =
-                    Incoming { wire, options, upgrade, choice: None, headers: Vec::new() };
+                let (choice, headers, attachment) = (None, Vec::new(), None);
+                let incoming = Incoming { wire, options, upgrade, choice, headers, attachment };
                 return Ok(Arrival::Upgrade(Box::new(incoming)));
             }
             Err(ws_h1_upgrade::Error::MissingUpgradeHeader) => {
@@ -152,6 +153,7 @@ pub struct Incoming<T, R: Runtime> {
     /// The subprotocol, once the caller chose: `Some(None)` is none.
     choice: Option<Option<String>>,
     headers: Vec<(String, String)>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl<T: Transport, R: Runtime> Incoming<T, R> {
@@ -177,6 +179,13 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
     #[must_use]
     pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Hands on to the [`UpgradeInfo`] what the program made of the request.
+    #[must_use]
+    pub fn with_attachment(mut self, attachment: Arc<dyn Any + Send + Sync>) -> Self {
+        self.attachment = Some(attachment);
         self
     }
 
@@ -208,6 +217,10 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
         let info = UpgradeInfo::new(path)
             .with_subprotocol(agreed.agreement.subprotocol)
             .with_headers(headers);
+        let info = match self.attachment {
+            Some(attachment) => info.with_attachment(attachment),
+            None => info,
+        };
         Ok(self.wire.open(session, info))
     }
 

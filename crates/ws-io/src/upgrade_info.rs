@@ -1,6 +1,8 @@
 //! What the opening handshake agreed on and asked for.
 
+use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 
 use ws_handshake::{HeaderFields, Headers};
 
@@ -12,8 +14,16 @@ use ws_handshake::{HeaderFields, Headers};
 pub struct UpgradeInfo {
     /// `None` for the commonest, `/`, which then takes no memory.
     path: Option<Box<str>>,
-    subprotocol: Option<Box<str>>,
     headers: HeaderFields,
+    /// `None` for most connections.
+    terms: Option<Box<Terms>>,
+}
+
+/// What not every handshake has.
+#[derive(Clone, Default)]
+struct Terms {
+    subprotocol: Option<Box<str>>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl UpgradeInfo {
@@ -27,7 +37,17 @@ impl UpgradeInfo {
     /// Remembers the subprotocol that was agreed on.
     #[must_use]
     pub fn with_subprotocol(mut self, subprotocol: Option<impl Into<Box<str>>>) -> Self {
-        self.subprotocol = subprotocol.map(Into::into);
+        let subprotocol = subprotocol.map(Into::into);
+        if subprotocol.is_some() || self.terms.is_some() {
+            self.terms.get_or_insert_default().subprotocol = subprotocol;
+        }
+        self
+    }
+
+    /// Remembers what the program made of the request, for [`attachment`](Self::attachment).
+    #[must_use]
+    pub fn with_attachment(mut self, attachment: Arc<dyn Any + Send + Sync>) -> Self {
+        self.terms.get_or_insert_default().attachment = Some(attachment);
         self
     }
 
@@ -40,9 +60,10 @@ impl UpgradeInfo {
 
     /// How many bytes of memory this takes.
     pub(crate) fn held(&self) -> usize {
-        let subprotocol = self.subprotocol.as_ref().map_or(0, |name| name.len());
         let path = self.path.as_ref().map_or(0, |path| path.len());
-        size_of::<Self>() + path + subprotocol + self.headers.held()
+        let subprotocol = self.subprotocol().map_or(0, str::len);
+        let terms = self.terms.as_ref().map_or(0, |_| size_of::<Terms>() + subprotocol);
+        size_of::<Self>() + path + terms + self.headers.held()
     }
 
     /// The path and query that was asked for, as it stood on the wire.
@@ -66,7 +87,14 @@ impl UpgradeInfo {
     /// The subprotocol that was agreed on.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
+        self.terms.as_ref()?.subprotocol.as_deref()
+    }
+
+    /// What the route of a server returned for this request: who is asking, for example. `None` if
+    /// there is none, or none of this type. It does not count for the memory budget.
+    #[must_use]
+    pub fn attachment<A: Any>(&self) -> Option<&A> {
+        self.terms.as_ref()?.attachment.as_ref()?.downcast_ref()
     }
 
     /// The header fields of the other side in the order of arrival.
@@ -82,7 +110,7 @@ impl fmt::Debug for UpgradeInfo {
         let names = self.headers.fields().map(|(name, _)| String::from_utf8_lossy(name));
         f.debug_struct("UpgradeInfo")
             .field("path", &self.path())
-            .field("subprotocol", &self.subprotocol)
+            .field("subprotocol", &self.subprotocol())
             .field("headers", &names.collect::<Vec<_>>())
             .finish()
     }
@@ -106,9 +134,20 @@ mod tests {
     fn debug_output_holds_no_header_value() {
         let headers = HeaderFields::copy_of(&[("Cookie", "secret")]);
         let info = UpgradeInfo::new("/chat").with_headers(headers).with_subprotocol(Some("v1"));
+        let info = info.with_attachment(Arc::new("secret"));
         let text = format!("{info:?}");
         assert!(text.contains("Cookie") && !text.contains("secret"), "{text}");
         assert_eq!((info.path(), info.subprotocol()), ("/chat", Some("v1")));
         assert_eq!(info.headers().get("cookie"), Some("secret"));
+    }
+
+    #[test]
+    fn an_attachment_is_found_by_its_type() {
+        let info = UpgradeInfo::new("/").with_attachment(Arc::new(7_u32));
+        assert_eq!((info.attachment::<u32>(), info.attachment::<u64>()), (Some(&7), None));
+        assert_eq!(info.subprotocol(), None);
+        let info = info.with_subprotocol(Some("v1"));
+        assert_eq!((info.attachment::<u32>(), info.subprotocol()), (Some(&7), Some("v1")));
+        assert_eq!(info.with_subprotocol(None::<&str>).subprotocol(), None);
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ws_io::{AcceptOptions, Handler, Page, Refusal, Request, UpgradeInfo};
+use ws_io::{AcceptOptions, Handler, Page, UpgradeInfo};
 
 use ws_session::SharedBudget;
 
@@ -18,14 +18,12 @@ use crate::WebSocket;
 use crate::accept::PatientListener;
 use crate::deadline::{after, until};
 use crate::net::Net;
-use crate::remote::Remote;
 use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
 use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
 use crate::server::quic::{QuicListener, within_budget};
 use crate::server::registry::{Phase, Place, Registry};
-use crate::server::route::{Deciding, Route};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
 
@@ -39,7 +37,7 @@ use crate::socket;
 /// accepted, no pages.
 pub struct Server<N: Net> {
     doors: Vec<Door<N>>,
-    rules: Rules<N>,
+    pub(super) rules: Rules<N>,
     registry: Registry,
 }
 
@@ -251,56 +249,6 @@ impl<N: Net> Server<N> {
     #[must_use]
     pub fn memory_budget(&self) -> Option<SharedBudget> {
         self.rules.budget.clone()
-    }
-
-    /// Looks at each request before it is accepted, over whichever HTTP version: path, query,
-    /// cookies, credentials, and who asks: address, certificate. Without it every path is served.
-    ///
-    /// ```
-    /// # use ws_endpoint::{Net, Server};
-    /// # use ws_io::Refusal;
-    /// # fn route<N: Net>(server: Server<N>) -> Server<N> {
-    /// server.with_route(|request, _remote| match request.path_only() {
-    ///     "/chat" => Ok(()),
-    ///     _ => Err(Refusal::fixed(404, &[])),
-    /// })
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn with_route(
-        mut self,
-        route: impl Fn(&Request, &Remote) -> Result<(), Refusal> + Send + Sync + 'static,
-    ) -> Self {
-        self.rules.route = Some(Route::Now(Box::new(route)));
-        self
-    }
-
-    /// As [`with_route`](Self::with_route), for a decision that has to wait: for a database, for
-    /// another service. One that is not made within half of [`AcceptOptions::handshake_timeout`] is
-    /// a refusal with 503. The last route that was set counts.
-    ///
-    /// ```
-    /// # use ws_endpoint::{Net, Server};
-    /// # use ws_io::Refusal;
-    /// # async fn is_known(token: &str) -> bool { !token.is_empty() }
-    /// # fn route<N: Net>(server: Server<N>) -> Server<N> {
-    /// server.with_async_route(|request, _remote| {
-    ///     Box::pin(async move {
-    ///         match request.query().and_then(|query| query.strip_prefix("token=")) {
-    ///             Some(token) if is_known(token).await => Ok(()),
-    ///             _ => Err(Refusal::fixed(401, &[("WWW-Authenticate", "Bearer")])),
-    ///         }
-    ///     })
-    /// })
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn with_async_route(
-        mut self,
-        route: impl for<'a> Fn(&'a Request, &'a Remote) -> Deciding<'a> + Send + Sync + 'static,
-    ) -> Self {
-        self.rules.route = Some(Route::Later(Box::new(route)));
-        self
     }
 
     /// Answers an ordinary `GET` with the page `pages` has for its path, or 404. Without it such

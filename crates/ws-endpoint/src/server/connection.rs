@@ -245,10 +245,13 @@ impl<N: Net> Rules<N> {
     ) -> Result<Option<WebSocket<N>>, Error> {
         if let Some(route) = &self.route {
             let remote = Remote::of(incoming.transport(), HttpVersion::H1);
-            let decided = route.decide(&self.net, &self.plain, incoming.request(), &remote).await;
-            if let Err(refusal) = decided {
-                incoming.refuse(refusal).await?;
-                return Ok(None);
+            match route.decide(&self.net, &self.plain, incoming.request(), &remote).await {
+                Ok(Some(attachment)) => incoming = incoming.with_attachment(attachment),
+                Ok(None) => {}
+                Err(refusal) => {
+                    incoming.refuse(refusal).await?;
+                    return Ok(None);
+                }
             }
         }
         if let Some(alternative) = alternative {

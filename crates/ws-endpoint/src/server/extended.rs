@@ -62,9 +62,12 @@ impl<N: Net> Rules<N> {
             return Err(Refusal::fixed(421, &[]));
         }
         upgrade.request.secure = options.secure;
-        if let Some(route) = &self.route {
-            route.decide(&self.net, options, &upgrade.request, &carrier.remote).await?;
-        }
+        let attachment = match &self.route {
+            Some(route) => {
+                route.decide(&self.net, options, &upgrade.request, &carrier.remote).await?
+            }
+            None => None,
+        };
         let refused = |error| ws_h2_upgrade::Error::from(error).refusal();
         let agreed = options.agree(&upgrade.request).map_err(refused)?;
         upgrade.agreement = agreed.agreement.clone();
@@ -78,6 +81,10 @@ impl<N: Net> Rules<N> {
         let info = UpgradeInfo::new(request.path)
             .with_subprotocol(agreed.agreement.subprotocol.clone())
             .with_headers(request.headers);
+        let info = match attachment {
+            Some(attachment) => info.with_attachment(attachment),
+            None => info,
+        };
         Ok(Accepted { response, terms: Terms { agreed, info } })
     }
 

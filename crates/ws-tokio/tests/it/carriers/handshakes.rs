@@ -1,7 +1,8 @@
 //! What is asked for, granted and refused.
 
 use ws_tokio::{
-    AcceptOptions, ConnectOptions, Error, OriginPolicy, Refusal, SubprotocolPolicy, server,
+    AcceptOptions, ConnectOptions, Error, Message, OriginPolicy, Refusal, Request,
+    SubprotocolPolicy, WebSocket, server,
 };
 
 use super::over::{House, Over, over_every_carrier};
@@ -12,6 +13,7 @@ over_every_carrier!(
     a_foreign_page_is_refused_with_403,
     behind_a_trusted_gateway_the_same_origin_is_that_of_https,
     a_path_that_is_not_routed_is_refused_with_the_status_of_the_route,
+    what_the_route_returns_comes_with_the_websocket,
     a_request_with_too_many_fields_is_refused_with_431,
     header_fields_go_both_ways,
     a_field_that_smuggles_is_not_sent,
@@ -99,6 +101,39 @@ async fn a_path_that_is_not_routed_is_refused_with_the_status_of_the_route(over:
     let response = refused.response().expect("an answer");
     assert_eq!((response.status, &*response.body), (401, &b"Unauthorized"[..]));
     assert_eq!(response.headers.get("www-authenticate"), Some("Basic"));
+}
+
+async fn what_the_route_returns_comes_with_the_websocket(over: Over) {
+    #[derive(Debug)]
+    struct User(&'static str);
+    fn user_of(request: &Request) -> Result<User, Refusal> {
+        match request.headers.get("authorization") {
+            Some("Bearer 12345") => Ok(User("ann")),
+            _ => Err(Refusal::fixed(401, &[]).with_text("who are you?")),
+        }
+    }
+    async fn greet(mut websocket: WebSocket) {
+        let user = websocket.upgrade_info().and_then(|info| info.attachment::<User>());
+        let text = user.map_or("nobody", |User(name)| name);
+        websocket.send(Message::text(text)).await.expect("sent");
+        while websocket.next().await.is_some() {}
+    }
+    let now = server().with_route(|request, _| user_of(request));
+    let later = server().with_async_route(|request, _| Box::pin(async move { user_of(request) }));
+    let headers = vec![("Authorization".to_owned(), "Bearer 12345".to_owned())];
+    let options = ConnectOptions { headers, ..Default::default() };
+    for (server, greeting) in [(now, "ann"), (later, "ann"), (server(), "nobody")] {
+        let house = over.serve(server, greet);
+        let mut websocket = house.try_connect("", &options).await.expect("open");
+        assert_eq!(websocket.next().await.expect("open").expect("text"), Message::text(greeting));
+        if greeting == "ann" {
+            let refused = house.try_connect("", &ConnectOptions::default()).await;
+            let error = refused.expect_err("refused");
+            let response = error.response().expect("an answer");
+            assert_eq!((response.status, &*response.body), (401, &b"who are you?"[..]));
+            assert_eq!(response.headers.get("content-type"), Some("text/plain; charset=utf-8"));
+        }
+    }
 }
 
 async fn a_request_with_too_many_fields_is_refused_with_431(over: Over) {
