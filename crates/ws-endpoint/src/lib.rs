@@ -71,6 +71,7 @@ mod fake;
 mod h2_options;
 mod http_version;
 mod net;
+mod other;
 #[cfg(feature = "async-io")]
 pub mod reactor;
 #[cfg(any(feature = "rustls", feature = "h2"))]
@@ -90,6 +91,7 @@ pub use connect_queue::ConnectQueue;
 pub use h2_options::H2Options;
 pub use http_version::HttpVersion;
 pub use net::{Listener, Net};
+pub use other::Other;
 pub use remote::Remote;
 pub use server::{Deciding, Drained, Server, Shutdown};
 pub use stream::Stream;

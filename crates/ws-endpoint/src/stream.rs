@@ -11,6 +11,7 @@ use ws_session::TransportError;
 
 use crate::http_version::HttpVersion;
 use crate::net::Net;
+use crate::other::Other;
 #[cfg(feature = "rustls")]
 use crate::tls::Tls;
 
@@ -36,6 +37,8 @@ pub enum Stream<N: Net> {
     /// A stream of a QUIC connection, which is always encrypted.
     #[cfg(feature = "h3")]
     H3(Box<ws_h3::H3Stream>),
+    /// A transport of your own.
+    Other(Other),
 }
 
 /// Calls the same method on whatever the stream is.
@@ -51,11 +54,46 @@ macro_rules! each {
             Self::H2 { stream: $inner, .. } => $call,
             #[cfg(feature = "h3")]
             Self::H3($inner) => $call,
+            Self::Other($inner) => $call,
         }
     };
 }
 
 impl<N: Net> Stream<N> {
+    /// A transport of your own, so that what is written for the WebSockets of an endpoint serves
+    /// those over it as well: a handler in a test, an HTTP server that hands its connection over.
+    ///
+    /// What it is cannot be known here: it counts as one of HTTP/1.1 that is not encrypted.
+    ///
+    /// ```
+    /// use ws_endpoint::{AcceptOptions, ConnectOptions, Error, Message, Net, Stream, WebSocket};
+    ///
+    /// /// What a server of ours does, and is to be tested.
+    /// async fn greet<N: Net>(mut websocket: WebSocket<N>) {
+    ///     let _ = websocket.send(Message::text("hello")).await;
+    ///     while websocket.next().await.is_some() {}
+    /// }
+    ///
+    /// async fn greets<N: Net>(net: N) -> Result<(), Error> {
+    ///     let (near, far) = ws_io::duplex(64 * 1024);
+    ///     let (server, options) = (net.clone(), AcceptOptions::default());
+    ///     net.spawn(async move {
+    ///         let accepted = ws_io::accept(Stream::other(far), server, options).await;
+    ///         greet(accepted.expect("a handshake")).await;
+    ///     });
+    ///     let url = ws_io::WsUri::parse("ws://test/")?;
+    ///     let mut websocket = ws_io::connect(near, net, &url, &ConnectOptions::default()).await?;
+    ///     assert_eq!(websocket.next().await.expect("open")?, Message::text("hello"));
+    ///     Ok(())
+    /// }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() { greets(ws_tokio::Tokio).await.expect("a greeting"); }
+    /// ```
+    #[must_use]
+    pub fn other(transport: impl Transport) -> Self {
+        Self::Other(Other::new(transport))
+    }
+
     /// Whether the bytes are encrypted on the wire.
     #[must_use]
     pub fn is_secure(&self) -> bool {
@@ -160,5 +198,15 @@ mod tests {
         let held = || FakeStream { is_held: true, ..plain() };
         assert!(!Stream::<Fake>::Tcp(plain()).ends_when_dropped());
         assert!(Stream::<Fake>::Tcp(held()).ends_when_dropped());
+        assert!(Stream::<Fake>::other(held()).ends_when_dropped());
+        assert!(Stream::<Fake>::other(Stream::<Fake>::Tcp(held())).ends_when_dropped());
+    }
+
+    #[test]
+    fn a_stream_of_ones_own_tells_what_it_is() {
+        let peer = SocketAddr::from(([127, 0, 0, 1], 80));
+        let stream = Stream::<Fake>::other(FakeStream { peer, is_held: false });
+        assert_eq!((stream.name(), stream.peer_addr()), ("fake", Some(peer)));
+        assert_eq!((stream.is_secure(), stream.http_version()), (false, HttpVersion::H1));
     }
 }
