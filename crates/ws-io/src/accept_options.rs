@@ -9,8 +9,8 @@ use ws_session::{Config, Session, SharedBudget};
 
 use crate::agreed::Agreed;
 
-/// How a server takes connections in. Build it with `..AcceptOptions::default()`: further fields
-/// may come.
+/// How a server takes connections in. Build it with `..AcceptOptions::default()`, or by the methods:
+/// further fields may come.
 ///
 /// ```
 /// use ws_io::{AcceptOptions, OriginPolicy, SubprotocolPolicy};
@@ -20,7 +20,10 @@ use crate::agreed::Agreed;
 ///     subprotocols: SubprotocolPolicy::required(["chat.v2", "chat.v1"]),
 ///     ..AcceptOptions::default()
 /// };
-/// # let _ = options;
+/// let same = AcceptOptions::default()
+///     .with_origin(OriginPolicy::List(vec!["https://chat.example".into()]))
+///     .with_subprotocols(SubprotocolPolicy::required(["chat.v2", "chat.v1"]));
+/// assert_eq!(options.origin, same.origin);
 /// ```
 #[derive(Clone, Debug)]
 pub struct AcceptOptions {
@@ -74,6 +77,77 @@ impl Default for AcceptOptions {
 }
 
 impl AcceptOptions {
+    /// Sets [`subprotocols`](Self::subprotocols).
+    #[must_use]
+    pub fn with_subprotocols(mut self, policy: SubprotocolPolicy) -> Self {
+        self.subprotocols = policy;
+        self
+    }
+
+    /// Sets [`origin`](Self::origin).
+    #[must_use]
+    pub fn with_origin(mut self, policy: OriginPolicy) -> Self {
+        self.origin = policy;
+        self
+    }
+
+    /// Sets [`secure`](Self::secure).
+    #[must_use]
+    pub fn with_secure(mut self, is_secure: bool) -> Self {
+        self.secure = is_secure;
+        self
+    }
+
+    /// Adds to [`headers`](Self::headers).
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`silence_timeout`](Self::silence_timeout).
+    #[must_use]
+    pub fn with_silence_timeout(mut self, silence: Duration) -> Self {
+        self.silence_timeout = silence;
+        self
+    }
+
+    /// Sets [`max_handshake_size`](Self::max_handshake_size).
+    #[must_use]
+    pub fn with_max_handshake_size(mut self, bytes: usize) -> Self {
+        self.max_handshake_size = bytes;
+        self
+    }
+
+    /// Sets [`max_headers`](Self::max_headers).
+    #[must_use]
+    pub fn with_max_headers(mut self, fields: usize) -> Self {
+        self.max_headers = fields;
+        self
+    }
+
+    /// Sets [`session`](Self::session).
+    #[must_use]
+    pub fn with_session(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.session = config.into();
+        self
+    }
+
+    /// Sets [`deflate`](Self::deflate).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, config: ws_deflate::Config) -> Self {
+        self.deflate = Some(config);
+        self
+    }
+
     /// Takes messages of up to `bytes` bytes, in one frame or in many: see
     /// [`Config::with_max_message`], which this does to [`session`](Self::session).
     #[must_use]

@@ -12,7 +12,8 @@ use ws_session::{Config, Session};
 use crate::Error;
 use crate::agreed::Agreed;
 
-/// How a client connects. Build it with `..ConnectOptions::default()`: further fields may come.
+/// How a client connects. Build it with `..ConnectOptions::default()`, or by the methods: further
+/// fields may come.
 ///
 /// ```
 /// use ws_io::ConnectOptions;
@@ -22,7 +23,10 @@ use crate::agreed::Agreed;
 ///     headers: vec![("Authorization".into(), "Bearer 12345".into())],
 ///     ..ConnectOptions::default()
 /// };
-/// # let _ = options;
+/// let same = ConnectOptions::default()
+///     .with_subprotocols(["chat.v2", "chat.v1"])
+///     .with_header("Authorization", "Bearer 12345");
+/// assert_eq!((options.subprotocols, options.headers), (same.subprotocols, same.headers));
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
@@ -71,6 +75,77 @@ impl Default for ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Sets [`origin`](Self::origin).
+    #[must_use]
+    pub fn with_origin(mut self, origin: impl Into<String>) -> Self {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Sets [`subprotocols`](Self::subprotocols).
+    #[must_use]
+    pub fn with_subprotocols(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.subprotocols = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`require_subprotocol`](Self::require_subprotocol).
+    #[must_use]
+    pub fn with_require_subprotocol(mut self, is_required: bool) -> Self {
+        self.require_subprotocol = is_required;
+        self
+    }
+
+    /// Adds to [`headers`](Self::headers).
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets [`handshake_timeout`](Self::handshake_timeout).
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// Sets [`silence_timeout`](Self::silence_timeout).
+    #[must_use]
+    pub fn with_silence_timeout(mut self, silence: Duration) -> Self {
+        self.silence_timeout = silence;
+        self
+    }
+
+    /// Sets [`max_handshake_size`](Self::max_handshake_size).
+    #[must_use]
+    pub fn with_max_handshake_size(mut self, bytes: usize) -> Self {
+        self.max_handshake_size = bytes;
+        self
+    }
+
+    /// Sets [`max_headers`](Self::max_headers).
+    #[must_use]
+    pub fn with_max_headers(mut self, fields: usize) -> Self {
+        self.max_headers = fields;
+        self
+    }
+
+    /// Sets [`session`](Self::session).
+    #[must_use]
+    pub fn with_session(mut self, config: impl Into<Arc<Config>>) -> Self {
+        self.session = config.into();
+        self
+    }
+
+    /// Sets [`deflate`](Self::deflate).
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, config: ws_deflate::Config) -> Self {
+        self.deflate = Some(config);
+        self
+    }
+
     /// Takes messages of up to `bytes` bytes, in one frame or in many: see
     /// [`Config::with_max_message`], which this does to [`session`](Self::session).
     #[must_use]
