@@ -32,7 +32,7 @@ macro_rules! adapter {
         pub use $crate::QuicOptions;
         pub use $crate::{
             AcceptOptions, Account, BudgetExceeded, Cause, CloseCode, CloseFrame, Config,
-            ConnectOptions, ConnectQueue, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits,
+            ConnectOptions, ConnectQueue, Deciding, Drained, Error, Handler, HttpPolicy, HttpVersion, Limits,
             Message, OriginPolicy, Outcome, Page, Refusal, Remote, Request, Sender, SharedBudget,
             Shutdown, Stream, SubprotocolPolicy, TransportError, UpgradeInfo, Utf8Bytes,
         };
@@ -83,7 +83,7 @@ macro_rules! adapter {
             Server::new($runtime)
         }
 
-        /// Opens a WebSocket to a `ws:` or `wss:` URL.
+        /// Opens a WebSocket to a `ws:` or `wss:` URL. Dropping the future gives up.
         ///
         /// ```no_run
         #[doc = concat!("# async fn f() -> Result<(), ", $library, "::Error> {")]
@@ -102,6 +102,7 @@ macro_rules! adapter {
         }
 
         /// Opens a WebSocket with subprotocols, header fields, limits and deadlines of your choice.
+        /// Dropping the future gives up.
         ///
         /// # Errors
         ///
@@ -122,7 +123,8 @@ macro_rules! adapter {
         /// inside TLS of your own.
         ///
         /// The URL gives the `Host` and the resource to ask for. Nothing is resolved and nothing is
-        /// encrypted here: for `wss` the stream has to be. The handshake is that of HTTP/1.1.
+        /// encrypted here: for `wss` the stream has to be. The handshake is that of HTTP/1.1. Dropping
+        /// the future drops the stream.
         ///
         /// # Errors
         ///
@@ -148,7 +150,11 @@ macro_rules! adapter {
         /// Takes in a connection from an accept loop of your own: reads the request and answers it.
         ///
         /// Any stream will do; the defaults of [`AcceptOptions`] apply. To look at the request
-        /// before answering, call `ws_io::receive` with an [`Io`].
+        /// before answering, call `ws_io::receive` with an [`Io`]. Dropping the future drops the stream
+        /// without an answer.
+        ///
+        /// The type says over what the WebSocket goes. Where it shall be a [`WebSocket`] as of a server,
+        /// call `ws_io::accept` with [`Stream::other`] around the [`Io`].
         ///
         $(#[$example])*
         ///
@@ -168,7 +174,7 @@ macro_rules! adapter {
         /// choice.
         ///
         /// Share the options among connections in an `Arc`. [`AcceptOptions::secure`] has to say
-        /// whether the stream is encrypted.
+        /// whether the stream is encrypted. Dropping the future drops the stream without an answer.
         ///
         /// # Errors
         ///

@@ -10,7 +10,8 @@ use ws_session::TransportError;
 use crate::handshake::Wire;
 use crate::{ConnectOptions, Error, Runtime, Transport, UpgradeInfo, WebSocket};
 
-/// Opens a WebSocket over `transport`, which is connected (and for `wss` encrypted) already.
+/// Opens a WebSocket over `transport`, which is connected (and for `wss` encrypted) already. Dropping
+/// the future drops the transport.
 ///
 /// # Errors
 ///

@@ -87,12 +87,13 @@ impl Sender {
         })
     }
 
-    /// Queues a close frame behind the messages already queued.
+    /// Queues a close frame behind the messages already queued, and waits until it was handed to the
+    /// transport. Dropping the future once it was queued does not take it back.
     ///
     /// # Errors
     ///
-    /// [`SendError::Closed`] when the connection has ended. A code that is not valid on the wire is
-    /// not sent.
+    /// [`SendError::Closed`] when the connection has ended; [`SendError::InvalidCloseCode`] and
+    /// [`SendError::ReasonTooLong`] for what must not be sent.
     pub async fn close(&self, code: CloseCode, reason: impl Into<String>) -> Result<(), SendError> {
         let frame = CloseFrame { code, reason: reason.into() };
         let (acknowledge, acknowledged) = oneshot::channel();

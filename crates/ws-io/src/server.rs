@@ -15,7 +15,8 @@ use crate::preface::{self, Preface};
 use crate::read_budget::{self, CORK};
 use crate::{AcceptOptions, Error, PageRequest, Runtime, Transport, UpgradeInfo, WebSocket};
 
-/// Takes a connection in: reads the request, judges it by `options` and answers.
+/// Takes a connection in: reads the request, judges it by `options` and answers. Dropping the future
+/// drops the transport.
 ///
 /// # Errors
 ///
@@ -31,7 +32,8 @@ pub async fn accept<T: Transport, R: Runtime>(
     Box::pin(async move { receive(transport, runtime, options).await?.accept().await }).await
 }
 
-/// Reads and validates a client's request, and leaves the answer to the caller.
+/// Reads and validates a client's request, and leaves the answer to the caller. Dropping the future
+/// drops the transport without one.
 ///
 /// # Errors
 ///
