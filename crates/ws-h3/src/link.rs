@@ -322,8 +322,9 @@ impl<R: Runtime> Tasks for R {
 /// How long a finished stream may wait for its last acknowledgement while nothing else keeps the
 /// connection open.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long what was sent may take to arrive before a stream is cancelled: two round trips, within these.
-const LEAST_TRAVEL: Duration = Duration::from_millis(10);
+/// How long what was sent may take to arrive, and be read, before a stream is cancelled: two round
+/// trips, within these. A peer that is busy reads later than the network takes.
+const LEAST_TRAVEL: Duration = Duration::from_millis(250);
 const MOST_TRAVEL: Duration = Duration::from_secs(1);
 /// What a time beyond the reach of the clock counts as: a year.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);

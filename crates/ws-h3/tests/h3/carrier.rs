@@ -379,7 +379,7 @@ async fn streams_that_vanish_with_data_on_their_way_leave_the_windows_to_the_oth
 async fn a_full_connection_waits_for_a_stream_to_end() {
     let mut setup = Setup::default();
     setup.server_quic.max_requests = 2;
-    setup.client.stream_timeout = Duration::from_millis(200);
+    setup.client.stream_timeout = Duration::from_millis(600);
     let host = Host::new(setup);
     let (client, _server) = soon(host.pair()).await;
     let first = soon(open(&client, "/echo")).await.unwrap();
