@@ -27,5 +27,13 @@ pub mod features {}
 #[doc = include_str!("../docs/hardening.md")]
 pub mod hardening {}
 
+#[cfg_attr(feature = "tokio", doc = include_str!("../docs/migrating.md"))]
+#[cfg_attr(not(feature = "tokio"), doc = "Shown with the feature `tokio`.")]
+pub mod migrating {}
+
 #[doc = include_str!("../docs/performance.md")]
 pub mod performance {}
+
+#[cfg_attr(feature = "tokio", doc = include_str!("../docs/recipes.md"))]
+#[cfg_attr(not(feature = "tokio"), doc = "Shown with the feature `tokio`.")]
+pub mod recipes {}
