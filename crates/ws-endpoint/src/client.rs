@@ -159,6 +159,10 @@ impl<N: Net> Client<N> {
     /// cannot do what [`HttpPolicy`] asks for; [`Error::Transport`] when nobody could be reached,
     /// with its `Timeout` when that took too long, and with `TlsAlert` when the server refused to
     /// encrypt.
+    ///
+    /// # Panics
+    ///
+    /// On tokio, outside of a runtime whose drivers are on, as all that waits there.
     pub async fn connect(
         &self,
         url: &str,
