@@ -29,6 +29,19 @@ pub enum OriginPolicy {
 }
 
 impl OriginPolicy {
+    /// [`List`](Self::List) of anything that lists origins.
+    ///
+    /// ```
+    /// use ws_handshake::OriginPolicy;
+    ///
+    /// let policy = OriginPolicy::list(["https://chat.example"]);
+    /// assert!(policy.check(Some("https://chat.example"), true, "api.example").is_ok());
+    /// assert!(policy.check(Some("https://evil.example"), true, "api.example").is_err());
+    /// ```
+    pub fn list<S: Into<String>>(origins: impl IntoIterator<Item = S>) -> Self {
+        Self::List(origins.into_iter().map(Into::into).collect())
+    }
+
     /// Judges `origin` for a request sent to `authority` over a `secure` (TLS) connection or not.
     ///
     /// # Errors

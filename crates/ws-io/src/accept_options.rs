@@ -21,7 +21,7 @@ use crate::agreed::Agreed;
 ///     ..AcceptOptions::default()
 /// };
 /// let same = AcceptOptions::default()
-///     .with_origin(OriginPolicy::List(vec!["https://chat.example".into()]))
+///     .with_origin(OriginPolicy::list(["https://chat.example"]))
 ///     .with_subprotocols(SubprotocolPolicy::required(["chat.v2", "chat.v1"]));
 /// assert_eq!(options.origin, same.origin);
 /// ```
