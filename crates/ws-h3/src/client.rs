@@ -229,8 +229,10 @@ impl Client {
         let response = self.response(&mut stream, exchange.id()).await?;
         let (outbound, mut inbound) = exchange.take().ok_or(Error::GoingAway)?;
         if !response.status().is_success() {
-            let body = read_body(&mut inbound).await;
-            return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body))));
+            let mut body = BytesMut::new();
+            // Whatever has come by then will do.
+            drop(link.within(BODY_TIME, pin!(read_body(&mut inbound, &mut body))).await);
+            return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body.freeze()))));
         }
         let halves = (outbound, inbound);
         Ok((response, H3Stream::new(halves, Arc::clone(link), Guard::new(keep))))
@@ -316,8 +318,7 @@ async fn drive(
 }
 
 /// What comes of a refusal's body, at most [`BODY_MAX`] bytes.
-async fn read_body(inbound: &mut Inbound) -> Bytes {
-    let mut body = BytesMut::new();
+async fn read_body(inbound: &mut Inbound, body: &mut BytesMut) {
     while body.len() < BODY_MAX {
         let left = BODY_MAX - body.len();
         match poll_fn(|cx| inbound.poll_event(cx, left)).await {
@@ -330,9 +331,10 @@ async fn read_body(inbound: &mut Inbound) -> Bytes {
             Ok(Some(_)) => {}
         }
     }
-    body.freeze()
 }
 
 const BODY_MAX: usize = 16 * 1024;
+/// How long the body is waited for: the status says more, and must not be lost to a body without end.
+const BODY_TIME: Duration = Duration::from_secs(1);
 /// Interim (1xx) responses before the final one.
 const INTERIM_MAX: usize = 8;

@@ -68,6 +68,21 @@ async fn a_client_takes_no_malformed_answer() {
     }
 }
 
+#[tokio::test]
+async fn a_refusal_whose_body_does_not_end_is_still_a_refusal() {
+    let mut setup = Setup::default();
+    setup.client.handshake_timeout = std::time::Duration::from_secs(3);
+    let host = Host::new(setup);
+    let head = Section::new().line(":status", "404").frame();
+    // A body that goes on after its last frame, and one whose frame stops halfway.
+    for body in [&b"\x00\x03why"[..], b"\x00\x09why"] {
+        let (client, result) = answered_with(&host, [&head[..], body].concat(), false).await;
+        let Err(Error::UnexpectedStatus(answer)) = result else { panic!("{result:?}") };
+        assert_eq!((answer.status().as_u16(), &answer.body()[..]), (404, &b"why"[..]));
+        assert!(client.is_open());
+    }
+}
+
 // THREAT: switching-without-101
 #[tokio::test]
 async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
