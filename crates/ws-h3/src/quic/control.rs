@@ -22,6 +22,7 @@ enum State {
     Control {
         frames: FrameReader,
         payload: BytesMut,
+        has_settings: bool,
     },
     /// Anything else is passed on as it is.
     Other,
@@ -51,21 +52,30 @@ impl UniReader {
                     let Some(kind) = take_varint(&mut &bytes[..]) else { continue };
                     let bytes = bytes.split().freeze();
                     self.state = match kind {
-                        0 => {
-                            State::Control { frames: FrameReader::new(), payload: BytesMut::new() }
-                        }
+                        0 => State::Control {
+                            frames: FrameReader::new(),
+                            payload: BytesMut::new(),
+                            has_settings: false,
+                        },
                         _ => State::Other,
                     };
                     return Ok(Some(bytes));
                 }
                 Ok(None)
             }
-            State::Control { frames, payload } => {
+            State::Control { frames, payload, has_settings } => {
                 while let Some(event) = frames.next(&mut self.input, usize::MAX) {
                     match event {
                         FrameEvent::Start { kind: frames::DATA | frames::HEADERS, .. } => {
                             let what = "a message frame on the control stream";
                             return Err((Code::H3_FRAME_UNEXPECTED, what));
+                        }
+                        // RFC 9114 §6.2.1. `h3` does not see those that are to be ignored.
+                        FrameEvent::Start { kind, .. }
+                            if !*has_settings && kind != frames::SETTINGS =>
+                        {
+                            let what = "a frame before SETTINGS";
+                            return Err((Code::H3_MISSING_SETTINGS, what));
                         }
                         FrameEvent::Start { kind, .. } if !is_known(kind) => {}
                         FrameEvent::Start { len, .. } if len > FRAME_MAX => {
@@ -73,9 +83,10 @@ impl UniReader {
                             return Err((Code::H3_EXCESSIVE_LOAD, what));
                         }
                         FrameEvent::Start { kind, len: 0 } => {
+                            *has_settings = true;
                             return take_note(kind, &[], peer).map(|()| Some(whole(kind, &[])));
                         }
-                        FrameEvent::Start { .. } => {}
+                        FrameEvent::Start { .. } => *has_settings = true,
                         FrameEvent::Payload { kind, bytes, last } if is_known(kind) => {
                             payload.extend_from_slice(&bytes);
                             if last {
@@ -202,6 +213,15 @@ mod tests {
         assert_eq!(passed.as_deref(), Ok(&b"\x00\x04\x00\x07\x01\x08"[..]));
         assert_eq!(read(b"\x00\x04\x80\x00\x10\x01").0, Err(Code::H3_EXCESSIVE_LOAD));
         assert_eq!(read(b"\x00\x00\x01").0, Err(Code::H3_FRAME_UNEXPECTED));
+    }
+
+    #[test]
+    // RFC: H3-6.2.1-01
+    fn no_frame_comes_before_settings_not_even_one_to_be_ignored() {
+        for first in [&b"\x00\x21\x03abc"[..], b"\x00\x21\x00", b"\x00\x07\x01\x00"] {
+            let input = [first, b"\x04\x00"].concat();
+            assert_eq!(read(&input).0, Err(Code::H3_MISSING_SETTINGS), "{first:x?}");
+        }
     }
 
     #[test]
