@@ -305,6 +305,7 @@ async fn drive(
     link: Arc<Link>,
     mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
+    let _ending = Ending(Arc::clone(&link));
     let ended = poll_fn(|cx| {
         while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
             link.linger(stream);
@@ -314,7 +315,17 @@ async fn drive(
     let reason = ended.await;
     // Debug escapes what the peer gives as its reason.
     tracing::debug!(?reason, "the connection has ended");
-    link.peer.send_modify(|peer| peer.closed = true);
+}
+
+/// Ends the connection with its task. That may be dropped with a runtime that ends, and then nobody
+/// would wake those who wait for a stream.
+struct Ending(Arc<Link>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.close(Code::H3_NO_ERROR, b"");
+        self.0.peer.send_modify(|peer| peer.closed = true);
+    }
 }
 
 /// What comes of a refusal's body, at most [`BODY_MAX`] bytes.

@@ -142,3 +142,20 @@ async fn end(recv: &mut quinn::RecvStream) -> Result<(), quinn::ReadError> {
     while recv.read_chunk(4096, true).await?.is_some() {}
     Ok(())
 }
+
+#[test]
+fn a_runtime_that_ends_takes_its_connections_with_it() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (client, mut stream) = runtime.block_on(async {
+        let host = Host::new(Setup::default());
+        let (client, _server) = soon(host.pair()).await;
+        let stream = soon(open(&client, "/echo")).await.unwrap();
+        (client, stream)
+    });
+    drop(runtime);
+    // Nobody is left who could wake a reader.
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let read = stream.poll_read(&mut cx, &mut BytesMut::new(), 100);
+    assert!(matches!(read, Poll::Ready(Err(_))), "{read:?}");
+    assert!(!client.is_open());
+}
