@@ -36,7 +36,9 @@ impl<R: Runtime> Alarm<R> {
         self.waker = None;
     }
 
-    /// Ready when the timer fired, which may be before `deadline`: look at the clock again.
+    /// Ready when the timer fired, which may be before `deadline`: look at the clock again. One that
+    /// fires before what it was set for, as those of a runtime that has ended do for ever, asks for
+    /// another poll instead, so that whoever looks again does not do so without end.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -62,7 +64,13 @@ impl<R: Runtime> Alarm<R> {
             }
         };
         if timer.poll_expired(cx).is_ready() {
+            let is_due = self.is_due(now);
             self.at = None;
+            if !is_due {
+                self.waker = None;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             return Poll::Ready(());
         }
         match &mut self.waker {
@@ -70,5 +78,67 @@ impl<R: Runtime> Alarm<R> {
             none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A runtime that has ended, as tokio's timers see it: all of them fire, whatever their time.
+    #[derive(Clone, Debug)]
+    struct Ended(Instant);
+
+    struct AtOnce;
+
+    impl Runtime for Ended {
+        type Timer = AtOnce;
+
+        fn now(&self) -> Instant {
+            self.0
+        }
+
+        fn timer(&self, _at: Instant) -> AtOnce {
+            AtOnce
+        }
+
+        fn spawn(&self, _task: impl Future<Output = ()> + Send + 'static) {}
+    }
+
+    impl Timer for AtOnce {
+        fn reset(&mut self, _at: Instant) {}
+
+        fn poll_expired(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+    }
+
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn a_timer_that_fires_before_its_time_lets_other_tasks_run() {
+        let runtime = Ended(Instant::now());
+        let (now, deadline) = (runtime.now(), runtime.now() + Duration::from_secs(1));
+        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut cx = Context::from_waker(&waker);
+        let mut alarm = Alarm::default();
+        for round in 1..3 {
+            assert!(alarm.poll(&mut cx, &runtime, now, deadline).is_pending());
+            assert_eq!(wakes.0.load(Ordering::Relaxed), round);
+        }
+        assert!(alarm.poll(&mut cx, &runtime, deadline, deadline).is_ready());
     }
 }
