@@ -13,6 +13,7 @@ use crate::link::Peer;
 pub(crate) struct UniReader {
     state: State,
     input: Bytes,
+    is_client: bool,
 }
 
 #[derive(Debug)]
@@ -38,6 +39,11 @@ impl Default for State {
 pub(crate) type Violation = (Code, &'static str);
 
 impl UniReader {
+    /// `is_client` is our side.
+    pub(crate) fn new(is_client: bool) -> Self {
+        Self { is_client, ..Self::default() }
+    }
+
     /// Adds what came; all of the last input must have been taken.
     pub(crate) fn push(&mut self, input: Bytes) {
         self.input = input;
@@ -57,6 +63,13 @@ impl UniReader {
                             payload: BytesMut::new(),
                             has_settings: false,
                         },
+                        // RFC 9114 §4.6, §6.2.2: a client pushes nothing, and as one we ask for nothing.
+                        PUSH if self.is_client => {
+                            return Err((Code::H3_ID_ERROR, "a push that was not asked for"));
+                        }
+                        PUSH => {
+                            return Err((Code::H3_STREAM_CREATION_ERROR, "a push by a client"));
+                        }
                         _ => State::Other,
                     };
                     return Ok(Some(bytes));
@@ -142,6 +155,8 @@ fn whole(kind: u64, payload: &[u8]) -> Bytes {
     frame.freeze()
 }
 
+/// The type of a push stream, RFC 9114 §6.2.2.
+const PUSH: u64 = 0x1;
 /// RFC 9220 §5.
 const ENABLE_CONNECT_PROTOCOL: u64 = 0x8;
 /// Bytes; SETTINGS are the largest frame and take a few dozen.
@@ -221,6 +236,18 @@ mod tests {
         for first in [&b"\x00\x21\x03abc"[..], b"\x00\x21\x00", b"\x00\x07\x01\x00"] {
             let input = [first, b"\x04\x00"].concat();
             assert_eq!(read(&input).0, Err(Code::H3_MISSING_SETTINGS), "{first:x?}");
+        }
+    }
+
+    #[test]
+    fn nobody_may_push() {
+        for (is_client, code) in
+            [(true, Code::H3_ID_ERROR), (false, Code::H3_STREAM_CREATION_ERROR)]
+        {
+            let mut reader = UniReader::new(is_client);
+            reader.push(Bytes::from_static(b"\x01\x00"));
+            let refused = reader.next(&watch::Sender::default());
+            assert_eq!(refused.map_err(|(code, _)| code), Err(code));
         }
     }
 

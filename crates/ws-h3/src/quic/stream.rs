@@ -324,7 +324,7 @@ pub(crate) struct RecvStream {
 
 impl RecvStream {
     pub(crate) fn new(link: &Arc<Link>, stream: quinn::RecvStream) -> Self {
-        Self { link: Arc::clone(link), stream, reader: UniReader::default() }
+        Self { link: Arc::clone(link), stream, reader: UniReader::new(link.is_client()) }
     }
 }
 

@@ -199,6 +199,8 @@ async fn the_control_stream_is_held_to_its_rules() {
         ("no SETTINGS", [&[0][..], &frame(7, &[0])].concat(), 0x10a),
         ("endless SETTINGS", [&[0, 4][..], &varint(1 << 50)].concat(), EXCESSIVE_LOAD),
         ("DATA", [&[0][..], &frame(4, &[]), &frame(0, &[1])].concat(), FRAME_UNEXPECTED),
+        // RFC 9114 §6.2.2: only servers push.
+        ("a push stream", vec![1, 0], 0x103),
     ];
     for (name, bytes, expected) in cases {
         let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
