@@ -169,7 +169,6 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// Ready when the session takes another message: its queue is below high water.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         while !self.takes_more() && self.session.is_open() {
-            self.check_open()?;
             match self.poll_write(cx) {
                 Poll::Ready(result) => result?,
                 // Part of the queue may have left, which is all that is asked for.
@@ -479,7 +478,6 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     fn finish(&mut self) {
         self.outbox = None;
-        self.outbox_waits = false;
         self.alarm = Alarm::default();
         let buffer = self.session.read_buffer();
         read_budget::give(buffer);

@@ -30,7 +30,6 @@ pub(crate) fn queue<T>(bounds: Bounds) -> (Tail<T>, Head<T>) {
         taker: None,
         closed: false,
     };
-    let bounds = Bounds { count: bounds.count.max(1), ..bounds };
     let shared = Arc::new(Shared { bounds, state: Mutex::new(state) });
     (Tail { shared: Arc::clone(&shared) }, Head { shared })
 }
@@ -149,7 +148,6 @@ impl<T> Future for Push<'_, T> {
         let Some(item) = this.item.take() else { unreachable!("polled after it was ready") };
         let mut state = this.shared.lock();
         if state.closed {
-            this.ticket = None;
             return Poll::Ready(Err(item));
         }
         if this.ticket.is_none() {

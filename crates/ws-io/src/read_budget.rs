@@ -73,10 +73,7 @@ pub(crate) fn release(buffer: &mut BytesMut) {
     if buffer.capacity() == 0 {
         return;
     }
-    if buffer.is_empty() {
-        give(buffer);
-        *buffer = BytesMut::new();
-    } else if buffer.len() <= buffer.capacity() / SPARSE {
+    if buffer.len() <= buffer.capacity() / SPARSE {
         let kept = BytesMut::from(&buffer[..]);
         give(&mut mem::replace(buffer, kept));
     }
@@ -238,6 +235,7 @@ mod tests {
         let message = buffer.split_to(7).freeze();
         release(&mut buffer);
         assert_eq!((&message[..], kept()), (&b"message"[..], (0, 0)));
+        assert_eq!(buffer.capacity(), 0, "nor held by a connection that waits");
     }
 
     #[test]
