@@ -189,9 +189,13 @@ fn the_end_is_told_to_all_and_gives_items_back() {
     let mut waiting = Polled::new(tail.push(Arc::clone(&left), 0));
     let abandoned = Polled::new(tail.push(Arc::clone(&left), 0));
     assert!(given.poll().is_pending() && waiting.poll().is_pending());
+    let mut given_up: Vec<_> =
+        (0..3).map(|_| Polled::new(tail.push(Arc::clone(&left), 0))).collect();
+    assert!(given_up.iter_mut().all(|push| push.poll().is_pending()));
     drop(take(&mut head));
     assert_eq!(given.wakes.count(), 1);
     drop(head);
+    drop(given_up);
     assert!(tail.is_closed());
     assert_eq!((given.wakes.count(), waiting.wakes.count()), (1, 1));
     for push in [&mut given, &mut waiting] {

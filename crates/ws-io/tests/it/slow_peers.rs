@@ -6,7 +6,7 @@ use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Chunk, Duplex, Runtime as _, WebSocket, duplex};
 
-use crate::support::{Sim, client, give_up_after, join, server};
+use crate::support::{Hostile, Plan, Sim, client, give_up_after, join, server};
 
 /// Takes a message at `rate` bytes a second, and nothing else; how many bytes of it came.
 async fn take_slowly(sim: &Sim, client: &mut WebSocket<Duplex, Sim>, rate: usize) -> usize {
@@ -105,4 +105,21 @@ fn a_message_that_never_left_was_not_sent_whichever_half_meets_the_end() {
             assert!(sent.is_err(), "{end:?}, {size} bytes");
         }
     }
+}
+
+#[test]
+fn who_waits_to_send_is_woken_by_the_reader_that_meets_the_end() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let stuck = Hostile::new(right, Plan { stuck: true, ..Plan::default() });
+    let (mut reader, mut writer) = server(&sim, stuck).split();
+    sim.spawn(async move { while reader.next().await.is_some() {} });
+    let clock = sim.clone();
+    sim.spawn(async move {
+        clock.sleep(Duration::from_secs(1)).await;
+        drop(left);
+    });
+    // It is polled before the reader, and finds nothing.
+    sim.block_on(writer.send(Message::text("never leaves"))).unwrap_err();
+    assert_eq!(sim.elapsed().as_secs(), 1);
 }

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream as _;
+use futures_sink::Sink as _;
 use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 use ws_io::{Error, Runtime as _, Transport as _, duplex};
 use ws_session::{Compress, Config, Prepared};
 
 use crate::support::{
-    Hostile, Plan, Sim, client, echo, give_up_after, pair, server, server_with, texts,
+    Hostile, Plan, Sim, client, echo, give_up_after, pair, server, server_with, texts, yield_now,
 };
 
 #[test]
@@ -97,22 +98,78 @@ fn a_writer_waits_for_room_when_the_peer_reads_nothing() {
 }
 
 #[test]
+fn a_send_dropped_above_high_water_queues_nothing() {
+    let sim = Sim::new();
+    let (left, _right) = duplex(1000);
+    let (reader, mut writer) = client(&sim, left).split();
+    sim.block_on(async {
+        for _ in 0..4 {
+            let big = Message::binary(vec![0; 300_000]);
+            assert!(give_up_after(1, writer.send(big)).await.is_none());
+        }
+    });
+    let mut session = reader.reunite(writer).unwrap().into_parts().session;
+    assert!(session.transmit().len() < 300_100, "one message and its header, minus what left");
+}
+
+#[test]
+fn halves_are_a_stream_and_a_sink() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut reader, mut writer) = client.split();
+    let mut writer = Pin::new(&mut writer);
+    sim.block_on(async {
+        poll_fn(|cx| writer.as_mut().poll_ready(cx)).await.unwrap();
+        writer.as_mut().start_send(Message::text("in the sink")).unwrap();
+        poll_fn(|cx| writer.as_mut().poll_flush(cx)).await.unwrap();
+        let next = poll_fn(|cx| Pin::new(&mut reader).poll_next(cx)).await;
+        assert_eq!(next.unwrap().unwrap(), Message::text("in the sink"));
+        poll_fn(|cx| writer.as_mut().poll_close(cx)).await.unwrap();
+        let next = poll_fn(|cx| Pin::new(&mut reader).poll_next(cx)).await;
+        assert!(matches!(next, Some(Ok(Message::Close(Some(frame)))) if frame.code.get() == 1000));
+        assert!(poll_fn(|cx| Pin::new(&mut reader).poll_next(cx)).await.is_none());
+    });
+    assert!(sim.elapsed() < Duration::from_secs(1), "no deadline was needed");
+}
+
+#[test]
 fn a_writer_alone_closes_in_order() {
     let sim = Sim::new();
     let (client, mut server) = pair(&sim);
     let (reader, mut writer) = client.split();
     drop(reader);
-    sim.spawn(async move {
+    let closed = sim.spawn_collect(async move {
         let end = writer.close(CloseCode::GOING_AWAY, "tab closed").await;
         assert!(end.is_ok());
     });
     let last = sim.block_on(async {
         let last = server.next().await.unwrap().unwrap();
         assert!(server.next().await.is_none());
+        closed.output().await;
         last
     });
     assert!(matches!(last, Message::Close(Some(frame)) if frame.reason == "tab closed"));
     assert!(server.outcome().unwrap().clean);
+    assert!(sim.elapsed() < Duration::from_secs(1), "no deadline was needed");
+}
+
+#[test]
+fn a_close_that_cannot_be_sent_is_refused_and_another_may_follow() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    let (mut reader, mut writer) = client.split();
+    sim.block_on(async {
+        let refused = writer.close(CloseCode::new(1005), "").await;
+        assert!(matches!(refused, Err(Error::Send(_))), "{refused:?}");
+        writer.send(Message::text("still open")).await.unwrap();
+        assert_eq!(reader.next().await.unwrap().unwrap(), Message::text("still open"));
+        drop(reader);
+        for _ in 0..2 {
+            writer.close(CloseCode::NORMAL, "").await.unwrap();
+        }
+    });
 }
 
 #[test]
@@ -274,4 +331,60 @@ fn a_goodbye_without_a_deadline_is_waited_for_in_peace() {
     });
     sim.block_on(async { sim.sleep(Duration::from_secs(300)).await });
     assert!(polls.load(Ordering::SeqCst) < 10);
+}
+
+#[test]
+fn a_message_is_given_its_whole_time_again_after_nobody_received() {
+    for is_reunited in [false, true] {
+        let sim = Sim::new();
+        let (left, right) = duplex(1000);
+        let config = Config::default().with_message_timeout(Duration::from_secs(10));
+        let (mut reader, mut writer) = server_with(&sim, right, config.into()).split();
+        let (mut taking, mut sending) = client(&sim, left).split();
+        sim.spawn(async move { sending.send(Message::binary(vec![7; 5000])).await.unwrap() });
+        let clock = sim.clone();
+        sim.spawn(async move {
+            loop {
+                clock.sleep(Duration::from_secs(2)).await;
+                let _something = give_up_after(1, taking.next_chunk()).await;
+            }
+        });
+        let received = sim.block_on(async {
+            sim.sleep(Duration::from_millis(1)).await;
+            assert!(give_up_after(1, reader.next()).await.is_none(), "a part of the message");
+            let busy = Message::binary(vec![0; 10_000]);
+            if is_reunited {
+                let mut server = reader.reunite(writer).unwrap();
+                assert!(give_up_after(1, server.next()).await.is_none());
+                server.send(busy).await.unwrap();
+                server.next().await
+            } else {
+                writer.send(busy).await.unwrap();
+                reader.next().await
+            }
+        });
+        assert!(sim.elapsed() > Duration::from_secs(15));
+        assert_eq!(received.unwrap().unwrap(), Message::binary(vec![7; 5000]));
+    }
+}
+
+#[test]
+fn a_deadline_of_the_reader_holds_although_the_writer_moves_the_timer() {
+    let sim = Sim::new();
+    let (left, _takes_nothing) = duplex(1000);
+    let mut config = Config::default();
+    (config.keep_alive, config.idle_timeout) = (Duration::MAX, Duration::from_secs(10));
+    let (mut reader, mut writer) = server_with(&sim, left, config.into()).split();
+    let clock = sim.clone();
+    let ended = sim.spawn_collect(async move {
+        let error = reader.next().await.unwrap().unwrap_err();
+        (error.reason(), clock.elapsed().as_secs())
+    });
+    sim.block_on(async {
+        yield_now().await;
+        sim.fall_behind(Duration::from_secs(10));
+        assert!(give_up_after(1, writer.send(Message::binary(vec![0; 5000]))).await.is_none());
+        sim.sleep(Duration::from_secs(60)).await;
+    });
+    assert_eq!(ended.take(), Some((Error::Idle.reason(), 10 + 5)));
 }
