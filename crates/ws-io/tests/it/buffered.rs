@@ -31,15 +31,38 @@ async fn write(raw: &mut Duplex, mut bytes: BytesMut) {
 // RFC: WS-6.1-02
 #[test]
 fn a_peer_that_takes_slowly_what_the_transport_holds_is_not_cut() {
+    for held in [usize::MAX, 45_000] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(1000);
+        let mut server = server(&sim, Buffered::holding(right, held));
+        let clock = sim.clone();
+        sim.spawn(async move {
+            let _cut = take(&clock, &mut raw, 1000, Duration::from_secs(1)).await;
+        });
+        sim.block_on(server.send(Message::binary(vec![7; MESSAGE]))).expect("it takes all of it");
+        assert!(sim.elapsed() > Duration::from_secs(55), "{:?}", sim.elapsed());
+    }
+}
+
+#[test]
+fn each_message_leaves_the_transport_and_not_only_the_first() {
     let sim = Sim::new();
     let (mut raw, right) = duplex(1000);
     let mut server = server(&sim, Buffered::new(right));
-    let clock = sim.clone();
-    sim.spawn(async move {
-        let _cut = take(&clock, &mut raw, 1000, Duration::from_secs(1)).await;
+    sim.block_on(async {
+        for is_sent in [true, true, false, false] {
+            let message = Message::text("on its way");
+            if is_sent {
+                server.send(message).await.unwrap();
+            } else {
+                server.feed(message).await.unwrap();
+                assert!(give_up_after(1, server.next()).await.is_none());
+            }
+            let mut bytes = BytesMut::new();
+            let read = poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000));
+            assert!(give_up_after(1, read).await.is_some(), "sent: {is_sent}");
+        }
     });
-    sim.block_on(server.send(Message::binary(vec![7; MESSAGE]))).expect("it takes all of it");
-    assert!(sim.elapsed() > Duration::from_secs(55), "{:?}", sim.elapsed());
 }
 
 // THREAT: write-stall

@@ -84,6 +84,19 @@ fn a_peer_that_does_not_answer_the_goodbye_is_not_waited_for() {
 }
 
 #[test]
+fn after_both_goodbyes_the_end_of_the_peer_is_waited_for_for_a_moment() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    sim.block_on(async {
+        let mut goodbye = frame(0x88, &1000_u16.to_be_bytes());
+        std::future::poll_fn(|cx| raw.poll_write(cx, &mut goodbye)).await.unwrap();
+        while server.next().await.is_some() {}
+    });
+    assert_eq!(sim.elapsed(), Duration::from_millis(1500));
+}
+
+#[test]
 fn one_timer_serves_all_deadlines() {
     let sim = Sim::new();
     let (mut client, mut server) = pair(&sim);

@@ -8,7 +8,8 @@ use ws_frame::{FrameHeader, Message};
 use ws_io::{CloseCode, Config, Error, Notice, NoticeBoard, Runtime as _, TransportError, duplex};
 
 use crate::support::{
-    Counts, Hostile, Plan, Sim, Socket, client, echo, give_up_after, join, server, server_with,
+    Counts, Hostile, Plan, Sim, Socket, client, echo, give_up_after, join, pair, server,
+    server_with,
 };
 
 /// A client of an echo whose calls are counted, with room for so many bytes between them.
@@ -97,6 +98,18 @@ fn a_turn_that_has_read_may_queue_twice_high_water_and_no_more() {
 }
 
 #[test]
+fn a_message_is_fed_as_soon_as_the_queue_is_below_high_water() {
+    let sim = Sim::new();
+    let (left, _reads_nothing) = duplex(64 * 1024);
+    let mut client = client(&sim, left);
+    sim.block_on(async {
+        client.feed(Message::binary(vec![0; 160 * 1024])).await.unwrap();
+        let fed = give_up_after(1, client.feed(Message::text("behind"))).await;
+        assert!(matches!(fed, Some(Ok(()))), "{fed:?}");
+    });
+}
+
+#[test]
 fn a_deadline_that_moves_away_does_not_move_the_timer() {
     let sim = Sim::new();
     let (left, right) = duplex(64 * 1024);
@@ -166,6 +179,7 @@ fn a_notice_ends_a_connection_with_1001_wherever_it_waits() {
         if !deadlines {
             config.idle_timeout = Duration::MAX;
             config.keep_alive = Duration::MAX;
+            config.close_timeout = Duration::MAX;
         }
         let mut client = client(&sim, left);
         let mut server = server_with(&sim, right, Arc::new(config));
@@ -196,6 +210,57 @@ fn a_notice_ends_a_connection_with_1001_wherever_it_waits() {
 }
 
 #[test]
+fn a_board_that_is_watched_later_ends_the_task_that_waited_before() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    let board = Arc::new(Board::default());
+    let watched = Arc::clone(&board);
+    sim.spawn(async move {
+        assert!(give_up_after(1, server.next()).await.is_none());
+        server.watch(watched);
+        while server.next().await.is_some() {}
+    });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        board.put_up(Notice::Leave);
+        while client.next().await.is_some() {}
+    });
+    assert!(sim.elapsed() < Duration::from_secs(2), "{:?}", sim.elapsed());
+}
+
+/// Gets its notice when somebody begins to wait, who is not woken for that.
+struct LateBoard(Mutex<Notice>, Notice);
+
+impl NoticeBoard for LateBoard {
+    fn notice(&self) -> Notice {
+        *self.0.lock().unwrap()
+    }
+
+    fn wake_on_change(&self, _: &Waker) {
+        *self.0.lock().unwrap() = self.1;
+    }
+}
+
+#[test]
+fn a_notice_that_is_put_up_while_a_task_begins_to_wait_is_not_missed() {
+    for (notice, sends) in [(Notice::Leave, false), (Notice::Cut, false), (Notice::Cut, true)] {
+        let sim = Sim::new();
+        let (_left, right) = duplex(1000);
+        let mut server = server(&sim, right);
+        server.watch(Arc::new(LateBoard(Mutex::new(Notice::Stay), notice)));
+        sim.block_on(async {
+            if sends {
+                server.send(Message::binary(vec![0; 5000])).await.unwrap_err();
+            } else {
+                while server.next().await.is_some() {}
+            }
+        });
+        let most = if notice == Notice::Leave { 5 } else { 0 };
+        assert_eq!(sim.elapsed().as_secs(), most, "{notice:?}, sends: {sends}");
+    }
+}
+
+#[test]
 fn what_is_cut_fails_at_once_whether_it_receives_or_sends() {
     for sends in [false, true] {
         let sim = Sim::new();
@@ -208,15 +273,16 @@ fn what_is_cut_fails_at_once_whether_it_receives_or_sends() {
             board.put_up(Notice::Cut);
         };
         let waiting = async {
-            if sends {
+            let end = if sends {
                 server.send(Message::binary(vec![0; 5000])).await
             } else {
                 server.next().await.map_or(Ok(()), |end| end.map(drop))
-            }
+            };
+            (end, sim.elapsed().as_secs())
         };
-        let (end, ()) = sim.block_on(join(waiting, cutting));
+        let ((end, after), ()) = sim.block_on(join(waiting, cutting));
         assert!(matches!(end, Err(Error::Transport(TransportError::Closed))), "{end:?}");
-        assert_eq!(sim.elapsed().as_secs(), 1);
+        assert_eq!(after, 1);
         assert!(sim.block_on(server.send(Message::text("x"))).is_err());
     }
 }

@@ -37,11 +37,24 @@ fn a_write_that_failed_is_known_to_the_session_that_is_taken_apart() {
     let (_raw, right) = duplex(1000);
     let gone = Hostile::new(right, Plan { fail_at: Some(0), ..Plan::default() });
     let mut server = server(&sim, gone);
-    sim.block_on(async { server.send(Message::text("lost")).await.unwrap_err() });
+    sim.block_on(async {
+        server.send(Message::text("lost")).await.unwrap_err();
+        server.feed(Message::text("lost as well")).await.unwrap_err();
+    });
     let mut session = server.into_parts().session;
     while session.poll_event().is_some() {}
     let outcome = session.outcome().unwrap();
     assert!(matches!(outcome.cause, Cause::Transport(_)), "{outcome:?}");
+}
+
+#[test]
+fn a_transport_that_takes_no_more_has_failed() {
+    let sim = Sim::new();
+    let (_raw, right) = duplex(1000);
+    let full = Hostile::new(right, Plan { write: 0, ..Plan::default() });
+    let mut server = server(&sim, full);
+    let error = sim.block_on(server.send(Message::text("lost"))).unwrap_err();
+    assert!(matches!(error, Error::Transport(_)), "{error:?}");
 }
 
 // RFC: WS-7.1.7-01
@@ -166,6 +179,7 @@ fn a_transport_that_keeps_what_it_takes_is_cut_by_the_write_timeout() {
     let mut server = server_with(&sim, Hostile::new(right, plan), config.into());
     let error = sim.block_on(server.send(Message::binary(vec![0; 50_000]))).unwrap_err();
     assert!(matches!(error, Error::WriteStalled), "{error:?}");
+    sim.block_on(server.flush()).expect_err("it has ended");
     assert_eq!(sim.elapsed(), Duration::from_secs(20));
     drop(left);
 }

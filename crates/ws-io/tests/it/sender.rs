@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use bytes::{Buf, BytesMut};
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Runtime as _, Sender, TrySendError, duplex};
+use ws_io::{Runtime as _, Sender, Transport, TrySendError, duplex};
 use ws_session::{Config, Prepared, SendError};
 
 use crate::support::{Sim, Socket, client, give_up_after, join, pair, server, server_with, texts};
@@ -222,6 +224,73 @@ fn what_is_above_high_water_leaves_without_the_help_of_the_peer() {
         });
         assert!(sim.elapsed() < Duration::from_secs(1), "{:?}", sim.elapsed());
     }
+}
+
+#[test]
+fn a_goodbye_does_not_wait_for_the_end_of_a_message_in_fragments() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    let sender = server.sender(1);
+    let last = sim.block_on(async {
+        let kind = ws_session::DataKind::Text;
+        server.feed_fragment(kind, "never ended".into(), false).await.unwrap();
+        sim.spawn(async move { while server.next().await.is_some() {} });
+        sender.close(CloseCode::GOING_AWAY, "").await.unwrap();
+        client.next().await.unwrap().unwrap()
+    });
+    assert!(matches!(last, Message::Close(Some(frame)) if frame.code == CloseCode::GOING_AWAY));
+    assert!(sim.elapsed() < Duration::from_secs(1));
+}
+
+/// Takes all at once, and for each write another task queues as much as there is room for.
+#[derive(Debug, Default)]
+struct Refilled {
+    sender: Arc<OnceLock<Sender>>,
+    writes: usize,
+}
+
+impl Transport for Refilled {
+    fn poll_read(
+        &mut self,
+        _: &mut Context<'_>,
+        _: &mut BytesMut,
+        _: usize,
+    ) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_write(&mut self, _: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        self.writes += 1;
+        assert!(self.writes < 1000, "it does not let go of its thread");
+        let len = buf.remaining();
+        buf.advance(len);
+        let sender = self.sender.get().unwrap();
+        while sender.try_send(Message::binary(vec![7; 100_000])).is_ok() {}
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn name(&self) -> &'static str {
+        "refilled"
+    }
+}
+
+#[test]
+fn senders_as_fast_as_the_transport_do_not_keep_the_thread() {
+    let sim = Sim::new();
+    let transport = Refilled::default();
+    let place = Arc::clone(&transport.sender);
+    let mut server = server(&sim, transport);
+    let sender = place.get_or_init(|| server.sender(4));
+    while sender.try_send(Message::binary(vec![7; 100_000])).is_ok() {}
+    assert!(sim.block_on(give_up_after(1, server.next())).is_none());
 }
 
 #[test]

@@ -6,17 +6,25 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use ws_io::{Duplex, Transport};
 
-/// Takes everything at once, and passes it on as the other end makes room.
+/// Takes as much as it may hold, and passes it on as the other end makes room; it takes more when all
+/// of that has gone.
 #[derive(Debug)]
 pub(crate) struct Buffered {
     inner: Duplex,
     held: BytesMut,
+    most: usize,
+    is_full: bool,
     has_progress: bool,
 }
 
 impl Buffered {
+    /// One that takes everything at once.
     pub(crate) fn new(inner: Duplex) -> Self {
-        Self { inner, held: BytesMut::new(), has_progress: false }
+        Self::holding(inner, usize::MAX)
+    }
+
+    pub(crate) fn holding(inner: Duplex, most: usize) -> Self {
+        Self { inner, held: BytesMut::new(), most, is_full: false, has_progress: false }
     }
 }
 
@@ -30,9 +38,13 @@ impl Transport for Buffered {
         self.inner.poll_read(cx, buf, max)
     }
 
-    fn poll_write(&mut self, _: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
-        let len = buf.remaining();
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        if self.is_full {
+            ready!(self.poll_flush(cx))?;
+        }
+        let len = buf.remaining().min(self.most - self.held.len());
         self.held.extend_from_slice(&buf.copy_to_bytes(len));
+        self.is_full = self.held.len() == self.most;
         Poll::Ready(Ok(len))
     }
 

@@ -148,6 +148,9 @@ impl Transport for Hostile {
         if self.plan.stuck {
             return Poll::Pending;
         }
+        if self.plan.write == 0 {
+            return Poll::Ready(Ok(0));
+        }
         let most = self.most(number, self.plan.write);
         let written = if most >= buf.remaining() {
             std::task::ready!(self.inner.poll_write(cx, buf))?
