@@ -234,3 +234,46 @@ fn why_a_client_is_refused_is_told_although_it_hears_nothing_any_more() {
         assert_eq!(error.reason(), reason, "{request}");
     }
 }
+
+#[test]
+fn what_a_refused_client_goes_on_sending_is_taken_up_to_a_bound() {
+    for pause in [Duration::ZERO, Duration::from_millis(400)] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(1000);
+        let clock = sim.clone();
+        let sent = sim.spawn_collect(async move {
+            write(&mut raw, b"POST /chat HTTP/1.1\r\nHost: a\r\n\r\n").await;
+            let mut sent = 0;
+            loop {
+                if !pause.is_zero() {
+                    clock.sleep(pause).await;
+                }
+                match poll_fn(|cx| raw.poll_write(cx, &mut &[b'x'; 500][..])).await {
+                    Ok(count) => sent += count,
+                    Err(_) => return sent,
+                }
+            }
+        });
+        let sent = sim.block_on(async {
+            let options = AcceptOptions::default();
+            accept(right, sim.clone(), options).await.unwrap_err();
+            sim.sleep(Duration::from_secs(1)).await;
+            sent.output().await
+        });
+        let bounds = if pause.is_zero() { 256 << 10..300 << 10 } else { 1000..2000 };
+        assert!(bounds.contains(&sent), "{sent} bytes, pausing for {pause:?}");
+    }
+}
+
+#[test]
+fn a_client_that_was_too_slow_is_told_so() {
+    for sent in ["", "GET /room HTTP/1.1\r\n"] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, sent.as_bytes()).await;
+            accept(right, sim.clone(), AcceptOptions::default()).await.unwrap_err();
+            assert!(read(&mut raw).await.starts_with(b"HTTP/1.1 408 "));
+        });
+    }
+}

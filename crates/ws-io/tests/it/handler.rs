@@ -51,6 +51,7 @@ impl Handler for Scripted {
                 "twice" => {
                     peer.send(Message::text("one")).await?;
                     peer.send(Message::text("two")).await?;
+                    peer.flush().await?;
                 }
                 "big" => {
                     for _ in 0..20 {
@@ -163,6 +164,20 @@ fn an_error_or_a_panic_ends_the_connection_with_1011() {
 }
 
 #[test]
+fn a_handler_that_fails_with_its_transport_does_not_hide_why() {
+    let sim = Sim::new();
+    let (mut client, server) = pair(&sim);
+    let (_mailbox, inbox) = mailbox(1);
+    let end = sim.block_on(async {
+        client.send(Message::text("big")).await.unwrap();
+        drop(client);
+        run(server, Scripted::default(), inbox).await
+    });
+    assert!(matches!(end.fault, Some(Fault::Failed(_))), "{end:?}");
+    assert!(matches!(end.outcome().cause, Cause::Transport(_)), "{end:?}");
+}
+
+#[test]
 fn the_handler_sees_control_frames_and_the_close() {
     let sim = Sim::new();
     let (mut client, server) = pair(&sim);
@@ -217,11 +232,36 @@ fn messages_of_the_program_reach_a_handler_that_waits() {
 }
 
 #[test]
+fn the_peer_and_the_program_take_turns() {
+    let sim = Sim::new();
+    let (mut client, server) = pair(&sim);
+    let (to_handler, inbox) = mailbox(8);
+    let received = sim.block_on(async {
+        for n in 0..4 {
+            client.send(Message::text("message")).await.unwrap();
+            to_handler.try_send(n).unwrap();
+        }
+        sim.spawn(async move { drop(run(server, Scripted::default(), inbox).await) });
+        let mut received = Vec::new();
+        for _ in 0..8 {
+            received.push(client.next().await.unwrap().unwrap());
+        }
+        received
+    });
+    let kinds: Vec<_> = texts(&received).iter().map(|text| text.starts_with("info")).collect();
+    assert!(kinds.windows(2).all(|pair| pair[0] != pair[1]), "{received:?}");
+}
+
+#[test]
 fn clones_of_a_mailbox_share_its_room() {
     for (capacity, room) in [(0, 1), (1, 1), (16, 16), (usize::MAX, 1000)] {
         let (mailbox, inbox) = mailbox(capacity);
         let taken = (0..1000).filter(|n| mailbox.clone().try_send(*n).is_ok()).count();
         assert_eq!(taken, room);
+        assert!(!mailbox.is_closed());
+        if room < 1000 {
+            assert_eq!(mailbox.try_send(1), Err(MailboxError::Full(1)));
+        }
         drop(inbox);
         assert!(mailbox.is_closed());
         assert_eq!(mailbox.try_send(1), Err(MailboxError::Closed(1)));

@@ -216,17 +216,22 @@ fn the_caller_may_choose_the_subprotocol_and_add_header_fields() {
 }
 
 #[test]
-fn a_choice_that_was_not_offered_is_never_answered() {
-    let sim = Sim::new();
-    let (mut raw, right) = duplex(64 * 1024);
-    sim.block_on(async {
-        write(&mut raw, format!("{REQUEST}\r\n")).await;
-        poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
-        let incoming = receive(right, sim.clone(), AcceptOptions::default()).await.unwrap();
-        let error = incoming.with_subprotocol(Some("b")).accept().await.unwrap_err();
-        assert_eq!(error.reason(), "unoffered_subprotocol");
-        assert!(!read_to_end(&mut raw).await.contains("101"));
-    });
+fn a_choice_that_was_not_offered_is_never_answered_nor_one_to_another_origin() {
+    for (fields, reason) in [
+        ("", "unoffered_subprotocol"),
+        ("Sec-WebSocket-Protocol: b\r\nOrigin: http://other.example\r\n", "origin_not_allowed"),
+    ] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, format!("{REQUEST}{fields}\r\n")).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+            let incoming = receive(right, sim.clone(), AcceptOptions::default()).await.unwrap();
+            let error = incoming.with_subprotocol(Some("b")).accept().await.unwrap_err();
+            assert_eq!(error.reason(), reason);
+            assert!(!read_to_end(&mut raw).await.contains("101"));
+        });
+    }
 }
 
 // THREAT: slow-handshake
@@ -429,15 +434,16 @@ fn a_browser_that_asks_for_a_page_gets_one() {
         ("HTTP://a.example:8080", "/"),
         ("http://a.example?all", "/?all"),
     ] {
-        page_at(target, path);
+        page_at("GET", target, path);
+        page_at("HEAD", target, path);
     }
 }
 
-fn page_at(target: &str, path: &str) {
+fn page_at(method: &str, target: &str, path: &str) {
     let sim = Sim::new();
     let (mut raw, right) = duplex(64 * 1024);
     sim.block_on(async {
-        write(&mut raw, format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
+        write(&mut raw, format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
         poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
         let arrival =
             ws_io::receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
@@ -445,7 +451,9 @@ fn page_at(target: &str, path: &str) {
         assert_eq!(request.path(), path);
         request.answer(&ws_io::Page::html("fine")).await.unwrap();
         let answer = read_to_end(&mut raw).await;
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\nfine"));
+        // RFC 9110 §9.3.2: the fields of a `GET`, and no content.
+        let end = if method == "HEAD" { "\r\n\r\n" } else { "\r\n\r\nfine" };
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(end), "{answer}");
         assert!(answer.contains("Content-Length: 4\r\n"), "{answer}");
     });
 }
