@@ -128,6 +128,26 @@ async fn resets_that_we_are_provoked_to_send_are_limited_too() {
     assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
 }
 
+#[tokio::test]
+async fn streams_that_we_are_made_to_drop_count_as_resets() {
+    let mut config = ServerConfig::default();
+    config.reset_burst = 10;
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    tokio::spawn(async move {
+        while let Some(Request::WebSocket(request)) = server.next().await {
+            drop(request.accept(Response::new(())));
+        }
+    });
+    for id in (1..100).step_by(2) {
+        if tokio::io::AsyncWriteExt::write_all(&mut wire.0, &connect(id)).await.is_err() {
+            break;
+        }
+        settle().await;
+    }
+    let code = tokio::time::timeout(SOON, wire.goaway_code()).await.expect("it has to end");
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
+}
+
 // RFC: H2-6.9.2-01, H2-6.9.1-01
 // THREAT: window-stall
 #[tokio::test]
