@@ -81,6 +81,18 @@ async fn gathered_pieces_arrive_in_order() {
     assert_eq!(&back[5000..5030], b"xxxxxx and small againyyyyyyyy");
 }
 
+#[tokio::test]
+async fn what_the_peer_gives_credit_for_is_told_once_as_progress() {
+    let host = host();
+    let (client, _server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    for _ in 0..2 {
+        soon(write_all(&mut stream, &mut Bytes::from_static(b"taken"))).await.unwrap();
+        assert_eq!(stream.take_progress(), Some(true));
+        assert_eq!(stream.take_progress(), Some(false));
+    }
+}
+
 // RFC: H2WS-3-02, H3WS-5-01
 #[tokio::test]
 async fn without_the_setting_nothing_is_sent() {
