@@ -161,10 +161,12 @@ const DEFAULT_WINDOW: u32 = 65_535;
 /// RFC 9113 §6.9.1.
 const LARGEST_WINDOW: u32 = (1 << 31) - 1;
 
-/// No end to small frames: `h2` counts those that it passes over on a stream that was reset for the
-/// life of the connection, and would end it for them. What lies in `h2` is bounded by a turn of
-/// reading, after which it is taken off.
-pub(crate) const FRAME_BUDGET: usize = usize::MAX;
+/// Small frames, by 256 minus their size, after which `h2` ends a connection: those that lie in it, and
+/// for the life of the connection those that it passes over on a stream that was reset. On a server
+/// they have no end, because what lies in `h2` is taken off after each turn of reading.
+pub(crate) const SERVER_FRAMES: usize = usize::MAX;
+/// On a client what comes behind a 200 lies in `h2` until whoever connects goes on.
+pub(crate) const CLIENT_FRAMES: usize = 64 * 1024 * 1024;
 
 /// Protocol errors of single streams, each answered with `RST_STREAM`, in the life of a connection
 /// (CVE-2025-8671).

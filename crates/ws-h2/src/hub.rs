@@ -50,8 +50,6 @@ struct HubState {
 pub(crate) struct News {
     pub(crate) adoptions: Vec<Adoption>,
     pub(crate) shutdown: Shutdown,
-    /// To look again, at what may have changed after it looked.
-    is_called: bool,
 }
 
 /// How a connection was told to end; the stronger wish counts.
@@ -123,15 +121,6 @@ impl Hub {
         wake(driver);
     }
 
-    /// Has the driver look again at whatever it looks at.
-    pub(crate) fn wake_driver(&self) {
-        let mut state = self.lock();
-        state.news.is_called = true;
-        let driver = state.driver.take();
-        drop(state);
-        wake(driver);
-    }
-
     fn push_ready(&self, key: usize) {
         let mut state = self.lock();
         state.ready.push(key);
@@ -165,8 +154,8 @@ impl Hub {
     /// The driver wants to wait; `false` if there is something to do for it first.
     pub(crate) fn settle(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
-        let News { adoptions, shutdown, is_called } = &state.news;
-        let has_news = !adoptions.is_empty() || *shutdown != Shutdown::No || *is_called;
+        let News { adoptions, shutdown } = &state.news;
+        let has_news = !adoptions.is_empty() || *shutdown != Shutdown::No;
         if has_news || !state.ready.is_empty() {
             return false;
         }
@@ -430,11 +419,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_driver_that_is_called_while_it_runs_does_not_wait() {
+    fn a_driver_that_is_told_something_while_it_runs_does_not_wait() {
         let hub = Hub::new(true, 0, None, None);
         let cx = Context::from_waker(Waker::noop());
         let _news = hub.news();
-        hub.wake_driver();
+        hub.shut_down(Shutdown::Graceful);
         assert!(!hub.settle(&cx));
         let _news = hub.news();
         assert!(hub.settle(&cx));

@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::gathered::Gathered;
 
-/// Bytes of a turn: small enough that the least frames possible (10 bytes each) cannot exhaust the
-/// frame budget within one, large enough to be no brake (a system call reads less).
+/// Bytes of a turn: small enough that the least frames possible (10 bytes each) take little memory
+/// until they are taken off, large enough to be no brake (a system call reads less).
 pub(crate) const TURN: usize = 64 * 1024;
 
 /// The socket as `h2` sees it.

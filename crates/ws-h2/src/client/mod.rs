@@ -22,7 +22,7 @@ use ws_io::Runtime;
 
 use crate::adoption::Adoption;
 use crate::alarm::{Alarm, Clock, after, within};
-use crate::config::{ClientConfig, FRAME_BUDGET, LOCAL_RESETS, Windows};
+use crate::config::{ClientConfig, CLIENT_FRAMES, LOCAL_RESETS, Windows};
 use crate::error::Error;
 use crate::hub::{Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
@@ -369,7 +369,7 @@ fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
         .max_header_list_size(config.max_header_size.max(1).saturating_mul(2))
         .max_send_buffer_size(config.send_buffer.max(1))
         .max_local_error_reset_streams(Some(LOCAL_RESETS))
-        .data_frame_budget(FRAME_BUDGET);
+        .data_frame_budget(CLIENT_FRAMES);
     builder
 }
 

@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::request::{Exchange, Request};
-use crate::hub::Hub;
 
 #[derive(Debug)]
 pub(super) struct Backlog {
-    hub: Arc<Hub>,
     state: Mutex<State>,
     max: usize,
 }
@@ -26,18 +24,15 @@ struct State {
 }
 
 impl Backlog {
-    pub(super) fn new(hub: &Arc<Hub>, max: usize) -> Self {
-        Self { hub: Arc::clone(hub), state: Mutex::default(), max }
+    pub(super) fn new(max: usize) -> Self {
+        Self { state: Mutex::default(), max }
     }
 
-    /// Whether the driver may look for more.
-    pub(super) fn has_room(&self) -> bool {
-        self.lock().requests.len() < self.max
-    }
-
+    /// Rejects what nobody will answer, and what comes while as many wait as there may be streams: a
+    /// request that is left in `h2` would have its frames there as well.
     pub(super) fn push(&self, exchange: Exchange, kind: fn(Exchange) -> Request) {
         let mut state = self.lock();
-        if state.is_deserted {
+        if state.is_deserted || state.requests.len() >= self.max {
             drop(state);
             exchange.reject();
             return;
@@ -60,11 +55,6 @@ impl Backlog {
     pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Request>> {
         let mut state = self.lock();
         if let Some(request) = state.requests.pop_front() {
-            let was_full = state.requests.len() + 1 == self.max;
-            drop(state);
-            if was_full {
-                self.hub.wake_driver();
-            }
             return Poll::Ready(Some(request));
         }
         if state.has_ended {

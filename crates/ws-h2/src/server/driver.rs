@@ -116,7 +116,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     }
 
     fn poll_connection(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
-        while self.backlog.has_room() {
+        loop {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, responder)))) => {
                     self.take_request(request, responder, now);
@@ -126,7 +126,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        self.connection.poll_closed(cx).map_err(Error::from)
     }
 
     fn take_request(

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_io::Runtime;
 
 use crate::alarm::{Alarm, after, within};
-use crate::config::{FRAME_BUDGET, LOCAL_RESETS, ServerConfig, Windows};
+use crate::config::{SERVER_FRAMES, LOCAL_RESETS, ServerConfig, Windows};
 use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown};
 use crate::intake::Intake;
@@ -71,7 +71,7 @@ impl Server {
         let hub = Hub::new(true, windows.stream, peer_addr, config.budget.clone());
         let now = runtime.now();
         let resets = ResetBudget::new(config.reset_burst, config.resets_per_second, now);
-        let backlog = Arc::new(Backlog::new(&hub, windows.streams as usize));
+        let backlog = Arc::new(Backlog::new(windows.streams as usize));
         let mut driver = Driver {
             connection,
             turn,
@@ -172,7 +172,7 @@ fn builder(config: &ServerConfig, windows: Windows) -> h2::server::Builder {
         .max_pending_accept_reset_streams(windows.streams as usize)
         .max_concurrent_reset_streams(windows.streams as usize)
         .max_local_error_reset_streams(Some(LOCAL_RESETS))
-        .data_frame_budget(FRAME_BUDGET);
+        .data_frame_budget(SERVER_FRAMES);
     if config.websockets {
         builder.enable_connect_protocol();
     }

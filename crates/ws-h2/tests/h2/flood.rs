@@ -49,6 +49,23 @@ async fn tiny_frames_that_nobody_reads_disturb_no_neighbour() {
     echo.await.unwrap();
 }
 
+/// Requests that were reset wait like others for a server that does not ask for them.
+#[tokio::test]
+async fn requests_beyond_those_that_may_wait_are_refused_and_not_kept() {
+    let mut config = ServerConfig::default();
+    config.max_streams = 2;
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    wire.send(&[connect(1), connect(3), reset(1, 8), reset(3, 8), connect(5)].concat()).await;
+    let refused = wire.next_of(RST_STREAM).await.unwrap();
+    assert_eq!((refused.stream, &refused.payload[..]), (5, &[0, 0, 0, 7][..]), "REFUSED_STREAM");
+    for _ in 0..2 {
+        assert!(matches!(server.next().await, Some(Request::WebSocket(_))));
+    }
+    wire.send(&connect(7)).await;
+    let Some(Request::WebSocket(request)) = server.next().await else { panic!("no request") };
+    assert!(request.accept(Response::new(())).is_ok());
+}
+
 /// A client learns of a reset a round trip later, and speaks until then: in the long life of a
 /// connection that adds up.
 #[tokio::test]
