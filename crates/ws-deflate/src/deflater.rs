@@ -177,9 +177,9 @@ pub(crate) fn as_len(moved: u64) -> usize {
     moved as usize
 }
 
-/// Compressed bytes after which a context is exchanged for a fresh one. zlib-rs counts them in an
-/// `unsigned long` of C, which has 32 bits on Windows and wherever a pointer has them, and panics at
-/// its end where overflow is checked.
+/// Compressed bytes after which a context is exchanged for a fresh one, between messages at least.
+/// zlib-rs counts them in an `unsigned long` of C, which has 32 bits on Windows and wherever a pointer
+/// has them, and panics at its end where overflow is checked.
 pub(crate) const WORN: u64 = 64 * 1024 * 1024;
 /// How a flush ends, and what RFC 7692 §7.2.1 cuts off the last fragment.
 pub(crate) const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];

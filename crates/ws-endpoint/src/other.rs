@@ -13,8 +13,8 @@ use ws_session::TransportError;
 /// A transport of your own inside a [`Stream`](crate::Stream): in memory for a test, or what an HTTP
 /// server hands over; made by [`Stream::other`](crate::Stream::other).
 pub struct Other {
-    /// In a lock that is never waited for, because what is shared by reference has to be `Sync` and
-    /// not every transport is.
+    /// In a lock, because what is shared by reference has to be `Sync` and not every transport is. Hardly
+    /// ever waited for: whoever reads and writes holds it alone.
     transport: Mutex<Box<dyn Transport>>,
 }
 

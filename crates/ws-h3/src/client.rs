@@ -97,7 +97,7 @@ impl Client {
             .within(timeout, pin!(builder.build(Connection::new(&link, patience))))
             .await?
             .map_err(|error| link.connection_error(error))?;
-        link.tasks.spawn(Box::pin(drive(h3, Arc::clone(&link), unacknowledged)));
+        link.tasks.spawn(Box::pin(drive(h3, Ending(Arc::clone(&link)), unacknowledged)));
         let keep = Arc::new(Keep { sender });
         let kept = Arc::downgrade(&keep);
         let keep = Mutex::new(Some(keep));
@@ -230,8 +230,9 @@ impl Client {
         let (outbound, mut inbound) = exchange.take().ok_or(Error::GoingAway)?;
         if !response.status().is_success() {
             let mut body = BytesMut::new();
+            let time = BODY_TIME.min(self.handle.timeout / 4);
             // Whatever has come by then will do.
-            drop(link.within(BODY_TIME, pin!(read_body(&mut inbound, &mut body))).await);
+            drop(link.within(time, pin!(read_body(&mut inbound, &mut body))).await);
             return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body.freeze()))));
         }
         let halves = (outbound, inbound);
@@ -302,10 +303,10 @@ impl std::fmt::Debug for Handle {
 /// Polls the connection for life.
 async fn drive(
     mut h3: h3::client::Connection<Connection, Bytes>,
-    link: Arc<Link>,
+    ending: Ending,
     mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
-    let _ending = Ending(Arc::clone(&link));
+    let link = &ending.0;
     let ended = poll_fn(|cx| {
         while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
             link.linger(stream);
@@ -317,8 +318,8 @@ async fn drive(
     tracing::debug!(?reason, "the connection has ended");
 }
 
-/// Ends the connection with its task. That may be dropped with a runtime that ends, and then nobody
-/// would wake those who wait for a stream.
+/// Ends the connection with its task. That may be dropped with a runtime that ends, before it has run
+/// even, and then nobody would wake those who wait for a stream.
 struct Ending(Arc<Link>);
 
 impl Drop for Ending {

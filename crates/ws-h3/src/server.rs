@@ -306,5 +306,5 @@ async fn reject(resolver: RequestResolver<Connection, Bytes>, link: Arc<Link>) {
 
 /// A first request that is on its way arrives within this.
 const SHORTEST_IDLE: Duration = Duration::from_secs(1);
-/// Requests that wait for the caller outside their tasks.
+/// Requests that wait for the caller; each beyond takes a task until there is room.
 const REQUESTS: usize = 64;

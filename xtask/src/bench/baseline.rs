@@ -48,7 +48,7 @@ pub(super) fn compiler(text: &str) -> &str {
 pub(super) fn write(counts: &[Count], compiler: &str) -> String {
     let mut text = format!(
         "# What `cargo xtask bench --counts` compares with; written by it with --bless.\n\
-         # Per message, except for idle-connection: bytes per connection.\n\
+         # Per message, or per connection where there is none; idle-connection holds bytes.\n\
          # compiler: {compiler}\n"
     );
     for count in counts {

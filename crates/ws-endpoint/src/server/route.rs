@@ -21,7 +21,7 @@ impl<N: Net> Server<N> {
     ///
     /// What it returns goes along to the WebSocket, where
     /// [`UpgradeInfo::attachment`](ws_io::UpgradeInfo::attachment) has it; most have nothing to say
-    /// and return `()`.
+    /// and return `()`. A closure that only refuses has to name that type: `Err::<(), _>(refusal)`.
     ///
     /// ```
     /// # use ws_endpoint::{Net, Server, WebSocket};

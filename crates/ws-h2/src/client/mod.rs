@@ -22,7 +22,7 @@ use ws_io::Runtime;
 
 use crate::adoption::Adoption;
 use crate::alarm::{Alarm, Clock, after, within};
-use crate::config::{ClientConfig, CLIENT_FRAMES, LOCAL_RESETS, Windows};
+use crate::config::{CLIENT_FRAMES, ClientConfig, LOCAL_RESETS, Windows};
 use crate::error::Error;
 use crate::hub::{Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
@@ -206,7 +206,9 @@ impl Client {
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
             let mut body = BytesMut::new();
-            let deadline = self.link.clock.after(self.link.config.linger);
+            let config = &self.link.config;
+            let time = config.linger.min(config.handshake_timeout / 4);
+            let deadline = self.link.clock.after(time);
             // Whatever has come by then will do.
             drop(self.link.within(deadline, read_some(&mut recv, &mut body)).await);
             let response = Response::from_parts(head, body.freeze());

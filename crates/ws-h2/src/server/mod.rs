@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_io::Runtime;
 
 use crate::alarm::{Alarm, after, within};
-use crate::config::{SERVER_FRAMES, LOCAL_RESETS, ServerConfig, Windows};
+use crate::config::{LOCAL_RESETS, SERVER_FRAMES, ServerConfig, Windows};
 use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown};
 use crate::intake::Intake;

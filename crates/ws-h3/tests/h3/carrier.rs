@@ -350,10 +350,10 @@ async fn a_connection_is_kept_for_the_idle_timeout_after_its_last_request() {
     let host = Host::new(setup);
     let (client, _server) = soon(host.pair()).await;
     let stream = soon(open(&client, "/echo")).await.unwrap();
-    // Shortly before the server looks.
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    // Its end comes shortly before the server looks.
+    tokio::time::sleep(Duration::from_millis(600)).await;
     drop(stream);
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     assert!(client.is_open(), "the connection was given up early");
     soon(client.connection().closed()).await;
 }
