@@ -9,6 +9,6 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     peers::install();
     deny::install();
     targets::install();
-    msrv::install()?;
+    msrv::install();
     test::command(arguments)
 }

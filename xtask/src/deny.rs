@@ -7,8 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::options::Options;
-use crate::steps::{Outcome, Steps};
+use crate::steps::{self, Outcome, Steps};
 use crate::{Verdict, process, workspace};
 
 pub(crate) const ABOUT: &str = "checks licences, sources and advisories with cargo-deny\n\
@@ -22,16 +21,7 @@ const BUILD: Duration = Duration::from_secs(15 * 60);
 const FETCH: Duration = Duration::from_secs(120);
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
-    if options.has("install") || options.has("install-only") {
-        install();
-    }
-    if options.has("install-only") {
-        return Ok(true);
-    }
-    let mut steps = Steps::default();
-    check(&mut steps);
-    Ok(steps.report())
+    steps::command(arguments, install, check)
 }
 
 /// Builds the tool into the project when there is none, and says so when that fails.

@@ -5,8 +5,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::options::Options;
-use crate::steps::Outcome;
+use crate::steps::{self, Outcome};
 use crate::{Verdict, process, workspace};
 
 pub(crate) const ABOUT: &str = "checks every crate with the oldest Rust that the manifests promise\n\
@@ -14,37 +13,25 @@ pub(crate) const ABOUT: &str = "checks every crate with the oldest Rust that the
 --install-only  adds it and stops";
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
-    if options.has("install") || options.has("install-only") {
-        install()?;
-    }
-    if options.has("install-only") {
-        return Ok(true);
-    }
-    match check()? {
-        Outcome::Passed(_) => Ok(true),
-        Outcome::Failed(why) => {
-            println!("msrv: {why}");
-            Ok(false)
-        }
-        Outcome::Skipped(why) => {
-            println!("!!! msrv NOT RUN: {why}");
-            Ok(true)
-        }
-    }
+    steps::command(arguments, install, |steps| steps.run("msrv", check))
 }
 
 /// Adds that version if rustup does not have it, and says so when that fails.
-pub(crate) fn install() -> Result<(), String> {
-    let version = promised()?;
-    if toolchain(&version).is_none() {
-        let mut command = Command::new("rustup");
-        command.args(["toolchain", "install", &version, "--profile", "minimal"]);
-        if process::run(&mut command) != Ok(true) {
-            println!("!!! NOT INSTALLED: Rust {version}");
-        }
+pub(crate) fn install() {
+    println!("\n=== installing the oldest Rust ===");
+    let installed = promised().and_then(|version| match toolchain(&version) {
+        Some(_) => Ok(true),
+        None => process::run(
+            Command::new("rustup")
+                .args(["toolchain", "install", &version])
+                .args(["--profile", "minimal"]),
+        ),
+    });
+    match installed {
+        Ok(true) => {}
+        Ok(false) => println!("!!! NOT INSTALLED: the oldest Rust"),
+        Err(why) => println!("!!! NOT INSTALLED: the oldest Rust: {why}"),
     }
-    Ok(())
 }
 
 /// Checks with that version of Rust, if rustup has it.

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::Verdict;
+use crate::options::Options;
+
 /// How a step ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -18,6 +21,25 @@ impl Outcome {
     pub(crate) fn of(passed: bool, why: &str) -> Self {
         if passed { Self::Passed(String::new()) } else { Self::Failed(why.to_owned()) }
     }
+}
+
+/// A command that checks something by itself, with `--install` after installing what that takes, and
+/// with `--install-only` does no more than that.
+pub(crate) fn command(
+    arguments: Vec<String>,
+    install: impl FnOnce(),
+    check: impl FnOnce(&mut Steps),
+) -> Verdict {
+    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
+    if options.has("install") || options.has("install-only") {
+        install();
+    }
+    if options.has("install-only") {
+        return Ok(true);
+    }
+    let mut steps = Steps::default();
+    check(&mut steps);
+    Ok(steps.report())
 }
 
 /// The results so far.

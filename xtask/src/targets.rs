@@ -5,8 +5,7 @@
 
 use std::process::{Command, Stdio};
 
-use crate::options::Options;
-use crate::steps::{Outcome, Steps};
+use crate::steps::{self, Outcome, Steps};
 use crate::{Verdict, process};
 
 pub(crate) const ABOUT: &str = "compiles for Windows, WebAssembly and a processor without an operating system\n\
@@ -56,16 +55,7 @@ const TARGETS: &[Target] = &[
 ];
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
-    let options = Options::parse(arguments, &[], &["install", "install-only"])?;
-    if options.has("install") || options.has("install-only") {
-        install();
-    }
-    if options.has("install-only") {
-        return Ok(true);
-    }
-    let mut steps = Steps::default();
-    check(&mut steps);
-    Ok(steps.report())
+    steps::command(arguments, install, check)
 }
 
 /// Adds the missing targets, and says so when that fails.
