@@ -166,7 +166,8 @@ impl MessageDecoder {
     }
 
     /// How many bytes of the current frame's payload have not arrived; 0 between frames. A buffer
-    /// with room for them, as far as the peer is trusted with memory, need not be moved.
+    /// with room for them, as far as the peer is trusted with memory, need not be moved; and if it
+    /// is a few KiB and no more than that is read next, nothing of the frame behind it has to be.
     #[must_use]
     pub fn missing(&self) -> usize {
         self.frames.missing()

@@ -129,7 +129,7 @@ impl WriteQueue {
         let mut left = count;
         while let Some(front) = self.chunks.front_mut() {
             let before = distance(self.taken, front.at);
-            if left < before {
+            if left <= before {
                 break;
             }
             self.tail_written += before;

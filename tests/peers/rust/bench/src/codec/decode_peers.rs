@@ -15,12 +15,12 @@ use super::{Candidate, READ};
 
 pub(super) fn all(case: &'static Case) -> Vec<Result<Candidate, String>> {
     vec![
-        candidate("tungstenite", case, Tungstenite::new()),
-        candidate("fastwebsockets", case, Fastwebsockets::new()),
-        candidate("tokio-websockets", case, TokioWebsockets::new()),
-        candidate("sockudo", case, Sockudo::new()),
-        candidate("yawc", case, Yawc::new()),
-        candidate("soketto", case, Soketto::new()),
+        candidate("tungstenite", case, Tungstenite::new),
+        candidate("fastwebsockets", case, Fastwebsockets::new),
+        candidate("tokio-websockets", case, TokioWebsockets::new),
+        candidate("sockudo", case, Sockudo::new),
+        candidate("yawc", case, Yawc::new),
+        candidate("soketto", case, Soketto::new),
     ]
 }
 

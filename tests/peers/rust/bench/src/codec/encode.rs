@@ -7,7 +7,7 @@ use rand::Rng;
 use tokio_util::codec::Encoder as _;
 use ws_frame::{FrameEncoder, MaskKeys, OpCode, WriteQueue};
 
-use super::Candidate;
+use super::{Candidate, Timed};
 use crate::clock::CpuTime;
 use crate::wire::{self, Content};
 
@@ -37,43 +37,55 @@ trait Encode {
 pub fn encoders(case: &'static EncodeCase) -> Vec<Result<Candidate, String>> {
     let client = case.client;
     vec![
-        candidate("floor", case, Floor { client, key: 1, out: Vec::new() }),
-        candidate("ours", case, Ours::new(client)),
-        candidate("tungstenite", case, Tungstenite { client, out: Vec::new() }),
-        candidate("fastwebsockets", case, Fastwebsockets::new(client)),
-        candidate("sockudo", case, Sockudo { client, out: BytesMut::new() }),
-        candidate("yawc", case, Yawc::new(client)),
+        candidate("floor", case, move || Floor { client, key: 1, out: Vec::new() }),
+        candidate("ours", case, move || Ours::new(client)),
+        candidate("tungstenite", case, move || Tungstenite { client, out: Vec::new() }),
+        candidate("fastwebsockets", case, move || Fastwebsockets::new(client)),
+        candidate("sockudo", case, move || Sockudo { client, out: BytesMut::new() }),
+        candidate("yawc", case, move || Yawc::new(client)),
     ]
 }
 
-fn candidate(
+fn candidate<E: Encode + 'static>(
     name: &'static str,
     case: &'static EncodeCase,
-    mut encoder: impl Encode + 'static,
+    new: impl Fn() -> E + 'static,
 ) -> Result<Candidate, String> {
-    let payload = Bytes::from(wire::payload(Content::Binary, case.size, 1));
+    let payload = wire::payload(Content::Binary, case.size, 1);
     let mut written = Vec::new();
+    let mut encoder = new();
+    let shared = Bytes::from(payload.clone());
     for _ in 0..2 {
-        encoder.encode(&payload);
+        encoder.encode(&shared);
     }
     encoder.drain(&mut |piece| written.extend_from_slice(piece));
     if !is_twice(&mut written, &payload, case.client) {
         return Err(format!("{name} encodes {} wrongly", case.name));
     }
     let corked = (16 * 1024 / case.size).clamp(1, 64);
-    let timed = move |passes: usize| {
-        let start = CpuTime::now();
-        for _ in 0..passes {
-            for _ in 0..corked {
-                encoder.encode(black_box(&payload));
+    let fresh = move |place: usize| {
+        let before: Vec<u8> = Vec::with_capacity(place);
+        let mut memory = vec![0; place];
+        memory.extend_from_slice(&payload);
+        let payload = Bytes::from(memory).slice(place..);
+        let mut encoder = new();
+        let timed = move |passes: usize| {
+            let start = CpuTime::now();
+            for _ in 0..passes {
+                for _ in 0..corked {
+                    encoder.encode(black_box(&payload));
+                }
+                encoder.drain(&mut |piece| {
+                    black_box(piece);
+                });
             }
-            encoder.drain(&mut |piece| {
-                black_box(piece);
-            });
-        }
-        Ok(start.elapsed() / (passes * corked) as f64)
+            let nanoseconds = start.elapsed();
+            black_box(&before);
+            Ok(nanoseconds / (passes * corked) as f64)
+        };
+        Box::new(timed) as Timed
     };
-    Ok(Candidate { name, timed: Box::new(timed) })
+    Ok(Candidate { name, fresh: Box::new(fresh) })
 }
 
 /// Whether `written` is the payload in two frames.

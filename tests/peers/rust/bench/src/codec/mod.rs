@@ -13,8 +13,13 @@ pub type Timed = Box<dyn FnMut(usize) -> Result<f64, String>>;
 /// A candidate of a case by its name.
 pub struct Candidate {
     pub name: &'static str,
-    pub timed: Timed,
+    /// Sets it up anew with its memory at the given one of [`PLACES`].
+    pub fresh: Box<dyn Fn(usize) -> Timed>,
 }
+
+/// How memory happens to lie decides a copy's speed, and stays for the life of what holds it: each sample
+/// has a fresh candidate, whose memory and whose input lie this many bytes further on at most.
+pub const PLACES: usize = 4096;
 
 /// What one read brings at most.
 pub const READ: usize = 64 * 1024;

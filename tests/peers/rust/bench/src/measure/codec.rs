@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::interleave;
-use crate::codec::{Candidate, Timed, decode, encode};
+use crate::codec::{Candidate, PLACES, Timed, decode, encode};
 use crate::options::Options;
 use crate::result::{Bench, Cell};
 
@@ -34,23 +34,30 @@ pub fn run(options: &Options) -> Result<Bench, String> {
 
 fn cell(options: &Options, name: &str, candidates: Vec<Result<Candidate, String>>) -> Cell {
     let mut names = Vec::new();
-    let mut timed: HashMap<String, (Timed, usize)> = HashMap::new();
+    let mut chosen = HashMap::new();
     for candidate in candidates {
         match candidate {
-            Ok(mut candidate) if options.wants_candidate(candidate.name) => {
-                let passes = calibrate(&mut candidate.timed, options);
+            Ok(candidate) if options.wants_candidate(candidate.name) => {
+                let passes = calibrate(&mut (candidate.fresh)(0), options);
                 names.push(candidate.name.to_owned());
-                timed.insert(candidate.name.to_owned(), (candidate.timed, passes));
+                chosen.insert(candidate.name.to_owned(), (candidate.fresh, passes, places()));
             }
             Ok(_) => {}
             Err(error) => eprintln!("!!! {name}: left out: {error}"),
         }
     }
-    let rows = interleave(name, &names, 3 * options.rounds(), |candidate| {
-        let (timed, passes) = timed.get_mut(candidate).ok_or("unknown")?;
+    let rows = interleave(name, &names, 5 * options.rounds(), |candidate| {
+        let (fresh, passes, places) = chosen.get_mut(candidate).ok_or("unknown")?;
+        let mut timed = fresh(places.next().unwrap_or_default());
+        timed(passes.div_ceil(8))?;
         Ok(timed(*passes)?.into())
     });
     Cell { name: name.to_owned(), x: None, rows }
+}
+
+/// Where memory lies in one sample after the other: spread evenly, and the same for each candidate.
+fn places() -> impl Iterator<Item = usize> {
+    (0..).map(|sample: usize| sample * 1579 % PLACES)
 }
 
 /// How many passes fill a fifth of a sample's time: there are more, shorter samples than elsewhere.

@@ -167,9 +167,10 @@ clock on the wall.
 
 - Servers and load generator are processes of their own, each on its own core. Servers have one
   thread, and each sample of an echo, an opening or a handshake has a fresh server: how memory
-  happens to lie stays for the life of a process. The generator shares no code with what it measures: it sends ready-made masked frames and
-  compares every reply of the first round, byte by byte, before anything is timed; after that it
-  counts bytes.
+  happens to lie stays for the life of a process. A sample of a codec has a fresh codec, and its memory
+  and its input lie elsewhere each time.
+- The generator shares no code with what it measures: it sends ready-made masked frames and compares
+  every reply of the first round, byte by byte, before anything is timed; after that it counts bytes.
 - `raw` is the same echo without any protocol, on the same runtime: the limit. `floor` is just
   enough WebSocket to echo: no limits, no fragments, no UTF-8, no deadlines.
 - `ours` is the loop of our documentation, `next` and `feed`, and nothing else. `ours-stream` is the
