@@ -121,6 +121,7 @@
 mod accept_options;
 mod agreed;
 mod alarm;
+mod calls;
 mod chunk;
 mod client;
 mod connect_options;
@@ -145,6 +146,7 @@ mod sender;
 mod server;
 mod split;
 mod stream_sink;
+mod tasks;
 mod transport;
 mod upgrade_info;
 mod websocket;

@@ -10,14 +10,22 @@ use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_session::SendError;
 
+use crate::tasks::Side;
 use crate::{Error, Runtime, Transport, WebSocket};
 
 /// Every message as [`WebSocket::next`] gives it.
+///
+/// One task may poll the stream while another polls the sink, behind a lock of theirs: neither loses
+/// a wake-up to the other. [`WebSocket::split`] does it with less.
 impl<T: Transport, R: Runtime> Stream for WebSocket<T, R> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().poll_message(cx)
+        let websocket = self.get_mut();
+        match websocket.connection.poll_whole() {
+            Some(message) => Poll::Ready(Some(Ok(message))),
+            None => websocket.poll_as(Side::Stream, cx, Self::poll_any_message),
+        }
     }
 }
 
@@ -35,7 +43,7 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_ready(cx)
+        self.get_mut().poll_as(Side::Sink, cx, Self::poll_ready)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -43,15 +51,42 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_flush(cx)
+        self.get_mut().poll_as(Side::Sink, cx, Self::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_goodbye(cx)
+        self.get_mut().poll_as(Side::Sink, cx, Self::poll_goodbye)
     }
 }
 
 impl<T: Transport, R: Runtime> WebSocket<T, R> {
+    /// Polls one side of the connection for a task which need not be that of the other side.
+    fn poll_as<P>(
+        &mut self,
+        side: Side,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> Poll<P>,
+    ) -> Poll<P> {
+        let both = self.tasks().as_mut().and_then(|tasks| tasks.both(side, cx.waker()));
+        self.set_split(both.is_some());
+        let waker = both.as_ref().unwrap_or_else(|| cx.waker());
+        let result = poll(self, &mut Context::from_waker(waker));
+        self.set_split(false);
+        let has_ended = self.outcome().is_some();
+        if result.is_pending() {
+            self.tasks().get_or_insert_default().wait(side, cx.waker());
+        }
+        let Some(tasks) = self.tasks() else { return result };
+        if result.is_ready() && side == Side::Sink {
+            // A stream is polled on and waits again soon; a sink need not.
+            tasks.take(side);
+        }
+        if has_ended && let Some(waiting) = tasks.take(side.other()) {
+            waiting.wake();
+        }
+        result
+    }
+
     /// Queues a close frame unless one was, and writes it.
     pub(crate) fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.start_close(CloseCode::NORMAL, "") {

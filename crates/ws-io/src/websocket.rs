@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -12,8 +11,10 @@ use ws_close::{CloseCode, CloseFrame};
 use ws_frame::{DataKind, Message};
 use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError, Session};
 
+use crate::calls::{Feed, FeedFragment, Next, NextChunk};
 use crate::connection::Connection;
 use crate::split::{self, Reader, Writer};
+use crate::tasks::Tasks;
 use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, UpgradeInfo};
 
 /// A WebSocket connection over transport `T` on runtime `R`.
@@ -29,7 +30,7 @@ use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, Upgrad
 /// **Close it, or read it to its end.** One that is dropped before takes with it what was fed and
 /// not written, and says no goodbye: the peer finds the connection broken (1006).
 pub struct WebSocket<T: Transport, R: Runtime> {
-    connection: Box<Connection<T, R>>,
+    pub(crate) connection: Box<Connection<T, R>>,
     identity: Box<Identity>,
     reported: bool,
 }
@@ -39,6 +40,8 @@ struct Identity {
     info: Option<UpgradeInfo>,
     /// `None` when nobody listens.
     span: Option<Box<tracing::Span>>,
+    /// `None` unless it has waited as a stream or as a sink.
+    tasks: Option<Box<Tasks>>,
 }
 
 static NO_SPAN: tracing::Span = tracing::Span::none();
@@ -61,7 +64,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         );
         tracing::debug!(parent: &span, "connection open");
         let span = (!span.is_disabled()).then(|| Box::new(span));
-        let identity = Box::new(Identity { info: Some(info), span });
+        let identity = Box::new(Identity { info: Some(info), span, tasks: None });
         Self { connection: Box::new(connection), identity, reported: false }
     }
 
@@ -290,7 +293,10 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     #[inline(never)]
-    fn poll_any_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+    pub(crate) fn poll_any_message(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match ready!(self.connection.poll_event(cx, false)) {
                 Some(Event::Message(message)) => return Poll::Ready(Some(Ok(message))),
@@ -376,6 +382,10 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.receiver_waits = false;
     }
 
+    pub(crate) fn tasks(&mut self) -> &mut Option<Box<Tasks>> {
+        &mut self.identity.tasks
+    }
+
     pub(crate) fn set_split(&mut self, is_split: bool) {
         self.connection.is_split = is_split;
     }
@@ -405,82 +415,6 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
             "connection ended"
         );
         Error::of(outcome)
-    }
-}
-
-/// The future of [`WebSocket::next`]. It and [`Feed`] become part of the loop they are polled in,
-/// where a message is then put together and read in place: on its way through a call it would be
-/// moved twice, and each move waits for the writes before it.
-struct Next<'a, T: Transport, R: Runtime> {
-    websocket: &'a mut WebSocket<T, R>,
-}
-
-impl<T: Transport, R: Runtime> Future for Next<'_, T, R> {
-    type Output = Option<Result<Message, Error>>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().websocket.poll_message(cx)
-    }
-}
-
-/// The future of [`WebSocket::feed`].
-struct Feed<'a, T: Transport, R: Runtime> {
-    websocket: &'a mut WebSocket<T, R>,
-    message: Option<Message>,
-}
-
-impl<T: Transport, R: Runtime> Future for Feed<'_, T, R> {
-    type Output = Result<(), Error>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { websocket, message } = self.get_mut();
-        if message.as_ref().is_some_and(|message| websocket.connection.feed_small(message)) {
-            *message = None;
-            return Poll::Ready(Ok(()));
-        }
-        ready!(websocket.poll_ready(cx))?;
-        Poll::Ready(message.take().map_or(Ok(()), |message| websocket.start_send(message)))
-    }
-}
-
-/// The future of [`WebSocket::next_chunk`].
-struct NextChunk<'a, T: Transport, R: Runtime> {
-    websocket: &'a mut WebSocket<T, R>,
-}
-
-impl<T: Transport, R: Runtime> Future for NextChunk<'_, T, R> {
-    type Output = Option<Result<Chunk, Error>>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().websocket.poll_chunk(cx)
-    }
-}
-
-/// The future of [`WebSocket::feed_fragment`].
-struct FeedFragment<'a, T: Transport, R: Runtime> {
-    websocket: &'a mut WebSocket<T, R>,
-    kind: DataKind,
-    data: Option<Bytes>,
-    last: bool,
-}
-
-impl<T: Transport, R: Runtime> Future for FeedFragment<'_, T, R> {
-    type Output = Result<(), Error>;
-
-    #[inline(always)]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { websocket, kind, data, last } = self.get_mut();
-        let connection = &mut websocket.connection;
-        if data.as_ref().is_some_and(|data| connection.feed_small_fragment(*kind, data, *last)) {
-            *data = None;
-            return Poll::Ready(Ok(()));
-        }
-        ready!(websocket.poll_ready(cx))?;
-        let data = data.take();
-        Poll::Ready(data.map_or(Ok(()), |data| websocket.start_fragment(*kind, data, *last)))
     }
 }
 

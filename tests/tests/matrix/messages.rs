@@ -1,9 +1,13 @@
 //! Messages there and back.
 
+use std::future::poll_fn;
+use std::time::Duration;
+
 use futures_channel::oneshot;
+use futures_util::{SinkExt as _, StreamExt};
 use ws_stack::endpoint::{Message, WebSocket};
 use ws_stack::frame::DataKind;
-use ws_stack::io::Chunk;
+use ws_stack::io::{Chunk, Timer as _};
 
 use crate::Seen;
 use crate::cell::{Cell, noise};
@@ -144,6 +148,44 @@ pub(crate) async fn two_tasks_read_and_write_at_the_same_time<N: Platform>(cell:
     let _writer = written.await.expect("all was written");
     let lengths = all.await.expect("all was read");
     assert_eq!(lengths, (0..200).map(|index| index * 100).collect::<Vec<_>>());
+    Seen::Right
+}
+
+/// What `StreamExt::split` makes of a WebSocket. The peer sends while it does not read, so that the
+/// stream's task waits again after that of the sink, and only then reads.
+pub(crate) async fn a_stream_and_a_sink_wait_in_two_tasks<N: Platform>(cell: Cell<N>) -> Seen {
+    let net = cell.net.clone();
+    let (url, heard) = cell.once(cell.accept_options(), move |mut websocket: WebSocket<N>| {
+        let net = net.clone();
+        async move {
+            for number in 0..10 {
+                let mut pause = net.timer(net.now() + Duration::from_millis(10));
+                poll_fn(|cx| pause.poll_expired(cx)).await;
+                websocket.send(Message::text(format!("news {number}"))).await.expect("sent");
+            }
+            let mut total = 0;
+            while let Some(Ok(message)) = websocket.next().await {
+                total += message.payload().len();
+            }
+            total
+        }
+    });
+    let (mut sink, mut stream) = StreamExt::split(cell.connect(&url).await);
+    let (done, all) = oneshot::channel();
+    cell.net.spawn(async move {
+        let mut count = 0;
+        while let Some(Ok(message)) = stream.next().await {
+            count += usize::from(message.is_text());
+        }
+        // The other task may have failed first.
+        let _ = done.send(count);
+    });
+    for _ in 0..100 {
+        sink.send(Message::binary(noise(100_000))).await.expect("sent");
+    }
+    sink.close().await.expect("said goodbye");
+    assert_eq!(all.await.expect("the end was seen"), 10);
+    assert_eq!(heard.await.expect("all was heard"), 10_000_000);
     Seen::Right
 }
 

@@ -20,6 +20,7 @@ mod handler;
 mod handshake;
 mod random_use;
 mod sender;
+mod shared;
 mod slow_peers;
 mod split;
 mod streaming;
