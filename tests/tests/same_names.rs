@@ -10,12 +10,12 @@ macro_rules! program {
         mod $adapter {
             use super::*;
             use ws_stack::$adapter::{
-                self as ws, AcceptOptions, Cause, Client, CloseCode, CloseFrame, Config,
-                ConnectOptions, ConnectQueue, Drained, Error, H2Options, Handler, HttpPolicy,
-                HttpVersion, Io, Limits, Message, OriginPolicy, Outcome, Page, QuicOptions,
-                Refusal, Remote, Request, Sender, Server, Shutdown, Stream, SubprotocolPolicy,
-                TcpListener, Timer, TransportError, UpgradeInfo, Utf8Bytes, WebSocket,
-                WebSocketOver, $runtime,
+                self as ws, AcceptOptions, ByteStream, Cause, Client, CloseCode, CloseFrame,
+                Config, ConnectOptions, ConnectQueue, Drained, Error, H2Options, Handler,
+                HttpPolicy, HttpVersion, Io, Limits, Message, OriginPolicy, Outcome, Page,
+                QuicOptions, Refusal, Remote, Request, Sender, Server, Shutdown, Stream,
+                SubprotocolPolicy, TcpListener, Timer, TransportError, UpgradeInfo, Utf8Bytes,
+                WebSocket, WebSocketOver, $runtime,
             };
 
             async fn echo(mut websocket: WebSocket) {
@@ -99,6 +99,7 @@ macro_rules! program {
                 let websocket: WebSocket = ws::connect("ws://localhost/").await?;
                 let stream: &Stream<$runtime> = websocket.transport();
                 let _: HttpVersion = stream.http_version();
+                let _: ByteStream = websocket.into_byte_stream();
                 drop((handler, rest, types));
                 Ok(())
             }

@@ -61,6 +61,11 @@ macro_rules! adapter {
         /// Methods: [`ws_io::Writer`](::ws_io::Writer#implementations).
         pub type Writer = ::ws_io::Writer<Stream<$runtime>, $runtime>;
 
+        #[doc = concat!("A [`WebSocket`] on ", $name, " as a stream of bytes, of its `into_byte_stream`.")]
+        ///
+        /// Methods: [`ws_io::ByteStream`](::ws_io::ByteStream#implementations).
+        pub type ByteStream = ::ws_io::ByteStream<Stream<$runtime>, $runtime>;
+
         #[doc = concat!("A client on ", $name, "; see [`client`].")]
         ///
         /// Methods: [`ws_endpoint::Client`](::ws_endpoint::Client#implementations).

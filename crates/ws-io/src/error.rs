@@ -3,6 +3,7 @@
 
 use std::error;
 use std::fmt;
+use std::io;
 
 use ws_frame::FrameError;
 use ws_handshake::{HandshakeError, UnexpectedResponse};
@@ -154,6 +155,26 @@ impl error::Error for Error {
             #[cfg(feature = "deflate")]
             Self::Deflate(error) => Some(error),
         }
+    }
+}
+
+/// For functions that return `io::Result`. An error of the system below keeps its kind; the peer that goes
+/// away without a goodbye is `UnexpectedEof`, one that breaks the protocol `InvalidData`, a deadline
+/// `TimedOut`, and what cannot be sent because the connection has ended `BrokenPipe`.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Transport(TransportError::Closed) => io::ErrorKind::UnexpectedEof,
+            Error::Transport(TransportError::Io(error)) => error.kind(),
+            Error::Transport(TransportError::Timeout)
+            | Error::Idle
+            | Error::MessageStalled
+            | Error::WriteStalled => io::ErrorKind::TimedOut,
+            Error::Violation(_) => io::ErrorKind::InvalidData,
+            Error::Send(SendError::Closed) => io::ErrorKind::BrokenPipe,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
     }
 }
 

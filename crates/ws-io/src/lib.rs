@@ -12,7 +12,8 @@
 //! A [`Transport`] is an ordered byte stream, a [`Runtime`] is a clock, timers and tasks; both are
 //! small traits. With the two this crate shakes hands ([`connect`], [`accept`]) and gives a
 //! [`WebSocket`] to receive from and send on, in one task or [split](WebSocket::split) into two, by
-//! whole messages or [in pieces](WebSocket::next_chunk), as a loop or as a [`Handler`].
+//! whole messages or [in pieces](WebSocket::next_chunk), as a loop, as a [`Handler`] or as a
+//! [stream of bytes](ByteStream).
 //!
 //! Use this crate to bring your own transport or runtime. For sockets and TLS on tokio, async-std or
 //! smol take `ws-stack`; to drive the protocol without any async at all, `ws-session`.
@@ -121,6 +122,7 @@
 mod accept_options;
 mod agreed;
 mod alarm;
+mod byte_stream;
 mod calls;
 mod chunk;
 mod client;
@@ -153,6 +155,7 @@ mod websocket;
 
 pub use accept_options::AcceptOptions;
 pub use agreed::Agreed;
+pub use byte_stream::ByteStream;
 pub use chunk::Chunk;
 pub use client::connect;
 pub use connect_options::ConnectOptions;

@@ -61,7 +61,7 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
 
 impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// Polls one side of the connection for a task which need not be that of the other side.
-    fn poll_as<P>(
+    pub(crate) fn poll_as<P>(
         &mut self,
         side: Side,
         cx: &Context<'_>,

@@ -61,6 +61,7 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         messages::pings_are_answered_both_ways
         messages::two_tasks_read_and_write_at_the_same_time
         messages::a_stream_and_a_sink_wait_in_two_tasks
+        messages::bytes_go_both_ways_as_through_a_socket
         messages::another_task_sends_on_the_connection
         handshakes::compression_is_used_when_both_want_it
         handshakes::a_name_with_several_addresses_reaches_whoever_listens

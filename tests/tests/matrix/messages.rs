@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::time::Duration;
 
 use futures_channel::oneshot;
-use futures_util::{SinkExt as _, StreamExt};
+use futures_util::{AsyncReadExt as _, AsyncWriteExt as _, SinkExt as _, StreamExt};
 use ws_stack::endpoint::{Message, WebSocket};
 use ws_stack::frame::DataKind;
 use ws_stack::io::{Chunk, Timer as _};
@@ -186,6 +186,33 @@ pub(crate) async fn a_stream_and_a_sink_wait_in_two_tasks<N: Platform>(cell: Cel
     sink.close().await.expect("said goodbye");
     assert_eq!(all.await.expect("the end was seen"), 10);
     assert_eq!(heard.await.expect("all was heard"), 10_000_000);
+    Seen::Right
+}
+
+pub(crate) async fn bytes_go_both_ways_as_through_a_socket<N: Platform>(cell: Cell<N>) -> Seen {
+    let (url, told) = cell.once(cell.accept_options(), async |websocket: WebSocket<N>| {
+        let (reader, mut writer) = websocket.into_byte_stream().split();
+        futures_util::io::copy(reader, &mut writer).await
+    });
+    let bytes = cell.connect(&url).await.into_byte_stream();
+    let (mut reader, mut writer) = bytes.split();
+    let sent = noise(3_000_000);
+    let (sending, len) = (sent.clone(), sent.len());
+    let (wrote, written) = oneshot::channel();
+    cell.net.spawn(async move {
+        for piece in sending.chunks(7777) {
+            writer.write_all(piece).await.expect("written");
+        }
+        writer.flush().await.expect("flushed");
+        // The other task may have failed first.
+        let _ = wrote.send(writer);
+    });
+    let mut received = vec![0; len];
+    reader.read_exact(&mut received).await.expect("all of it");
+    assert!(received == sent, "other bytes came back");
+    written.await.expect("all was written").close().await.expect("said goodbye");
+    assert_eq!(reader.read(&mut [0]).await.expect("an orderly end"), 0);
+    assert_eq!(told.await.expect("it was read").expect("an orderly end"), len as u64);
     Seen::Right
 }
 

@@ -8,6 +8,7 @@
 
 mod answers;
 mod buffered;
+mod bytes;
 mod cancel;
 mod deadlines;
 mod driver;
