@@ -1,7 +1,7 @@
 //! A WebSocket as a stream of bytes, for what was made for sockets.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Read as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -84,6 +84,15 @@ impl<T: Transport, R: Runtime> ByteStream<T, R> {
         Poll::Ready(Ok(()))
     }
 
+    /// Takes what was read off the front. What is empty lets go of the memory it lay in, which
+    /// other connections wait for.
+    fn consumed(&mut self, count: usize) {
+        self.unread.advance(count);
+        if self.unread.is_empty() {
+            self.unread = Bytes::new();
+        }
+    }
+
     /// What an orderly end of the connection is for who reads bytes.
     fn end(&self) -> io::Result<()> {
         match self.websocket.outcome() {
@@ -109,7 +118,7 @@ impl<T: Transport, R: Runtime> AsyncBufRead for ByteStream<T, R> {
     }
 
     fn consume(mut self: Pin<&mut Self>, count: usize) {
-        self.unread.advance(count);
+        self.consumed(count);
     }
 }
 
@@ -123,10 +132,8 @@ impl<T: Transport, R: Runtime> AsyncRead for ByteStream<T, R> {
             return Poll::Ready(Ok(0));
         }
         ready!(self.poll_unread(cx))?;
-        let count = buf.len().min(self.unread.len());
-        if let Some(filled) = buf.get_mut(..count) {
-            self.unread.copy_to_slice(filled);
-        }
+        let count = self.unread.as_ref().read(buf)?;
+        self.consumed(count);
         Poll::Ready(Ok(count))
     }
 }

@@ -1,10 +1,11 @@
 //! What a connection weighs, and that a message costs no allocation.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use allocation_counter::measure;
+use futures_io::{AsyncRead as _, AsyncWrite as _};
 use ws_frame::Message;
 use ws_io::{Transport as _, duplex};
 
@@ -53,6 +54,31 @@ fn an_echoed_small_message_allocates_nothing_in_steady_state() {
             payload.payload().len()
         );
     }
+}
+
+#[test]
+fn bytes_that_come_and_go_allocate_nothing_in_steady_state() {
+    let sim = Sim::new();
+    let (client, server) = pair(&sim);
+    let (mut client, mut server) = (client.into_byte_stream(), server.into_byte_stream());
+    let mut exchange = || {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut buffer = [0; 2000];
+        for from_client in [true, false] {
+            let (near, far) =
+                if from_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
+            let (mut near, mut far) = (Pin::new(near), Pin::new(far));
+            assert!(matches!(near.as_mut().poll_write(&mut cx, &[7; 1000]), Poll::Ready(Ok(1000))));
+            assert!(near.as_mut().poll_read(&mut cx, &mut buffer).is_pending());
+            assert!(matches!(far.as_mut().poll_read(&mut cx, &mut buffer), Poll::Ready(Ok(1000))));
+            assert!(far.as_mut().poll_read(&mut cx, &mut buffer).is_pending());
+        }
+    };
+    for _ in 0..20 {
+        exchange();
+    }
+    let info = measure(|| (0..100).for_each(|_| exchange()));
+    assert_eq!(info.count_total, 0, "allocations for 100 times there and back");
 }
 
 // THREAT: memory-amplification
