@@ -93,6 +93,12 @@ impl HeadSearch {
         if buf.len() >= limit { Err(HeadError::TooBig) } else { Ok(None) }
     }
 
+    /// Whether the message has begun and its first line has not ended. Empty lines before it are no part
+    /// of it (RFC 9112 §2.2).
+    pub(crate) fn is_in_first_line(&self) -> bool {
+        self.start == Some(self.line_start)
+    }
+
     /// Settles whether the message begins with the current line.
     fn begin(&mut self, window: &[u8], can_begin: fn(u8) -> bool) -> Result<(), HeadError> {
         match window.get(self.line_start) {

@@ -59,11 +59,10 @@ impl ServerHandshake {
             }
             Err(HeadError::TooBig) => {
                 let limit = self.limits.max_handshake_size;
-                let has_first_line = buf.iter().take(limit).any(|byte| *byte == b'\n');
-                Err(if has_first_line {
-                    Error::HandshakeTooBig { limit }
-                } else {
+                Err(if search.is_in_first_line() {
                     Error::TargetTooLong { limit }
+                } else {
+                    Error::HandshakeTooBig { limit }
                 })
             }
             Err(HeadError::Bad(problem)) => Err(Error::MalformedRequest { problem }),
