@@ -58,8 +58,25 @@ impl Assembler {
         }
     }
 
+    /// Checks that there is room for a data frame with this header.
+    pub(crate) fn check_declared(&self, header: &FrameHeader) -> Result<(), FrameError> {
+        let (fragments, before) = self.open.map_or((0, 0), |open| (open.fragments, open.declared));
+        if fragments == self.max_fragments {
+            return Err(FrameError::TooManyFragments { max: self.max_fragments as usize });
+        }
+        // What is compressed is counted when it is inflated.
+        let first = header.reserved & FrameHeader::RSV1 != 0;
+        let compressed = self.open.map_or(first, |open| open.compressed);
+        let size = before.saturating_add(header.payload_len);
+        if !compressed && size > self.max_message as u64 {
+            return Err(FrameError::MessageTooBig { size, max: self.max_message });
+        }
+        Ok(())
+    }
+
     /// Takes note of the header of a data frame whose [order](Self::check_order) was checked.
     pub(crate) fn begin_frame(&mut self, header: &FrameHeader) -> Result<(), FrameError> {
+        self.check_declared(header)?;
         let open = self.open.get_or_insert(Open {
             kind: match header.opcode {
                 OpCode::Text => DataKind::Text,
@@ -73,16 +90,8 @@ impl Assembler {
             delivered: 0,
         });
         open.fin = header.fin;
-        if open.fragments == self.max_fragments {
-            return Err(FrameError::TooManyFragments { max: self.max_fragments as usize });
-        }
         open.fragments += 1;
-        // What is compressed is counted when it is inflated.
         open.declared = open.declared.saturating_add(header.payload_len);
-        if !open.compressed && open.declared > self.max_message as u64 {
-            let (size, max) = (open.declared, self.max_message);
-            return Err(FrameError::MessageTooBig { size, max });
-        }
         Ok(())
     }
 

@@ -81,18 +81,45 @@ impl FrameDecoder {
             return Ok(Some(current.header));
         }
         let decoded = FrameHeader::decode(src, self.role, self.allowed_reserved)?;
-        let Some((header, header_len)) = decoded else { return Ok(None) };
-        let left = match usize::try_from(header.payload_len) {
-            // A control frame has a limit of its own, which its header was held to.
-            Ok(len) if len <= self.max_frame || header.opcode.is_control() => len,
-            _ => {
-                let size = header.payload_len;
-                return Err(FrameError::MessageTooBig { size, max: self.max_frame });
-            }
+        let Some((header, header_len)) = decoded else {
+            self.declared(src)?;
+            return Ok(None);
         };
+        let left = self.check_size(&header)?;
         src.advance(header_len);
         self.current = Some(Current { header, left, ready: 0 });
         Ok(Some(header))
+    }
+
+    /// What the frame at the front of `src` declares, if all of its header but the masking key has come:
+    /// a peer that withholds the key of a frame that is too large is not to be waited for.
+    #[inline]
+    pub(crate) fn declared(&self, src: &[u8]) -> Result<Option<FrameHeader>, FrameError> {
+        if src.len() < 2 || self.current.is_some() {
+            return Ok(None);
+        }
+        self.keyless(src)
+    }
+
+    #[cold]
+    fn keyless(&self, src: &[u8]) -> Result<Option<FrameHeader>, FrameError> {
+        let decoded = FrameHeader::decode_keyless(src, self.role, self.allowed_reserved)?;
+        let Some((header, _)) = decoded else { return Ok(None) };
+        self.check_size(&header)?;
+        Ok(Some(header))
+    }
+
+    /// How many bytes of payload are to come.
+    #[inline]
+    fn check_size(&self, header: &FrameHeader) -> Result<usize, FrameError> {
+        match usize::try_from(header.payload_len) {
+            // A control frame has a limit of its own, which its header was held to.
+            Ok(len) if len <= self.max_frame || header.opcode.is_control() => Ok(len),
+            _ => {
+                let size = header.payload_len;
+                Err(FrameError::MessageTooBig { size, max: self.max_frame })
+            }
+        }
     }
 
     /// The opcode of the frame that begins at the front of `src`, if there is no current frame.

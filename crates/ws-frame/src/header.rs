@@ -51,6 +51,24 @@ impl FrameHeader {
         role: Role,
         allowed_reserved: u8,
     ) -> Result<Option<(Self, usize)>, FrameError> {
+        let Some((header, mask_at)) = Self::decode_keyless(src, role, allowed_reserved)? else {
+            return Ok(None);
+        };
+        // The mask bit was held to the role.
+        if role == Role::Client {
+            return Ok(Some((header, mask_at)));
+        }
+        let Some(key) = src.get(mask_at..mask_at + 4) else { return Ok(None) };
+        Ok(Some((Self { mask: Some(array(key)), ..header }, mask_at + 4)))
+    }
+
+    /// As [`decode`](Self::decode), up to the masking key, which need not be here.
+    #[inline(always)]
+    pub(crate) fn decode_keyless(
+        src: &[u8],
+        role: Role,
+        allowed_reserved: u8,
+    ) -> Result<Option<(Self, usize)>, FrameError> {
         let Some(&first) = src.first() else { return Ok(None) };
         let (fin, reserved, opcode) = Self::decode_first(first, allowed_reserved)?;
 
@@ -93,12 +111,7 @@ impl FrameHeader {
             len => (u64::from(len), 2),
         };
 
-        if !masked {
-            return Ok(Some((Self { fin, reserved, opcode, mask: None, payload_len }, mask_at)));
-        }
-        let Some(key) = src.get(mask_at..mask_at + 4) else { return Ok(None) };
-        let mask = Some(array(key));
-        Ok(Some((Self { fin, reserved, opcode, mask, payload_len }, mask_at + 4)))
+        Ok(Some((Self { fin, reserved, opcode, mask: None, payload_len }, mask_at)))
     }
 
     /// Reads the first byte of a header: FIN, the reserved bits, the opcode.

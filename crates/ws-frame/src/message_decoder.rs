@@ -279,7 +279,14 @@ impl MessageDecoder {
                 // Before the rest of the header is here: what cannot go on need not be waited for.
                 self.assembler.check_order(opcode)?;
             }
-            let Some(header) = self.frames.decode_header(src)? else { return Ok(None) };
+            let Some(header) = self.frames.decode_header(src)? else {
+                if let Some(header) = self.frames.declared(src)?
+                    && !header.opcode.is_control()
+                {
+                    self.assembler.check_declared(&header)?;
+                }
+                return Ok(None);
+            };
             if header.opcode.is_control() {
                 self.frames.unmask(src);
                 if !self.frames.is_whole() {

@@ -138,6 +138,47 @@ fn a_message_over_a_limit_is_refused_when_its_size_is_known() {
     assert_eq!(decode(&[&wire], &limits), expected);
 }
 
+// THREAT: incomplete-frame
+#[test]
+fn a_size_over_a_limit_is_not_waited_for_until_the_masking_key_comes() {
+    let limits =
+        Limits::default().with_max_frame(1000).with_max_message(1500).with_max_fragments(2);
+    let small = Limits::default().with_max_frame(100);
+    let big = |size, max| FrameError::MessageTooBig { size, max };
+    // A first frame with a key of zeros, which leaves its payload as it is.
+    let thousand = [b"\x02\xfe\x03\xe8\0\0\0\0", &[0; 1000][..]].concat();
+    let empty = b"\x02\x80\0\0\0\0\x00\x80\0\0\0\0";
+    let rows: [(&[u8], &[u8], &Limits, FrameError); 6] = [
+        (b"", b"\x82\xe5", &small, big(101, 100)),
+        (b"", b"\x82\xfe\x03\xe9", &limits, big(1001, 1000)),
+        (b"", b"\x82\xff\0\0\0\0\0\x01\0\0", &limits, big(0x1_0000, 1000)),
+        (b"\x89\x80\0\0\0\0", b"\x81\xfe\x03\xe9", &limits, big(1001, 1000)),
+        (&thousand, b"\x80\xfe\x01\xf5", &limits, big(1501, 1500)),
+        (empty, b"\x80\x80", &limits, FrameError::TooManyFragments { max: 2 }),
+    ];
+    for (before, header, limits, error) in rows {
+        let mut decoder = MessageDecoder::new(Role::Server, limits);
+        let mut src = BytesMut::from(before);
+        while decoder.decode(&mut src).expect("nothing is wrong so far").is_some() {}
+        src.extend_from_slice(&header[..header.len() - 1]);
+        assert_eq!(decoder.decode(&mut src), Ok(None), "{header:02x?} without its last");
+        src.extend_from_slice(&header[header.len() - 1..]);
+        assert_eq!(decoder.decode(&mut src), Err(error), "{header:02x?}");
+        // The same when it comes together with its key.
+        let mut decoder = MessageDecoder::new(Role::Server, limits);
+        let mut src = BytesMut::from(&[before, header, b"key!"].concat()[..]);
+        let found = std::iter::repeat_with(|| decoder.decode(&mut src)).find_map(Result::err);
+        assert_eq!(found, Some(error), "{header:02x?} whole");
+    }
+    // What is within all limits is waited for, a control frame too.
+    for header in [&b"\x82\xfe\x03\xe8"[..], b"\x89\xfd"] {
+        let mut decoder = MessageDecoder::new(Role::Server, &small.with_max_frame(1000));
+        assert_eq!(decoder.decode(&mut BytesMut::from(header)), Ok(None));
+        let mut decoder = MessageDecoder::new(Role::Server, &limits.with_max_message(1000));
+        assert_eq!(decoder.decode(&mut BytesMut::from(header)), Ok(None));
+    }
+}
+
 // THREAT: length-arithmetic
 #[test]
 fn a_length_beyond_32_bits_is_refused_whatever_the_width_of_a_usize() {

@@ -320,7 +320,7 @@ impl World {
                     self.written.advance(frame.header.len() + frame.payload.len());
                     self.check_written(&frame);
                 }
-                Found::Frame(_) | Found::Nothing => break,
+                Found::Frame(_) | Found::Keyless(_) | Found::Nothing => break,
                 wrong => panic!("the session wrote {wrong:?}"),
             }
         }

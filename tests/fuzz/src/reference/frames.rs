@@ -40,6 +40,8 @@ impl Frame {
 pub enum Found {
     /// Not enough to say.
     Nothing,
+    /// All of a header but its masking key.
+    Keyless(Frame),
     /// A header, and its payload as far as it is there.
     Frame(Frame),
     /// A breach that the first byte shows.
@@ -102,13 +104,15 @@ pub fn frame(wire: &[u8], role: Role, allow_rsv1: bool, max_frame: u64) -> Found
         }
     }
 
-    let header = 2 + size + if masked { 4 } else { 0 };
-    if wire.len() < header {
-        return Found::Nothing;
-    }
     if opcode < 8 && declared > max_frame {
         let max = usize::try_from(max_frame).expect("a limit of the machine");
         return Found::Wrong(FrameError::MessageTooBig { size: declared, max });
+    }
+    let header = 2 + size + if masked { 4 } else { 0 };
+    if wire.len() < header {
+        let payload = Vec::new();
+        let header = wire.to_vec();
+        return Found::Keyless(Frame { fin, reserved, opcode, key: None, declared, payload, header });
     }
     let key: Option<[u8; 4]> =
         masked.then(|| wire[2 + size..header].try_into().expect("four bytes of a key"));

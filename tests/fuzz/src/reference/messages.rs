@@ -66,6 +66,7 @@ pub fn read(wire: &[u8], rules: &Rules) -> Read {
                             other => break other,
                         }
                     }
+                    Found::Keyless(frame) => break judge(&frame, rules, open.as_ref()),
                     Found::Wrong(error) => break Err(error),
                     _ => break Ok(()),
                 }
@@ -85,6 +86,23 @@ fn out_of_order(opcode: u8, is_open: bool) -> Option<Violation> {
     }
 }
 
+/// Whether there is room for what a frame declares.
+fn judge(frame: &Frame, rules: &Rules, open: Option<&Open>) -> Result<(), FrameError> {
+    if frame.is_control() {
+        return Ok(());
+    }
+    let (frames, before) = open.map_or((0, 0), |open| (open.frames, open.declared));
+    if frames == rules.max_fragments {
+        return Err(FrameError::TooManyFragments { max: rules.max_fragments });
+    }
+    let compressed = open.map_or(frame.reserved == 4, |open| open.compressed);
+    let (size, max) = (before + frame.declared, rules.max_message);
+    if !compressed && size > max as u64 {
+        return Err(FrameError::MessageTooBig { size, max });
+    }
+    Ok(())
+}
+
 fn take(
     frame: &Frame,
     rules: &Rules,
@@ -97,6 +115,7 @@ fn take(
         }
         return Ok(());
     }
+    judge(frame, rules, open.as_ref())?;
     let message = open.get_or_insert_with(|| Open {
         kind: if frame.opcode == 1 { DataKind::Text } else { DataKind::Binary },
         compressed: frame.reserved == 4,
@@ -105,14 +124,7 @@ fn take(
         bytes: Vec::new(),
     });
     message.frames += 1;
-    if message.frames > rules.max_fragments {
-        return Err(FrameError::TooManyFragments { max: rules.max_fragments });
-    }
     message.declared += frame.declared;
-    if !message.compressed && message.declared > rules.max_message as u64 {
-        let (size, max) = (message.declared, rules.max_message);
-        return Err(FrameError::MessageTooBig { size, max });
-    }
     for &byte in &frame.payload {
         if message.compressed {
             if byte == TOY_CORRUPT {
