@@ -140,7 +140,7 @@ impl Timers {
         } else {
             self.farewell = None;
         }
-        self.next(activity, config)
+        self.next(now, activity, config)
     }
 
     /// Whether nothing is waited for but the peer's next message.
@@ -201,7 +201,18 @@ impl Timers {
         self.message_since = None;
     }
 
-    fn next(&self, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
+    /// When a stalled transport is given up, or looked at again.
+    fn stalled_until(&self, now: Instant, timeout: Duration) -> Option<(Instant, Due)> {
+        let end @ (end_at, _) = after(self.stalled_since, timeout, Due::WriteStalled)?;
+        if !self.tells_progress || end_at <= now {
+            return Some(end);
+        }
+        let step = timeout / LOOKS;
+        let mut looks = (1..LOOKS).filter_map(|look| end_at.checked_sub(step * (LOOKS - look)));
+        Some((looks.find(|at| *at > now).unwrap_or(end_at), Due::WriteStalled))
+    }
+
+    fn next(&self, now: Instant, activity: &Activity, config: &Config) -> Option<(Instant, Due)> {
         let is_judged = activity.reading == Reading::Here && activity.open;
         let quiet = self.last_received.filter(|_| is_judged && !activity.closing);
         let silence = match (self.pinged_at, config.ping_after()) {
@@ -224,7 +235,7 @@ impl Timers {
         [
             silence,
             after(self.message_since.filter(|_| is_judged), message, Due::MessageStalled),
-            after(self.stalled_since, config.write_timeout, Due::WriteStalled),
+            self.stalled_until(now, config.write_timeout),
             farewell.map(|at| (at, Due::CloseTimeout)),
         ]
         .into_iter()
@@ -232,6 +243,10 @@ impl Timers {
         .min_by_key(|(at, _)| *at)
     }
 }
+
+/// How often a transport that tells of its progress is asked for it within the write timeout. It wakes
+/// nobody for what it passes on, so the timeout may strike so much of itself later.
+const LOOKS: u32 = 8;
 
 /// Keeps the instant since which `holds` has been true.
 fn since(instant: &mut Option<Instant>, now: Instant, holds: bool) {

@@ -244,6 +244,34 @@ fn where_the_transport_tells_of_progress_nothing_else_is() {
     assert_eq!(server.cause(), "write_stalled");
 }
 
+// THREAT: write-stall
+#[test]
+fn progress_that_nobody_was_woken_for_is_not_taken_for_late_progress() {
+    let timeout = 8 * SECOND;
+    let mut server = Driven::server(Config::default().with_write_timeout(timeout));
+    server.turn();
+    server.session.send(Message::binary(vec![0; 1000])).unwrap();
+    transmitted(&mut server.session);
+    server.session.set_flushing(true);
+    let start = server.now;
+    let mut looks = 0;
+    // The transport takes some at the beginning, and passes it on a moment later.
+    server.session.note_progress(Some(true));
+    while !server.session.is_finished() {
+        let deadline = server.session.poll_timeout(server.now).expect("it waits for the peer");
+        assert!(deadline > server.now, "it waits for what has passed");
+        server.now = deadline;
+        server.session.note_progress(Some(looks == 0));
+        server.session.poll_timeout(server.now);
+        server.session.handle_timeout(server.now);
+        looks += 1;
+    }
+    let since = server.now - start;
+    assert!((timeout..=timeout + timeout / 8).contains(&since), "{since:?}");
+    assert!(looks <= 9, "it looks {looks} times");
+    assert_eq!(server.cause(), "write_stalled");
+}
+
 // THREAT: open-after-close
 // THREAT: write-stall
 #[test]
