@@ -62,6 +62,10 @@ impl Transport for Other {
         self.lock().ends_when_dropped()
     }
 
+    fn release(&mut self) -> bool {
+        self.get().release()
+    }
+
     fn supports_handshake_recv(&self) -> bool {
         self.lock().supports_handshake_recv()
     }

@@ -163,6 +163,10 @@ impl<N: Net> Transport for Stream<N> {
         each!(self, inner => inner.ends_when_dropped())
     }
 
+    fn release(&mut self) -> bool {
+        each!(self, inner => inner.release())
+    }
+
     fn supports_handshake_recv(&self) -> bool {
         each!(self, inner => inner.supports_handshake_recv())
     }

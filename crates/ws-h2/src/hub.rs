@@ -344,7 +344,10 @@ impl StreamCore {
         let parting = mem::replace(&mut state.parting, Parting::Abandoned);
         state.end.get_or_insert(End::Gone);
         let reader = state.reader.take();
+        let responder = state.meter.as_mut().and_then(|meter| meter.responder.take());
         drop(state);
+        // `h2` keeps a stream as long as there is a handle of it.
+        drop(responder);
         wake(reader);
         if let Parting::Waiting(waker) = parting {
             wake(waker);

@@ -52,7 +52,7 @@ struct Entry {
     has_deadline: bool,
     has_answer_deadline: bool,
     leaving: Option<Box<Leaving>>,
-    #[expect(dead_code, reason = "held for its Drop")]
+    /// Given back when the peer has reset the stream, at the latest when it is over.
     slot: Option<Slot>,
 }
 
@@ -380,6 +380,9 @@ impl Entry {
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
+        if let Some(End::Reset(_) | End::Malformed(_)) = end {
+            self.slot = None;
+        }
         match end {
             // A peer may answer our end in whatever way it likes.
             Some(End::Reset(_)) if self.leaving.is_none() => Taken::Reset,

@@ -16,7 +16,7 @@ use crate::hub::{End, Parting, StreamCore, StreamState};
 pub(crate) struct Meter {
     charge: Charge,
     /// Resets the stream once it is open; until then its request is to be answered.
-    responder: Option<SendResponse<Bytes>>,
+    pub(crate) responder: Option<SendResponse<Bytes>>,
 }
 
 impl Meter {

@@ -33,7 +33,8 @@ use crate::leaving::Leaving;
 /// - A stream that is **dropped without it** is reset with `CANCEL`, behind what was written; so is a
 ///   peer's, which arrives as [`io::ErrorKind::ConnectionReset`].
 pub struct H2Stream {
-    /// `None` only while dropping.
+    id: u32,
+    /// `None` once released.
     send: Option<SendStream<Bytes>>,
     reader: Reader,
     /// Nothing more will be sent.
@@ -48,6 +49,7 @@ pub struct H2Stream {
 impl H2Stream {
     pub(crate) fn new(send: SendStream<Bytes>, reader: Reader) -> Self {
         Self {
+            id: send.stream_id().as_u32(),
             send: Some(send),
             reader,
             is_shut: false,
@@ -60,7 +62,7 @@ impl H2Stream {
     /// The number of the stream on its connection (RFC 9113 §5.1.1).
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.send.as_ref().map_or(0, |send| send.stream_id().as_u32())
+        self.id
     }
 
     /// Why nothing more can be sent. Ready when what came before that can be read: who finds that it
@@ -168,6 +170,21 @@ impl Transport for H2Stream {
         Some(self.progress.take(&self.reader.core.hub.taken))
     }
 
+    /// The connection's task sees the rest of it off.
+    fn release(&mut self) -> bool {
+        if let Some(send) = self.send.take() {
+            self.is_shut = true;
+            self.is_given_up = true;
+            self.reader.release();
+            self.reader.core.part(if self.has_ended {
+                Parting::Ended(Leaving::new(send, Bytes::new()))
+            } else {
+                Parting::Dropped(Leaving::dropped(send))
+            });
+        }
+        true
+    }
+
     fn name(&self) -> &'static str {
         "h2"
     }
@@ -191,12 +208,7 @@ impl Transport for H2Stream {
 
 impl Drop for H2Stream {
     fn drop(&mut self) {
-        let Some(send) = self.send.take() else { return };
-        if self.has_ended {
-            self.reader.core.part(Parting::Ended(Leaving::new(send, Bytes::new())));
-        } else {
-            self.reader.core.part(Parting::Dropped(Leaving::dropped(send)));
-        }
+        self.release();
     }
 }
 
@@ -246,14 +258,31 @@ impl Progress {
 /// The receiving side of a stream.
 pub(crate) struct Reader {
     pub(crate) core: Arc<StreamCore>,
-    credit: FlowControl,
+    /// `None` once released.
+    credit: Option<FlowControl>,
     /// Read, and no credit given for it yet.
     owed: usize,
 }
 
 impl Reader {
     pub(crate) fn new(core: Arc<StreamCore>, credit: FlowControl) -> Self {
-        Self { core, credit, owed: 0 }
+        Self { core, credit: Some(credit), owed: 0 }
+    }
+
+    /// Lets go of the stream, which `h2` keeps as long as somebody can ask it for credit.
+    fn release(&mut self) {
+        self.give_credit();
+        self.credit = None;
+    }
+
+    fn give_credit(&mut self) {
+        let owed = std::mem::take(&mut self.owed);
+        if let Some(credit) = &mut self.credit
+            && owed > 0
+        {
+            // It fails on a stream that was reset, which needs no credit.
+            drop(credit.release_capacity(owed));
+        }
     }
 
     pub(crate) fn end(&self) -> Option<End> {
@@ -293,9 +322,7 @@ impl Reader {
         drop(state);
         self.owed += count;
         if self.owed >= self.core.hub.credit_batch {
-            // It fails on a stream that was reset, which needs no credit.
-            drop(self.credit.release_capacity(self.owed));
-            self.owed = 0;
+            self.give_credit();
         }
         Poll::Ready(Ok(count))
     }

@@ -28,7 +28,8 @@ use crate::quic::{Inbound, Outbound};
 ///   peer's: it arrives as [`io::ErrorKind::ConnectionReset`].
 /// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
 pub struct H3Stream {
-    /// `None` only while dropping, as the next.
+    id: u64,
+    /// `None` once released, as the next and the guard.
     send: Option<Outbound>,
     recv: Option<Inbound>,
     link: Arc<Link>,
@@ -40,9 +41,9 @@ pub struct H3Stream {
 
 impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
-        let opened = link.tasks.now();
+        let (id, opened) = (recv.id(), link.tasks.now());
         let (send, recv, guard) = (Some(send), Some(recv), Some(guard));
-        Self { send, recv, link, guard, failure: None, opened }
+        Self { id, send, recv, link, guard, failure: None, opened }
     }
 
     /// The QUIC connection this stream is on.
@@ -54,7 +55,7 @@ impl H3Stream {
     /// The id of the QUIC stream (RFC 9000 §2.1).
     #[must_use]
     pub fn id(&self) -> u64 {
-        self.recv.as_ref().map_or(0, Inbound::id)
+        self.id
     }
 
     fn send(&mut self) -> io::Result<&mut Outbound> {
@@ -156,7 +157,9 @@ impl Transport for H3Stream {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = ready!(self.send()?.poll_flush(cx));
+        // Of what was released nothing is left to be sent.
+        let Some(send) = &mut self.send else { return Poll::Ready(Ok(())) };
+        let flushed = ready!(send.poll_flush(cx));
         Poll::Ready(flushed.map_err(|error| self.cause(error.into()).into()))
     }
 
@@ -167,6 +170,22 @@ impl Transport for H3Stream {
 
     fn take_progress(&mut self) -> Option<bool> {
         self.send.as_mut().map(Outbound::take_progress)
+    }
+
+    fn release(&mut self) -> bool {
+        let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return true };
+        let mut recv = self.recv.take();
+        if send.is_closed()
+            && let Some(mut recv) = recv.take()
+        {
+            // An orderly end on our side; there is no more to say about what the peer still sends.
+            recv.stop(Code::H3_NO_ERROR);
+        }
+        // What a peer does not take is not waited for, unless it was finished.
+        if !send.is_acknowledged() && (send.is_closed() || send.is_flushed()) {
+            self.link.wait_for(Unacknowledged { send, recv, guard });
+        }
+        true
     }
 
     fn name(&self) -> &'static str {
@@ -208,18 +227,7 @@ impl H3Stream {
 
 impl Drop for H3Stream {
     fn drop(&mut self) {
-        let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return };
-        let mut recv = self.recv.take();
-        if send.is_closed()
-            && let Some(mut recv) = recv.take()
-        {
-            // An orderly end on our side; there is no more to say about what the peer still sends.
-            recv.stop(Code::H3_NO_ERROR);
-        }
-        // What a peer does not take is not waited for, unless it was finished.
-        if !send.is_acknowledged() && (send.is_closed() || send.is_flushed()) {
-            self.link.wait_for(Unacknowledged { send, recv, guard });
-        }
+        self.release();
     }
 }
 

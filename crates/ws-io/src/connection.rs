@@ -479,6 +479,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     fn finish(&mut self) {
         self.outbox = None;
         self.alarm = Alarm::default();
+        if self.transport.release() {
+            // Nothing is left to be cut, and the server can take another.
+            self.board = None;
+        }
         let buffer = self.session.read_buffer();
         read_budget::give(buffer);
         *buffer = BytesMut::new();

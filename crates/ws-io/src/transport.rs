@@ -78,6 +78,16 @@ pub trait Transport: Send + Unpin + 'static {
         false
     }
 
+    /// Gives back what this stream holds of what it shares with others, as dropping it does: an HTTP/2 or
+    /// HTTP/3 connection goes on without it, and a program may keep a WebSocket that has ended. Called
+    /// when the session has finished; nothing is read or written after that.
+    ///
+    /// Whether nothing is left of it. The default, `false`, is for one that has a socket to itself until
+    /// it is dropped.
+    fn release(&mut self) -> bool {
+        false
+    }
+
     /// Whether the transport can be read before the handshake is complete; a client over HTTP/1.1
     /// needs that.
     fn supports_handshake_recv(&self) -> bool {
@@ -126,6 +136,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn ends_when_dropped(&self) -> bool {
         (**self).ends_when_dropped()
+    }
+
+    fn release(&mut self) -> bool {
+        (**self).release()
     }
 
     fn supports_handshake_recv(&self) -> bool {

@@ -156,6 +156,26 @@ async fn a_reset_in_the_middle_of_a_message_is_told_by_its_code() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_was_reset_takes_no_place_while_it_is_kept() {
+    let (mut server, client) = with_h2_server(&enabled(), &ClientConfig::default()).await;
+    tokio::spawn(async move {
+        while let Some(Ok((_, mut respond))) = server.accept().await {
+            let mut send = respond.send_response(Response::new(()), false).unwrap();
+            send.send_data(Bytes::from_static(b"half a mess"), false).unwrap();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                send.send_reset(Reason::CANCEL);
+            });
+        }
+    });
+    let (_, mut stream) = client.connect(request()).await.unwrap();
+    assert_eq!(client.open_streams(), 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.open_streams(), 0);
+    assert_eq!(stream.read_len(11).await.unwrap(), "half a mess", "it has lost nothing by it");
+}
+
 #[tokio::test]
 async fn a_stream_that_ends_without_a_goodbye_ends_in_order() {
     let (_, mut stream) = answer_with(|mut respond| {

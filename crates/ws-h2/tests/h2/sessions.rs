@@ -55,6 +55,29 @@ async fn a_goodbye_from_either_side_is_clean_and_quick() {
     assert_eq!(client.open_streams(), 0);
 }
 
+// THREAT: stream-limit
+#[tokio::test(start_paused = true)]
+async fn what_has_ended_and_is_kept_is_in_nobodys_way() {
+    let mut config = ws_h2::ServerConfig::default();
+    config.max_streams = 1;
+    config.idle_timeout = Duration::from_secs(20);
+    let (mut server, client) = pair(&config, &Default::default()).await;
+    let mut kept = Vec::new();
+    for round in 0..3 {
+        let opening = tokio::time::timeout(SOON, open_sockets(&mut server, &client));
+        let (near, mut far) = opening.await.unwrap_or_else(|_| panic!("no room in round {round}"));
+        let near = tokio::spawn(echo_all(near));
+        assert!(far.close(CloseCode::NORMAL, "").await.unwrap().clean);
+        kept.push((near.await.unwrap(), far));
+    }
+    settle().await;
+    assert_eq!(client.open_streams(), 0);
+    let idle = tokio::time::timeout(2 * SOON, server.next()).await;
+    assert!(matches!(idle, Ok(None)), "the connection has nothing to carry: {idle:?}");
+    let (near, far) = &kept[2];
+    assert_eq!(near.transport().id(), far.transport().id());
+}
+
 #[tokio::test]
 async fn a_peer_that_leaves_without_a_goodbye_is_closed_abnormally() {
     let (mut server, client) = pair(&Default::default(), &Default::default()).await;

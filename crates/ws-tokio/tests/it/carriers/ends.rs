@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+#[cfg(feature = "h2")]
+use ws_tokio::ConnectOptions;
 use ws_tokio::{
     AcceptOptions, Cause, CloseCode, Config, Message, TransportError, WebSocket, server,
 };
@@ -20,10 +22,32 @@ over_every_carrier!(
     beyond_the_cap_there_is_no_room,
 );
 
+#[cfg(feature = "h2")]
+mod kept {
+    macro_rules! over {
+        ($($name:ident, $over:ident);*) => {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let over = crate::carriers::over::Over::$over;
+                    super::what_has_ended_and_is_kept_keeps_nobody_out(over).await;
+                }
+            )*
+        };
+    }
+    over!(h2, H2; h2_tls, H2Tls);
+    #[cfg(feature = "h3")]
+    over!(h3, H3);
+}
+
 /// A server that hands back each WebSocket that has ended.
 fn telling(over: Over) -> (House, mpsc::UnboundedReceiver<WebSocket>) {
+    telling_up_to(65_536, over)
+}
+
+fn telling_up_to(max: usize, over: Over) -> (House, mpsc::UnboundedReceiver<WebSocket>) {
     let (tell, told) = mpsc::unbounded_channel();
-    let house = over.serve(server(), move |mut websocket: WebSocket| {
+    let house = over.serve(server().with_max_connections(max), move |mut websocket: WebSocket| {
         let tell = tell.clone();
         async move {
             while let Some(message) = websocket.next().await {
@@ -46,6 +70,28 @@ async fn the_client_says_goodbye(over: Over) {
     let outcome = told.outcome().expect("it has ended");
     assert_eq!((outcome.code.get(), &*outcome.reason, outcome.clean), (4001, "bye", true));
     assert!(matches!(outcome.cause, Cause::Remote), "{outcome:?}");
+}
+
+/// Over TCP it keeps its socket.
+#[cfg(feature = "h2")]
+async fn what_has_ended_and_is_kept_keeps_nobody_out(over: Over) {
+    // The connection and one WebSocket.
+    let (house, mut told) = telling_up_to(2, over);
+    let mut kept = Vec::new();
+    for round in 0..3 {
+        let mut tries = 0;
+        let mut websocket = loop {
+            match house.try_connect("", &ConnectOptions::default()).await {
+                Ok(websocket) => break websocket,
+                // The server's task of the one before may still be on its way out.
+                Err(error) => assert!(tries < 50, "round {round}: {error}"),
+            }
+            tries += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert!(websocket.close(CloseCode::NORMAL, "").await.expect("a valid code").clean);
+        kept.push((websocket, told.recv().await.expect("told")));
+    }
 }
 
 async fn the_server_says_goodbye(over: Over) {
