@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ pub(crate) struct Link {
     waste: Mutex<WasteBudget>,
     /// Requests of ours that wait for a stream.
     waiting: AtomicUsize,
+    /// Whether requests are rejected that come from now on.
+    rejects: AtomicBool,
 }
 
 /// What is accepted of a peer's header section.
@@ -78,6 +80,20 @@ impl Guard {
     pub(crate) fn is_alone(&self) -> bool {
         Arc::strong_count(&self.0) == 1
     }
+
+    /// What makes another clone as long as there is one.
+    pub(crate) fn downgrade(&self) -> WeakGuard {
+        WeakGuard(Arc::downgrade(&self.0))
+    }
+}
+
+/// A [`Guard`] that keeps nothing open itself.
+pub(crate) struct WeakGuard(Weak<dyn Any + Send + Sync>);
+
+impl WeakGuard {
+    pub(crate) fn upgrade(&self) -> Option<Guard> {
+        self.0.upgrade().map(Guard)
+    }
 }
 
 impl fmt::Debug for Guard {
@@ -104,6 +120,7 @@ impl Link {
             unacknowledged,
             waste: Mutex::new(waste),
             waiting: AtomicUsize::new(0),
+            rejects: AtomicBool::new(false),
         };
         (Arc::new(link), arriving)
     }
@@ -145,6 +162,16 @@ impl Link {
         if !self.is_client() && age < RAPID {
             self.count_waste();
         }
+    }
+
+    /// Rejects the requests that come from now on.
+    pub(crate) fn reject_more(&self) {
+        self.rejects.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether requests that come are rejected.
+    pub(crate) fn rejects(&self) -> bool {
+        self.rejects.load(Ordering::Relaxed)
     }
 
     /// How many requests of ours wait for a stream.

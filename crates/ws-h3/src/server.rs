@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Unacknowledged};
+use crate::link::{Guard, Limits, Link, Unacknowledged, WeakGuard};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
 
@@ -167,10 +167,34 @@ struct Job {
 /// What woke the driver.
 enum Step {
     Accepted(Option<RequestResolver<Connection, Bytes>>),
+    /// The client has sent GOAWAY.
+    Leaving,
     Drain,
     /// It is time to look whether anything is open.
     Round,
     Ended,
+}
+
+/// What keeps a connection open.
+enum Hold {
+    /// We do, and whatever is open on it.
+    Ours(Guard),
+    /// The client is about to leave, so only what is open does. It may still ask for more: its GOAWAY is
+    /// about pushes (RFC 9114 §5.2).
+    Theirs(WeakGuard),
+    /// What is open, to which nothing is added.
+    Draining,
+}
+
+impl Hold {
+    /// For a new request, if there may be one.
+    fn guard(&self) -> Option<Guard> {
+        match self {
+            Self::Ours(guard) => Some(guard.clone()),
+            Self::Theirs(guard) => guard.upgrade(),
+            Self::Draining => None,
+        }
+    }
 }
 
 /// Polls the connection for life; `h3` closes it when this returns.
@@ -182,76 +206,84 @@ async fn drive(
 ) {
     // Whatever a drained connection has to wait for holds the sender.
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
-    let mut alive = Some(Guard::new(Arc::new(alive)));
-    let mut is_deaf = false;
+    let mut hold = Hold::Ours(Guard::new(Arc::new(alive)));
+    let mut peer = job.link.peer.subscribe();
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
-            let mut closed = pin!(job.link.connection.closed());
+            let mut leaving = pin!(peer.wait_for(|peer| peer.goaway.is_some()));
             let mut drain = pin!(draining.wait_for(|drain| *drain));
             let mut abandoned = pin!(job.requests.closed());
             poll_fn(|cx| {
                 while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
                     job.link.linger(stream);
                 }
-                if is_deaf {
-                    if closed.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Step::Ended);
-                    }
-                } else if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
+                if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
                     return Poll::Ready(accepted.map_or(Step::Ended, Step::Accepted));
                 }
-                if alive.is_none() {
+                if let Hold::Draining = hold {
                     return dead.poll_recv(cx).map(|_| Step::Ended);
                 }
                 let drain = drain.as_mut().poll(cx).is_ready();
                 if drain || abandoned.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Step::Drain);
                 }
+                if let Hold::Theirs(_) = hold {
+                    return dead.poll_recv(cx).map(|_| Step::Drain);
+                }
+                if leaving.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Step::Leaving);
+                }
                 next_round.as_mut().poll(cx).map(|()| Step::Round)
             })
             .await
         };
-        let step = match (step, &alive) {
-            (Step::Round, Some(alive)) => {
-                next_round = job.link.tasks.sleep(round);
-                idle_rounds = if alive.is_alone() { idle_rounds + 1 } else { 0 };
-                // The first of them may have begun a moment ago.
-                if idle_rounds < 3 {
-                    continue;
-                }
-                Step::Drain
-            }
-            (step, _) => step,
-        };
-        match (step, &alive) {
-            (Step::Accepted(Some(resolver)), Some(alive)) => {
+        match step {
+            Step::Accepted(Some(resolver)) => {
                 idle_rounds = 0;
-                let mut request = Box::pin(resolve(resolver, job.clone(), alive.clone()));
+                let Some(guard) = hold.guard() else {
+                    // Too late: the next step ends the connection.
+                    let exchange = job.link.exchange(resolver.frame_stream.id().into_inner());
+                    exchange.into_iter().for_each(|exchange| {
+                        exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
+                    });
+                    continue;
+                };
+                let mut request = Box::pin(resolve(resolver, job.clone(), guard));
                 // Most are there as a whole already, and need no task.
                 if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending())).await {
                     job.link.tasks.spawn(request);
                 }
+                continue;
             }
-            (Step::Accepted(Some(resolver)), None) => {
-                job.link.tasks.spawn(Box::pin(reject(resolver, Arc::clone(&job.link))));
+            // `h3` says so when the client has sent GOAWAY, which it does not see.
+            Step::Accepted(None) | Step::Ended => break,
+            Step::Leaving => {
+                if let Hold::Ours(guard) = &hold {
+                    hold = Hold::Theirs(guard.downgrade());
+                }
+                continue;
             }
-            (Step::Drain | Step::Round, _) => {
-                alive = None;
-                // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
-                let goaway = pin!(h3.shutdown(1));
-                let goaway = job.link.within(job.config.handshake_timeout, goaway).await;
-                if !matches!(goaway, Ok(Ok(()))) {
-                    break;
+            Step::Round => {
+                next_round = job.link.tasks.sleep(round);
+                let is_idle = matches!(&hold, Hold::Ours(guard) if guard.is_alone());
+                idle_rounds = if is_idle { idle_rounds + 1 } else { 0 };
+                // The first of them may have begun a moment ago.
+                if idle_rounds < 3 {
+                    continue;
                 }
             }
-            (Step::Accepted(None), _) => {
-                // The client has sent GOAWAY, and `h3`, which does not count tunnels, is done.
-                (alive, is_deaf) = (None, true);
-            }
-            (Step::Ended, _) => break,
+            Step::Drain => {}
+        }
+        hold = Hold::Draining;
+        job.link.reject_more();
+        // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
+        let goaway = pin!(h3.shutdown(1));
+        let goaway = job.link.within(job.config.handshake_timeout, goaway).await;
+        if !matches!(goaway, Ok(Ok(()))) {
+            break;
         }
     }
     job.link.peer.send_modify(|peer| peer.closed = true);
@@ -293,15 +325,6 @@ async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: 
         // When the caller is gone the request is dropped, and so cancelled.
         drop(requests.send(request).await);
     }
-}
-
-/// Rejects a request that came after GOAWAY.
-async fn reject(resolver: RequestResolver<Connection, Bytes>, link: Arc<Link>) {
-    if let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) {
-        exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
-    }
-    // `h3` forgets a stream when it has seen the request on it.
-    drop(resolver.resolve_request().await);
 }
 
 /// A first request that is on its way arrives within this.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming};
 
+use super::halves::{TURN, to_varint};
 use super::stream::{BidiStream, RecvStream, SendStream, connection_error};
 use crate::error::Error;
 use crate::link::{Link, Wait};
@@ -86,10 +87,16 @@ impl quic::Connection<Bytes> for Connection {
         cx: &mut Context<'_>,
     ) -> Poll<Result<BidiStream, ConnectionErrorIncoming>> {
         let link = &self.opener.link;
-        self.accept_bi
-            .poll(cx, &link.connection)
-            .map_ok(|streams| BidiStream::new(link, streams))
-            .map_err(connection_error)
+        for _ in 0..TURN {
+            match ready!(self.accept_bi.poll(cx, &link.connection)) {
+                // `h3` rejects only those beyond the first after GOAWAY, and gives up accepting then.
+                Ok(streams) if link.rejects() => reject(streams),
+                Ok(streams) => return Poll::Ready(Ok(BidiStream::new(link, streams))),
+                Err(error) => return Poll::Ready(Err(connection_error(error))),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn opener(&self) -> OpenStreams {
@@ -148,6 +155,13 @@ impl quic::OpenStreams<Bytes> for OpenStreams {
     fn close(&mut self, code: Code, reason: &[u8]) {
         self.link.close(code, reason);
     }
+}
+
+/// Tells the client that nothing was done, so that it may try elsewhere (RFC 9114 §5.2).
+fn reject((mut send, mut recv): (quinn::SendStream, quinn::RecvStream)) {
+    let code = to_varint(Code::H3_REQUEST_REJECTED);
+    // What has ended already needs neither.
+    drop((send.reset(code), recv.stop(code)));
 }
 
 fn lost(error: quinn::ConnectionError) -> StreamErrorIncoming {

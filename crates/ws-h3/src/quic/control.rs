@@ -1,5 +1,8 @@
 //! Reads a peer's unidirectional streams before `h3` does: takes notes of SETTINGS and GOAWAY, and
 //! bounds the frames of the control stream, which `h3` would buffer whole (RFC 9114 §6.2, §7.2).
+//!
+//! `h3` does not see the GOAWAY of a client: it would stop accepting requests, and of those nothing is
+//! said in it (RFC 9114 §5.2).
 
 use bytes::{Bytes, BytesMut};
 use h3::error::Code;
@@ -95,6 +98,9 @@ impl UniReader {
                             let what = "a frame of the control stream is too large";
                             return Err((Code::H3_EXCESSIVE_LOAD, what));
                         }
+                        FrameEvent::Start { kind: frames::GOAWAY, len: 0 } if !self.is_client => {
+                            return Err(BAD_GOAWAY);
+                        }
                         FrameEvent::Start { kind, len: 0 } => {
                             *has_settings = true;
                             return take_note(kind, &[], peer).map(|()| Some(whole(kind, &[])));
@@ -104,6 +110,10 @@ impl UniReader {
                             payload.extend_from_slice(&bytes);
                             if last {
                                 let payload = payload.split();
+                                if kind == frames::GOAWAY && !self.is_client {
+                                    take_clients_goaway(&payload, peer)?;
+                                    continue;
+                                }
                                 take_note(kind, &payload, peer)?;
                                 return Ok(Some(whole(kind, &payload)));
                             }
@@ -147,6 +157,19 @@ fn take_note(kind: u64, mut payload: &[u8], peer: &watch::Sender<Peer>) -> Resul
     Ok(())
 }
 
+/// Publishes that a client wants to leave. It names the first push that it does not take, of which there
+/// are none.
+fn take_clients_goaway(mut payload: &[u8], peer: &watch::Sender<Peer>) -> Result<(), Violation> {
+    let id = take_varint(&mut payload).filter(|_| payload.is_empty()).ok_or(BAD_GOAWAY)?;
+    if peer.borrow().goaway.is_some_and(|before| before < id) {
+        return Err((Code::H3_ID_ERROR, "a GOAWAY that goes back on the one before"));
+    }
+    peer.send_modify(|peer| peer.goaway = Some(id));
+    Ok(())
+}
+
+const BAD_GOAWAY: Violation = (Code::H3_FRAME_ERROR, "a GOAWAY that is not one number");
+
 fn whole(kind: u64, payload: &[u8]) -> Bytes {
     let (header, len) = frame_header(kind, payload.len());
     let mut frame = BytesMut::with_capacity(len + payload.len());
@@ -166,11 +189,15 @@ const FRAME_MAX: u64 = 4096;
 mod tests {
     use super::*;
 
-    /// What passes, however the bytes are cut, and what was noted.
     fn read(input: &[u8]) -> (Result<Vec<u8>, Code>, Peer) {
+        read_as(true, input)
+    }
+
+    /// What passes, however the bytes are cut, and what was noted.
+    fn read_as(is_client: bool, input: &[u8]) -> (Result<Vec<u8>, Code>, Peer) {
         let mut results = (1..=input.len()).map(|cut| {
             let (peer, mut reader, mut out) =
-                (watch::Sender::default(), UniReader::default(), Vec::new());
+                (watch::Sender::default(), UniReader::new(is_client), Vec::new());
             for piece in input.chunks(cut) {
                 reader.push(Bytes::copy_from_slice(piece));
                 loop {
@@ -218,6 +245,29 @@ mod tests {
         let (passed, peer) = read(b"\x00\x04\x00\x07\x01\x08");
         assert_eq!(passed.as_deref(), Ok(&b"\x00\x04\x00\x07\x01\x08"[..]));
         assert_eq!(peer.goaway, Some(8));
+    }
+
+    // RFC: H3-5.2-01
+    #[test]
+    fn the_goaway_of_a_client_is_noted_and_goes_no_further() {
+        let settings = b"\x00\x04\x00";
+        let rows: [(&[u8], Result<u64, Code>); 7] = [
+            (b"\x07\x01\x08", Ok(8)),
+            (b"\x07\x01\x08\x07\x01\x08\x07\x01\x00", Ok(0)),
+            (b"\x07\x02\x40\x08", Ok(8)),
+            (b"\x07\x01\x00\x07\x01\x08", Err(Code::H3_ID_ERROR)),
+            (b"\x07\x00", Err(Code::H3_FRAME_ERROR)),
+            (b"\x07\x01\x40", Err(Code::H3_FRAME_ERROR)),
+            (b"\x07\x02\x08\x08", Err(Code::H3_FRAME_ERROR)),
+        ];
+        for (frames, expected) in rows {
+            let (passed, peer) = read_as(false, &[&settings[..], frames, b"\x0d\x01\x05"].concat());
+            let rest = [&settings[..], b"\x0d\x01\x05"].concat();
+            assert_eq!(passed, expected.map(|_| rest), "{frames:x?}");
+            if let Ok(id) = expected {
+                assert_eq!(peer.goaway, Some(id));
+            }
+        }
     }
 
     #[test]

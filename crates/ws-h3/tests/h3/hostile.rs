@@ -383,6 +383,61 @@ async fn a_client_that_says_goaway_keeps_its_tunnels() {
     assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
 }
 
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn a_client_that_says_goaway_is_answered_all_the_same() {
+    let host = Host::new(Setup::default());
+    let mut peer = raw(&host).await;
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    peer.control.write_all(&frame(7, &[0])).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for _ in 0..3 {
+        let (mut page, mut of_page) = peer.open(&Section::request("GET").frame()).await;
+        page.finish().unwrap();
+        assert_eq!(soon(answer(&mut of_page)).await, status("200"));
+    }
+    let (mut late, mut of_late) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut of_late)).await, status("200"));
+    send.finish().unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Closed);
+    late.write_all(&frame(0, b"alive")).await.unwrap();
+    let mut echo = [0; 7];
+    soon(of_late.read_exact(&mut echo)).await.unwrap();
+    late.finish().unwrap();
+    assert_eq!(soon(answer(&mut of_late)).await, Answer::Closed);
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+}
+
+// RFC: H3-5.2-01
+// THREAT: goaway
+#[tokio::test]
+async fn every_request_behind_our_goaway_is_rejected() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let handle = server.handle();
+    tokio::spawn(serve(server));
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, status("200"));
+    handle.drain();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    for number in 0..4 {
+        let (_late, mut of_late) = peer.open(&Section::websocket().frame()).await;
+        assert_eq!(
+            soon(answer(&mut of_late)).await,
+            Answer::Reset(REQUEST_REJECTED),
+            "late {number}"
+        );
+    }
+    send.write_all(&frame(0, b"alive")).await.unwrap();
+    let mut echo = [0; 7];
+    soon(recv.read_exact(&mut echo)).await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Closed);
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+}
+
 #[tokio::test]
 async fn a_body_is_read_up_to_its_limit() {
     let host = Host::new(Setup::default());
