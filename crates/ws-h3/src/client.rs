@@ -21,6 +21,7 @@ use crate::link::{Guard, Limits, Link, Peer, Unacknowledged};
 use crate::quic::frames::{self, FrameEvent};
 use crate::quic::{BidiStream, Connection, Inbound, OpenStreams};
 use crate::transport::H3Stream;
+use crate::windows::Windows;
 
 /// What a client accepts of its server.
 #[derive(Debug, Clone)]
@@ -37,6 +38,10 @@ pub struct ClientConfig {
     /// fails with [`Error::TooManyStreams`]. At most half of
     /// [`handshake_timeout`](Self::handshake_timeout), of which it is part. Default: 1 second.
     pub stream_timeout: Duration,
+    /// How the window of the connection grows with the WebSockets on it, so that those which are not
+    /// read do not stop the others: the [`windows`](crate::QuicOptions::windows) of the options that it
+    /// was made with. Default: `None`, it stays as it was made.
+    pub windows: Option<Windows>,
 }
 
 impl Default for ClientConfig {
@@ -46,6 +51,7 @@ impl Default for ClientConfig {
             max_headers: 100,
             handshake_timeout: Duration::from_secs(15),
             stream_timeout: Duration::from_secs(1),
+            windows: None,
         }
     }
 }
@@ -90,7 +96,7 @@ impl Client {
             Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
         let timeout = config.handshake_timeout;
         let patience = config.stream_timeout.min(timeout / 2);
-        let (link, unacknowledged) = Link::new(connection, runtime, limits);
+        let (link, unacknowledged) = Link::new(connection, runtime, limits, config.windows);
         let mut builder = h3::client::builder();
         builder.max_field_section_size(limits.section).send_grease(false);
         let (h3, sender) = link

@@ -144,6 +144,7 @@ mod server;
 mod tls;
 mod transport;
 mod waste;
+mod windows;
 
 pub use admission::{Admission, Handshake};
 pub use client::{Client, ClientConfig};
@@ -153,6 +154,7 @@ pub use request::{HttpRequest, Request, WebSocketRequest};
 pub use server::{Server, ServerConfig, ServerHandle};
 pub use tls::{ALPN, QuicOptions, client_config, server_config};
 pub use transport::H3Stream;
+pub use windows::Windows;
 
 /// The parsers that meet a peer's bytes first, for fuzzing; not part of the stable interface.
 #[doc(hidden)]

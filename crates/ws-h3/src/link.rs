@@ -17,6 +17,7 @@ use ws_io::{Runtime, Timer};
 use crate::error::Error;
 use crate::quic::{Exchange, Inbound, Outbound, to_varint};
 use crate::waste::WasteBudget;
+use crate::windows::{Growth, Windows};
 
 /// The shared state of one connection.
 pub(crate) struct Link {
@@ -35,6 +36,7 @@ pub(crate) struct Link {
     waiting: AtomicUsize,
     /// Whether requests are rejected that come from now on.
     rejects: AtomicBool,
+    pub(crate) growth: Growth,
 }
 
 /// What is accepted of a peer's header section.
@@ -107,6 +109,7 @@ impl Link {
         connection: quinn::Connection,
         runtime: impl Runtime,
         limits: Limits,
+        windows: Option<Windows>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unacknowledged>) {
         let (unacknowledged, arriving) = mpsc::unbounded_channel();
         let waste = WasteBudget::new(runtime.now());
@@ -121,6 +124,7 @@ impl Link {
             waste: Mutex::new(waste),
             waiting: AtomicUsize::new(0),
             rejects: AtomicBool::new(false),
+            growth: Growth::new(windows),
         };
         (Arc::new(link), arriving)
     }

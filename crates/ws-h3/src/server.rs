@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::link::{Guard, Limits, Link, Unacknowledged, WeakGuard};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
+use crate::windows::Windows;
 
 /// What a server accepts of its clients.
 #[derive(Debug, Clone)]
@@ -39,6 +40,10 @@ pub struct ServerConfig {
     /// connection is closed with `H3_NO_ERROR`: its own pings would keep it alive for ever.
     /// Default: 60 seconds; at least 1, so that there is time for the first.
     pub idle_timeout: Duration,
+    /// How the window of the connection grows with the WebSockets on it, so that those which are not
+    /// read do not stop the others: the [`windows`](crate::QuicOptions::windows) of the options that it
+    /// was made with. Default: `None`, it stays as it was made.
+    pub windows: Option<Windows>,
 }
 
 impl Default for ServerConfig {
@@ -49,6 +54,7 @@ impl Default for ServerConfig {
             max_headers: 100,
             handshake_timeout: Duration::from_secs(15),
             idle_timeout: Duration::from_secs(60),
+            windows: None,
         }
     }
 }
@@ -83,7 +89,7 @@ impl Server {
     ) -> Result<Self, Error> {
         let limits =
             Limits { section: u64::from(config.max_header_size), fields: config.max_headers };
-        let (link, unacknowledged) = Link::new(connection, runtime, limits);
+        let (link, unacknowledged) = Link::new(connection, runtime, limits, config.windows);
         let mut builder = h3::server::builder();
         builder
             .max_field_section_size(limits.section)

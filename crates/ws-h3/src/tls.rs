@@ -8,13 +8,16 @@ use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 
 use crate::error::Error;
+use crate::windows::Windows;
 
 /// The bounds and timers of a QUIC connection.
 ///
 /// What a peer can make a connection hold is at most `connection_window` of unread data, however
 /// many streams it opens; the window of a stream is what one reader that stopped may take of it. A
-/// connection stalls as a whole when its stopped readers have taken all, so for `n` readers that may
-/// stop at once let `connection_window` be above `n * stream_window`.
+/// connection stalls as a whole when its stopped readers have taken all. So that they cannot, its window
+/// grows with the WebSockets that are open, where it is told to
+/// ([`ServerConfig::windows`](crate::ServerConfig::windows), [`ClientConfig`](crate::ClientConfig)), by
+/// a `stream_window` for each and up to `max_connection_window`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct QuicOptions {
@@ -22,6 +25,9 @@ pub struct QuicOptions {
     pub stream_window: u32,
     /// Unread bytes of all streams together. Default: 4 MiB.
     pub connection_window: u32,
+    /// The same, however many WebSockets are open. Default: 68 MiB, so that 256 of them may be left
+    /// unread. What is less than `connection_window` counts as that: then the window does not grow.
+    pub max_connection_window: u32,
     /// Bytes of all streams that are sent and not acknowledged. Default: 4 MiB.
     pub send_window: u64,
     /// Requests the peer may have open at once. Default: 256.
@@ -44,6 +50,7 @@ impl Default for QuicOptions {
         Self {
             stream_window: 256 * 1024,
             connection_window: 4 * 1024 * 1024,
+            max_connection_window: 68 * 1024 * 1024,
             send_window: 4 * 1024 * 1024,
             max_requests: 256,
             keep_alive: Duration::from_secs(10),
@@ -55,6 +62,12 @@ impl Default for QuicOptions {
 }
 
 impl QuicOptions {
+    /// How the window of a connection that is made with these options may grow.
+    #[must_use]
+    pub fn windows(&self) -> Windows {
+        Windows::new(self)
+    }
+
     /// The same as quinn takes it. Datagrams are off; a peer may open eight unidirectional streams
     /// (three are used). An idle timeout of more than 2^62 milliseconds, or of zero, becomes the
     /// default.

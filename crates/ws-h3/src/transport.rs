@@ -16,12 +16,13 @@ use crate::error::Error;
 use crate::link::{Guard, Link, Unacknowledged};
 use crate::quic::frames::{self, FrameEvent, frame_header, is_known};
 use crate::quic::{Inbound, Outbound};
+use crate::windows::Share;
 
 /// One WebSocket's stream on an HTTP/3 connection.
 ///
 /// - **Reading** takes from QUIC only what is asked for, so a reader that stops makes its own peer
-///   stop; others only when so many have stopped that their windows fill that of the connection
-///   ([`QuicOptions`](crate::QuicOptions)).
+///   stop; others only when so many have stopped that they fill the window of the connection, which
+///   may grow with them ([`QuicOptions`](crate::QuicOptions)).
 /// - **Writing** takes at most 64 KiB at a time and more only when QUIC has taken those.
 /// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it is cancelled in
 ///   both directions with `H3_REQUEST_CANCELLED`, once what was flushed can have arrived; and so is a
@@ -29,11 +30,12 @@ use crate::quic::{Inbound, Outbound};
 /// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
 pub struct H3Stream {
     id: u64,
-    /// `None` once released, as the next and the guard.
+    /// `None` once released, as the next, the guard and the share.
     send: Option<Outbound>,
     recv: Option<Inbound>,
     link: Arc<Link>,
     guard: Option<Guard>,
+    share: Option<Share>,
     /// A failure that came behind good data, to be reported by the next read.
     failure: Option<Box<Error>>,
     opened: Instant,
@@ -43,7 +45,8 @@ impl H3Stream {
     pub(crate) fn new((send, recv): (Outbound, Inbound), link: Arc<Link>, guard: Guard) -> Self {
         let (id, opened) = (recv.id(), link.tasks.now());
         let (send, recv, guard) = (Some(send), Some(recv), Some(guard));
-        Self { id, send, recv, link, guard, failure: None, opened }
+        let share = Some(Share::new(&link));
+        Self { id, send, recv, link, guard, share, failure: None, opened }
     }
 
     /// The QUIC connection this stream is on.
@@ -175,6 +178,7 @@ impl Transport for H3Stream {
     fn release(&mut self) -> bool {
         let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return true };
         let mut recv = self.recv.take();
+        self.share = None;
         if send.is_closed()
             && let Some(mut recv) = recv.take()
         {

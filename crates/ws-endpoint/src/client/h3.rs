@@ -190,6 +190,7 @@ impl<N: Net> Client<N> {
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
         config.max_headers = options.max_headers;
         config.handshake_timeout = options.handshake_timeout;
+        config.windows = Some(self.quic.windows());
         // A stream that was dropped without a goodbye is free half a second later at the latest.
         let longest = config.stream_timeout;
         config.stream_timeout = (options.handshake_timeout / 16).clamp(longest / 2, longest);

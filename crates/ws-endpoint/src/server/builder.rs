@@ -304,8 +304,8 @@ impl<N: Net> Server<N> {
         rules.apply_budget();
         #[cfg(feature = "h3")]
         if let Some(budget) = &rules.secure.session.shared_budget {
-            let quic = within_budget(&rules.quic, budget.max());
-            doors.iter_mut().for_each(|door| door.set_quic(&quic));
+            rules.quic = within_budget(&rules.quic, budget.max());
+            doors.iter_mut().for_each(|door| door.set_quic(&rules.quic));
         }
         let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));

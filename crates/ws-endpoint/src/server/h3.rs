@@ -21,7 +21,8 @@ impl<N: Net> Rules<N> {
         };
         let connection = handshake.complete().await.map_err(failed)?;
         let remote = Remote::of_quic(&connection);
-        let config = config(&self.secure);
+        let mut config = config(&self.secure);
+        config.windows = Some(self.quic.windows());
         let server = ws_h3::Server::accept(connection, self.net.clone(), &config).await;
         Ok(Opened::Many(Multiplexed::H3(server.map_err(failed)?), Carrier::new(remote, None)))
     }

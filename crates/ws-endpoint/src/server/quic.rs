@@ -106,6 +106,7 @@ impl<N: Net> QuicListener<N> {
 pub(super) fn within_budget(options: &QuicOptions, max: usize) -> QuicOptions {
     let share = u32::try_from(max / SHARE).unwrap_or(u32::MAX);
     let mut options = options.clone();
+    options.max_connection_window = options.max_connection_window.min(share);
     if options.connection_window > share {
         // A stream keeps its part of the connection, which its neighbours rely on.
         let of_stream = u64::from(options.stream_window) * u64::from(share);

@@ -15,3 +15,4 @@ mod hostile;
 mod support;
 mod turns;
 mod websocket;
+mod windows;

@@ -10,6 +10,7 @@ over_every_carrier!(
     ten_thousand_small_messages_come_back_in_order,
     a_ping_is_answered,
     compressed_messages_come_back,
+    websockets_that_nobody_reads_stop_no_others,
 );
 
 async fn messages_of_every_boundary_size_come_back(over: Over) {
@@ -78,4 +79,34 @@ async fn round_trip(websocket: &mut WebSocket, message: Message) {
     let back = websocket.next().await.expect("open").expect("a message");
     // Not `assert_eq`: nobody wants to read a megabyte.
     assert!(back == message, "{} bytes did not come back as sent", message.payload().len());
+}
+
+// THREAT: window-stall
+async fn websockets_that_nobody_reads_stop_no_others(over: Over) {
+    let house = over.serve(ws_tokio::server(), |mut websocket: WebSocket| async move {
+        while let Some(Ok(message)) = websocket.next().await {
+            if message == Message::text("stop reading") {
+                std::future::pending::<()>().await;
+            }
+            websocket.feed(message).await.expect("open");
+        }
+    });
+    let mut stopped = Vec::new();
+    for number in 0..24 {
+        let connecting = tokio::time::timeout(Duration::from_secs(5), house.connect());
+        let connected = connecting.await;
+        let mut websocket = connected.unwrap_or_else(|_| panic!("{number} have stopped the rest"));
+        websocket.send(Message::text("stop reading")).await.expect("open");
+        // More than a stream of HTTP/2 or HTTP/3 takes unread.
+        let large = Message::binary(vec![7; 1 << 20]);
+        let _taken = tokio::time::timeout(Duration::from_millis(30), websocket.send(large)).await;
+        stopped.push(websocket);
+    }
+    let mut other = house.connect().await;
+    let echo = async {
+        other.send(Message::text("hello")).await.expect("open");
+        other.next().await
+    };
+    let echo = tokio::time::timeout(Duration::from_secs(5), echo).await.expect("it is answered");
+    assert!(matches!(echo, Some(Ok(message)) if message == Message::text("hello")));
 }
