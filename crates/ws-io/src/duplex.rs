@@ -50,7 +50,9 @@ impl Transport for Duplex {
             } else if state.ended {
                 Poll::Ready(Ok(0))
             } else {
-                state.reader = Some(cx.waker().clone());
+                let outdated = state.reader.replace(cx.waker().clone());
+                drop(state);
+                drop(outdated);
                 Poll::Pending
             };
         }
@@ -58,7 +60,9 @@ impl Transport for Duplex {
         buf.put((&mut state.bytes).take(count));
         // An idle connection in memory holds no buffer either.
         read_budget::release(&mut state.bytes);
-        wake(state.writer.take());
+        let writer = state.writer.take();
+        drop(state);
+        wake(writer);
         Poll::Ready(Ok(count))
     }
 
@@ -69,12 +73,16 @@ impl Transport for Duplex {
         }
         let count = buf.remaining().min(self.outgoing.capacity.saturating_sub(state.bytes.len()));
         if count == 0 {
-            state.writer = Some(cx.waker().clone());
+            let outdated = state.writer.replace(cx.waker().clone());
+            drop(state);
+            drop(outdated);
             return Poll::Pending;
         }
         read_budget::prepare(&mut state.bytes, count);
         state.bytes.put(buf.take(count));
-        wake(state.reader.take());
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
         Poll::Ready(Ok(count))
     }
 
@@ -85,7 +93,9 @@ impl Transport for Duplex {
     fn poll_shutdown(&mut self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.outgoing.lock();
         state.ended = true;
-        wake(state.reader.take());
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
         Poll::Ready(Ok(()))
     }
 
@@ -96,14 +106,16 @@ impl Transport for Duplex {
 
 impl Drop for Duplex {
     fn drop(&mut self) {
-        {
-            let mut state = self.outgoing.lock();
-            state.broken |= !state.ended;
-            wake(state.reader.take());
-        }
+        let mut state = self.outgoing.lock();
+        state.broken |= !state.ended;
+        let reader = state.reader.take();
+        drop(state);
         let mut state = self.incoming.lock();
         state.broken = true;
-        wake(state.writer.take());
+        let writer = state.writer.take();
+        drop(state);
+        wake(reader);
+        wake(writer);
     }
 }
 
@@ -115,6 +127,7 @@ impl fmt::Debug for Duplex {
 
 struct Direction {
     capacity: usize,
+    /// Nobody is woken, and no waker dropped, while it is locked: that may run the other end.
     state: Mutex<State>,
 }
 
