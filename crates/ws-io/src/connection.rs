@@ -4,6 +4,8 @@
 //! session's business. Writing waits until there is nothing left to read, so that the answers to
 //! a burst of messages leave in one system call.
 
+mod outbox;
+
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -17,7 +19,7 @@ use crate::alarm::Alarm;
 use crate::outgoing::Outgoing;
 use crate::read_budget::{self, CORK, READS_PER_TURN};
 use crate::sender::Outbox;
-use crate::{Error, Notice, NoticeBoard, Runtime, Sender, Transport};
+use crate::{Error, Notice, NoticeBoard, Runtime, Transport};
 
 pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) transport: T,
@@ -311,6 +313,9 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
         if let Some(outbox) = &mut self.outbox {
             outbox.acknowledge(self.written);
+            if !self.is_split {
+                outbox.due().make();
+            }
         }
         result.map_err(|error| self.write_failed(error))
     }
@@ -456,28 +461,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         self.poll_wait(cx, now, deadline, Notice::Cut)
     }
 
-    /// A handle to the queue of what other tasks want to send.
-    pub(crate) fn sender(&mut self, capacity: usize) -> Sender {
-        let Self { session, outbox, .. } = self;
-        let new = || Box::new(Outbox::new(capacity, session.config()));
-        let outbox = outbox.get_or_insert_with(new);
-        if session.is_finished() {
-            outbox.close();
-        }
-        outbox.sender()
-    }
-
-    /// Takes what other tasks want to send, while there is room.
-    fn poll_outbox(&mut self, cx: &mut Context<'_>) {
-        if let Some(outbox) = &mut self.outbox {
-            outbox.poll_drain(cx, &mut self.session, self.written);
-            // It has not seen the end of its queue then, and is woken by nobody.
-            self.outbox_waits = !self.session.is_writable();
-        }
-    }
-
     fn finish(&mut self) {
-        self.outbox = None;
+        if !self.is_split {
+            self.outbox = None;
+        }
         self.alarm = Alarm::default();
         if self.transport.release() {
             // Nothing is left to be cut, and the server can take another.

@@ -128,6 +128,7 @@ mod chunk;
 mod client;
 mod connect_options;
 mod connection;
+mod due;
 mod duplex;
 #[cfg(feature = "http")]
 mod embedded;
@@ -151,6 +152,7 @@ mod stream_sink;
 mod tasks;
 mod transport;
 mod upgrade_info;
+mod wakers;
 mod websocket;
 
 pub use accept_options::AcceptOptions;

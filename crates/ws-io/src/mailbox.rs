@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
@@ -82,7 +82,7 @@ impl<I> Stream for Inbox<I> {
     type Item = I;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<I>> {
-        self.head.poll_take_if(cx, |_| true)
+        self.head.poll_take_if(cx, |_| true, Waker::wake)
     }
 }
 

@@ -86,11 +86,12 @@ pub(crate) struct Head<T> {
 
 impl<T> Head<T> {
     /// Takes the first item, if it is wanted now; otherwise it stays where it counts. Pending until
-    /// there is one, for ever when the queue is closed.
+    /// there is one, for ever when the queue is closed. Who gets its room is passed to `wake`.
     pub(crate) fn poll_take_if(
         &mut self,
         cx: &mut Context<'_>,
         is_wanted: impl FnOnce(&T) -> bool,
+        wake: impl FnMut(Waker),
     ) -> Poll<Option<T>> {
         let mut state = self.shared.lock();
         let Some((first, _)) = state.items.front() else {
@@ -106,7 +107,7 @@ impl<T> Head<T> {
             state.release(bytes);
             item
         });
-        self.shared.pass_on(state);
+        self.shared.pass_on(state, wake);
         Poll::Ready(taken)
     }
 
@@ -183,7 +184,7 @@ impl<T> Drop for Push<'_, T> {
         if waiter.is_none() {
             state.release(self.bytes);
         }
-        self.shared.pass_on(state);
+        self.shared.pass_on(state, Waker::wake);
     }
 }
 
@@ -207,12 +208,12 @@ impl<T> Shared<T> {
     }
 
     /// Gives room to those who wait for it, as far as it goes.
-    fn pass_on<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) {
+    fn pass_on<'a>(&'a self, mut state: MutexGuard<'a, State<T>>, mut wake: impl FnMut(Waker)) {
         while state.waiting.front().is_some_and(|waiter| self.has_room(&state, waiter.bytes)) {
             let Some(waiter) = pop(&mut state.waiting) else { return };
             state.reserve(waiter.bytes);
             drop(state);
-            wake(waiter.waker);
+            waiter.waker.into_iter().for_each(&mut wake);
             state = self.lock();
         }
     }

@@ -47,7 +47,7 @@ fn weighed(count: usize, bytes: usize) -> (Tail<usize>, Head<usize>) {
 }
 
 fn take<T>(head: &mut Head<T>) -> Option<T> {
-    match head.poll_take_if(&mut Context::from_waker(Waker::noop()), |_| true) {
+    match head.poll_take_if(&mut Context::from_waker(Waker::noop()), |_| true, Waker::wake) {
         Poll::Ready(item) => item,
         Poll::Pending => None,
     }
@@ -158,7 +158,8 @@ fn who_moves_to_another_task_is_woken_there() {
 #[test]
 fn who_takes_is_woken_by_the_next_item() {
     let (tail, mut head) = weighed(4, usize::MAX);
-    let mut taking = Polled::new(std::future::poll_fn(move |cx| head.poll_take_if(cx, |_| true)));
+    let mut taking =
+        Polled::new(std::future::poll_fn(move |cx| head.poll_take_if(cx, |_| true, Waker::wake)));
     assert!(taking.poll().is_pending());
     tail.try_push(1, 0).expect("room");
     tail.try_push(2, 0).expect("room");
@@ -174,9 +175,9 @@ fn what_is_not_wanted_yet_stays_and_counts() {
     let (tail, mut head) = weighed(1, usize::MAX);
     tail.try_push(1, 0).expect("room");
     let mut cx = Context::from_waker(Waker::noop());
-    assert_eq!(head.poll_take_if(&mut cx, |item| *item != 1), Poll::Ready(None));
+    assert_eq!(head.poll_take_if(&mut cx, |item| *item != 1, Waker::wake), Poll::Ready(None));
     assert_eq!(tail.try_push(2, 0), Err(2));
-    assert_eq!(head.poll_take_if(&mut cx, |item| *item == 1), Poll::Ready(Some(1)));
+    assert_eq!(head.poll_take_if(&mut cx, |item| *item == 1, Waker::wake), Poll::Ready(Some(1)));
     assert_eq!(tail.try_push(2, 0), Ok(()));
 }
 
@@ -426,7 +427,8 @@ fn threads_lose_nothing_and_never_cross_the_bound() {
         let mut next = [0; SENDERS];
         let mut taken = 0;
         while next.iter().sum::<usize>() < SENDERS * EACH {
-            let first = block_on(std::future::poll_fn(|cx| head.poll_take_if(cx, |_| true)));
+            let first =
+                block_on(std::future::poll_fn(|cx| head.poll_take_if(cx, |_| true, Waker::wake)));
             let (sender, n) = first.expect("it is wanted");
             taken += 1;
             if n != usize::MAX {

@@ -14,6 +14,7 @@ use ws_close::{CloseCode, CloseFrame};
 use ws_frame::Message;
 use ws_session::{Config, Prepared, SendError, Session};
 
+use crate::due::{Call, Due};
 use crate::queue::{Bounds, Head, Tail, queue};
 
 /// Sends messages on a connection that another task drives; made by
@@ -151,6 +152,19 @@ impl std::error::Error for TrySendError {}
 
 type Acknowledge = oneshot::Sender<Result<(), SendError>>;
 
+/// What is told to who waits for an acknowledgement.
+pub(crate) struct Acknowledged {
+    to: Acknowledge,
+    result: Result<(), SendError>,
+}
+
+impl Acknowledged {
+    pub(crate) fn tell(self) {
+        // The sender may have stopped waiting, which is its right.
+        let _unheard = self.to.send(self.result);
+    }
+}
+
 enum Outgoing {
     Message(Message, Option<Acknowledge>),
     Prepared(Prepared),
@@ -183,12 +197,13 @@ pub(crate) struct Outbox {
     head: Head<Outgoing>,
     /// Who waits for which count of written bytes, in order.
     unacknowledged: VecDeque<(u64, Acknowledge)>,
+    due: Due,
 }
 
 impl Outbox {
     pub(crate) fn new(capacity: usize, config: &Config) -> Self {
         let (tail, head) = queue(Bounds { count: capacity, bytes: config.memory_budget });
-        Self { tail, head, unacknowledged: VecDeque::new() }
+        Self { tail, head, unacknowledged: VecDeque::new(), due: Due::default() }
     }
 
     pub(crate) fn sender(&self) -> Sender {
@@ -207,7 +222,9 @@ impl Outbox {
             let in_fragments = session.is_sending_fragments();
             let may_leave = |outgoing: &Outgoing| !in_fragments || !outgoing.is_data();
             // Whoever ends that message polls or wakes the task that comes by here.
-            let Poll::Ready(Some(outgoing)) = self.head.poll_take_if(cx, may_leave) else { return };
+            let Self { head, due, .. } = self;
+            let taken = head.poll_take_if(cx, may_leave, |waker| due.push(Call::Wake(waker)));
+            let Poll::Ready(Some(outgoing)) = taken else { return };
             let (result, acknowledge) = match outgoing {
                 Outgoing::Message(message, acknowledge) => (session.send(message), acknowledge),
                 Outgoing::Prepared(prepared) => (session.send_prepared(&prepared), None),
@@ -220,9 +237,9 @@ impl Outbox {
                     let end = written + session.transmit().len() as u64;
                     self.unacknowledged.push_back((end, acknowledge));
                 }
-                (Err(error), Some(acknowledge)) => {
-                    // The sender may have stopped waiting, which is its right.
-                    let _unheard = acknowledge.send(Err(error));
+                (Err(error), Some(to)) => {
+                    let acknowledged = Acknowledged { to, result: Err(error) };
+                    self.due.push(Call::Acknowledge(acknowledged));
                 }
                 (Err(error), None) => tracing::debug!(%error, "message of a sender refused"),
                 (Ok(()), None) => {}
@@ -233,9 +250,14 @@ impl Outbox {
     /// Tells those whose bytes are among the first `written`.
     pub(crate) fn acknowledge(&mut self, written: u64) {
         while self.unacknowledged.front().is_some_and(|(end, _)| *end <= written) {
-            if let Some((_, acknowledge)) = self.unacknowledged.pop_front() {
-                let _unheard = acknowledge.send(Ok(()));
+            if let Some((_, to)) = self.unacknowledged.pop_front() {
+                self.due.push(Call::Acknowledge(Acknowledged { to, result: Ok(()) }));
             }
         }
+    }
+
+    /// What other tasks are to be told of what happened here.
+    pub(crate) fn due(&mut self) -> Due {
+        self.due.take()
     }
 }

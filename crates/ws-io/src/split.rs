@@ -3,12 +3,15 @@
 //! Both halves lock the one connection for the length of a poll; nothing awaits under the lock. The
 //! transport and the timer know a single waker, which wakes both halves: whichever half moved the
 //! connection last, neither can lose a wake-up to the other.
+//!
+//! A waker may run its task at once, and that may want the lock: who is to be woken under it, by the
+//! transport too, is woken when it was given back.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -17,6 +20,7 @@ use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 use ws_session::{Compress, Outcome, Prepared, SendError};
 
+use crate::wakers::{Side, Wakers};
 use crate::{Chunk, Error, Runtime, Sender, Transport, WebSocket};
 
 /// The receiving half of a connection; made by [`WebSocket::split`].
@@ -254,12 +258,6 @@ impl<T: Transport, R: Runtime> fmt::Display for ReuniteError<T, R> {
 
 impl<T: Transport, R: Runtime> std::error::Error for ReuniteError<T, R> {}
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Reader,
-    Writer,
-}
-
 struct Half<T: Transport, R: Runtime> {
     shared: Arc<Shared<T, R>>,
     side: Side,
@@ -287,17 +285,16 @@ impl<T: Transport, R: Runtime> Half<T, R> {
     /// Ready when the connection has ended. Receives only when there is no other half.
     fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
         self.shared.wakers.register(self.side, cx.waker());
-        let mut state = self.shared.lock();
-        let alone = state.halves == 1;
-        let websocket = state.websocket();
-        if websocket.outcome().is_some() {
-            return Poll::Ready(());
-        }
-        let mut cx = Context::from_waker(&self.shared.waker);
-        if alone {
-            return websocket.poll_end(&mut cx);
-        }
-        websocket.poll_end_beside_reader(&mut cx)
+        self.with_halves(|websocket, halves| {
+            if websocket.outcome().is_some() {
+                return Poll::Ready(());
+            }
+            let mut cx = Context::from_waker(&self.shared.waker);
+            if halves == 1 {
+                return websocket.poll_end(&mut cx);
+            }
+            websocket.poll_end_beside_reader(&mut cx)
+        })
     }
 
     /// Changes the connection, which the other half has to see.
@@ -308,7 +305,25 @@ impl<T: Transport, R: Runtime> Half<T, R> {
     }
 
     fn with<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
-        act(self.shared.lock().websocket())
+        self.with_halves(|websocket, _| act(websocket))
+    }
+
+    /// Also tells how many halves there are.
+    fn with_halves<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>, u8) -> P) -> P {
+        let wakers = &self.shared.wakers;
+        let mut state = self.shared.lock();
+        let held = wakers.hold();
+        let halves = state.halves;
+        let websocket = state.websocket();
+        let result = act(websocket, halves);
+        let due = websocket.due();
+        let wakes = held.release();
+        drop(state);
+        if wakes {
+            wakers.wake_both();
+        }
+        due.make();
+        result
     }
 }
 
@@ -358,61 +373,5 @@ impl<T: Transport, R: Runtime> Shared<T, R> {
 impl<T: Transport, R: Runtime> State<T, R> {
     fn websocket(&mut self) -> &mut WebSocket<T, R> {
         self.websocket.as_mut().expect("a half that can be used has not been reunited")
-    }
-}
-
-/// One waker for both halves.
-#[derive(Default)]
-struct Wakers {
-    reader: Mutex<Option<Waker>>,
-    writer: Mutex<Option<Waker>>,
-}
-
-impl Wakers {
-    fn slot(&self, side: Side) -> MutexGuard<'_, Option<Waker>> {
-        match side {
-            Side::Reader => &self.reader,
-            Side::Writer => &self.writer,
-        }
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn register(&self, side: Side, waker: &Waker) {
-        let mut slot = self.slot(side);
-        if slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
-            return;
-        }
-        let known = slot.replace(waker.clone());
-        drop(slot);
-        // Only now: it may be the last that keeps a task, and that task a half of this connection.
-        drop(known);
-    }
-
-    fn wake_other(&self, side: Side) {
-        self.wake_one(if side == Side::Reader { Side::Writer } else { Side::Reader });
-    }
-
-    fn wake_both(&self) {
-        self.wake_one(Side::Reader);
-        self.wake_one(Side::Writer);
-    }
-
-    fn wake_one(&self, side: Side) {
-        // Taken out first: a waker may run the task at once, which registers again.
-        let waker = self.slot(side).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_both();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.wake_both();
     }
 }

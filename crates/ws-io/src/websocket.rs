@@ -390,6 +390,11 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.is_split = is_split;
     }
 
+    /// As [`Connection::due`].
+    pub(crate) fn due(&mut self) -> crate::due::Due {
+        self.connection.due()
+    }
+
     pub(crate) fn is_reported(&self) -> bool {
         self.reported
     }

@@ -19,6 +19,7 @@ mod every_call;
 mod faults;
 mod handler;
 mod handshake;
+mod inline_wakers;
 mod random_use;
 mod sender;
 mod shared;

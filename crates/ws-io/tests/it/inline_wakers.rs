@@ -1,0 +1,175 @@
+//! Halves whose wakers run their task at once, in the call that wakes them.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use ws_frame::Message;
+use ws_io::{Duplex, Transport, duplex};
+use ws_session::SendError;
+
+use crate::support::{Sim, pair, server};
+
+type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task that runs in whatever call wakes it.
+struct Inline {
+    future: Mutex<Option<Running>>,
+    is_woken: AtomicBool,
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::SeqCst);
+        // One that runs already looks again by itself.
+        while let Ok(mut future) = self.future.try_lock()
+            && self.is_woken.swap(false, Ordering::SeqCst)
+        {
+            let waker = Waker::from(Arc::clone(&self));
+            let is_over = future.as_mut().is_some_and(|future| {
+                future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready()
+            });
+            if is_over {
+                *future = None;
+            }
+        }
+    }
+}
+
+fn run(future: impl Future<Output = ()> + Send + 'static) {
+    let future = Mutex::new(Some(Box::pin(future) as _));
+    Arc::new(Inline { future, is_woken: AtomicBool::new(false) }).wake();
+}
+
+/// Fails if `act` waits for itself.
+#[expect(clippy::disallowed_methods, reason = "what waits for itself does not come back")]
+fn in_time(act: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    std::thread::spawn(move || {
+        act();
+        done.send(()).expect("somebody waits");
+    });
+    is_done.recv_timeout(Duration::from_secs(10)).expect("a lock is waited for by who holds it");
+}
+
+/// Wakes whoever asks it for the first time at once, as a runtime does that wants its thread back.
+struct Eager {
+    inner: Duplex,
+    has_woken: bool,
+}
+
+impl Transport for Eager {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        if !std::mem::replace(&mut self.has_woken, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.inner.poll_read(cx, buf, max)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        self.inner.poll_write(cx, buf)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        "eager"
+    }
+}
+
+#[test]
+fn a_transport_may_wake_a_half_while_the_other_polls_it() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (left, mut right) = duplex(50);
+        let socket = server(&sim, Eager { inner: left, has_woken: false });
+        let (mut reader, mut writer) = socket.split();
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            writer.send(Message::binary(vec![7; 300])).await.expect("open");
+            tell.send(()).expect("somebody listens");
+        });
+        // Polls the transport while the writer waits for room.
+        run(async move { while reader.next().await.is_some() {} });
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut taken = BytesMut::with_capacity(1000);
+        while let Poll::Ready(Ok(1..)) = right.poll_read(&mut cx, &mut taken, 50) {}
+        assert_eq!(taken.len(), 304);
+        assert_eq!(told.try_recv(), Ok(()));
+    });
+}
+
+#[test]
+fn a_task_that_gets_room_in_the_queue_may_use_the_other_half() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (_client, server) = pair(&sim);
+        let (mut reader, mut writer) = server.split();
+        let sender = reader.sender(1);
+        sender.try_send(Message::text("first")).expect("room");
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            sender.send(Message::text("second")).await.expect("open");
+            writer.send(Message::text("third")).await.expect("open");
+            tell.send(()).expect("somebody listens");
+        });
+        assert!(told.try_recv().is_err(), "there is no room yet");
+        run(async move { while reader.next().await.is_some() {} });
+        assert_eq!(told.try_recv(), Ok(()));
+    });
+}
+
+#[test]
+fn a_task_whose_message_is_acknowledged_may_use_the_other_half() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (_client, server) = pair(&sim);
+        let (mut reader, mut writer) = server.split();
+        let sender = reader.sender(1);
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            sender.send_acknowledged(Message::text("first")).await.expect("open");
+            writer.send(Message::text("second")).await.expect("open");
+            tell.send(()).expect("somebody listens");
+        });
+        run(async move { while reader.next().await.is_some() {} });
+        assert_eq!(told.try_recv(), Ok(()));
+    });
+}
+
+#[test]
+fn a_task_that_finds_the_queue_closed_may_use_the_other_half() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (client, server) = pair(&sim);
+        let (mut reader, mut writer) = server.split();
+        let sender = reader.sender(1);
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            // More than the pipe takes, so nobody acknowledges it.
+            let large = Message::binary(vec![7; 10_000_000]);
+            let acknowledged = sender.send_acknowledged(large).await;
+            tell.send((acknowledged, writer.outcome().is_some())).expect("somebody listens");
+            let _ended = writer.flush().await;
+        });
+        drop(client);
+        run(async move { while reader.next().await.is_some() {} });
+        assert_eq!(told.try_recv(), Ok((Err(SendError::Closed), true)));
+    });
+}
