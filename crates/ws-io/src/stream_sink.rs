@@ -72,6 +72,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         let waker = both.as_ref().unwrap_or_else(|| cx.waker());
         let result = poll(self, &mut Context::from_waker(waker));
         self.set_split(false);
+        // Nobody else knows the lock that is theirs.
+        self.due().make();
         let has_ended = self.outcome().is_some();
         if result.is_pending() {
             self.tasks().get_or_insert_default().wait(side, cx.waker());

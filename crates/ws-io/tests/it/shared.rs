@@ -103,3 +103,25 @@ fn the_deadlines_of_the_stream_hold_after_the_sink_has_waited() {
         assert!(!ended.is_empty(), "nobody has been told");
     });
 }
+
+#[test]
+fn who_sends_beside_them_is_told_when_it_has_left() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let mut client = client(&sim, left);
+    let sender = client.sender(1);
+    let client = Shared::new(client);
+    let mut server = server(&sim, right);
+    let sink = client.clone();
+    sim.spawn(async move { while sink.send(Message::binary(vec![1; 500_000])).await.is_ok() {} });
+    sim.spawn(async move { while client.next().await.is_some() {} });
+    let told = sim.spawn_collect(async move {
+        sender.send_acknowledged(Message::text("from beside")).await.unwrap();
+    });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        while server.next().await.unwrap().unwrap() != Message::text("from beside") {}
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(!told.is_empty(), "it still waits");
+    });
+}
