@@ -4,6 +4,7 @@
 
 mod budget;
 mod client;
+mod ends;
 mod faulty_server;
 mod flood;
 mod limits;
