@@ -81,8 +81,6 @@ enum Stage {
     Parting,
     /// It is, but the peer sends on and on.
     Flooded,
-    /// The user has reset a stream that the peer had not ended.
-    Aborted,
     /// The user has just gone; the stream is reset when what was sent on it has left.
     Dropped,
     /// Nobody has anything to say any more.
@@ -219,7 +217,7 @@ impl Intake {
         entry.mark.is_queued.store(false, Ordering::Release);
         let opened = entry.opened;
         let taken = entry.take_frames();
-        let mut is_reset = taken == Taken::Reset;
+        let is_reset = taken == Taken::Reset;
         match entry.next_stage() {
             Stage::Live => {}
             Stage::Answering => {
@@ -235,10 +233,6 @@ impl Intake {
                 }
             }
             Stage::Flooded => self.cut(key),
-            Stage::Aborted => {
-                is_reset = true;
-                self.remove(key);
-            }
             Stage::Dropped => {
                 let (at, serial) = (after(now, self.linger), entry.serial);
                 let is_early = entry.core.lock().end.is_none();
@@ -275,7 +269,12 @@ impl Intake {
         result
     }
 
-    fn count_reset(&mut self, opened: Instant, now: Instant) -> Result<(), TooManyResets> {
+    /// Counts the reset of a stream, by whomever.
+    pub(crate) fn count_reset(
+        &mut self,
+        opened: Instant,
+        now: Instant,
+    ) -> Result<(), TooManyResets> {
         let budget = self.resets.as_mut();
         if budget.is_none_or(|budget| budget.charge(opened, now)) {
             Ok(())
@@ -410,8 +409,7 @@ impl Entry {
         let has_ended = end.is_some();
         match &state.parting {
             Parting::Waiting(_) => return Stage::Parting,
-            Parting::Aborted if has_ended => return Stage::Over,
-            Parting::Aborted => return Stage::Aborted,
+            Parting::Aborted => return Stage::Over,
             Parting::Ended(_) | Parting::Dropped(_) => {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();

@@ -64,10 +64,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                 return Poll::Ready(self.verdict.take().map_or(result, Err));
             }
             if self.take_from_streams(now).is_err() {
-                tracing::debug!("too many resets: closing the connection");
-                self.verdict
-                    .get_or_insert(Error::ProtocolError { code: Reason::ENHANCE_YOUR_CALM.into() });
-                self.abort(Reason::ENHANCE_YOUR_CALM, now);
+                self.end_flood(now);
             }
             if self.next_phase(now) || self.intake.has_dropped() && !self.turn.is_full() {
                 continue;
@@ -115,11 +112,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         }
     }
 
+    fn end_flood(&mut self, now: Instant) {
+        tracing::debug!("too many resets: closing the connection");
+        let code = Reason::ENHANCE_YOUR_CALM;
+        self.verdict.get_or_insert(Error::ProtocolError { code: code.into() });
+        self.abort(code, now);
+    }
+
     fn poll_connection(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Result<(), Error>> {
         loop {
             match self.connection.poll_accept(cx) {
                 Poll::Ready(Some(Ok((request, responder)))) => {
-                    self.take_request(request, responder, now);
+                    if self.take_request(request, responder, now).is_err() {
+                        self.end_flood(now);
+                    }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(error.into())),
                 Poll::Ready(None) => return Poll::Ready(Ok(())),
@@ -133,7 +139,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         request: Request<RecvStream>,
         responder: SendResponse<Bytes>,
         now: Instant,
-    ) {
+    ) -> Result<(), TooManyResets> {
         let (head, mut recv) = request.into_parts();
         let head = Request::from_parts(head, ());
         let is_tunnel = head.method() == Method::CONNECT;
@@ -146,16 +152,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         self.intake.adopt(adoption, now);
         let count = head.headers().len();
         let exchange = Exchange::new(head, responder, core, credit);
-        if count > self.config.max_headers {
+        let has_room = if count > self.config.max_headers {
             exchange.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+            true
         } else if is_tunnel && !is_websocket {
             // A plain CONNECT, or a protocol we do not speak (RFC 9220 §3).
             exchange.refuse(StatusCode::NOT_IMPLEMENTED);
+            true
         } else if is_tunnel {
-            self.backlog.push(exchange, Exchange::into_websocket);
+            self.backlog.push(exchange, Exchange::into_websocket)
         } else {
-            self.backlog.push(exchange, Exchange::into_http);
-        }
+            self.backlog.push(exchange, Exchange::into_http)
+        };
+        if has_room { Ok(()) } else { self.intake.count_reset(now, now) }
     }
 
     /// Goes on to the next phase; whether there was one to go on to.

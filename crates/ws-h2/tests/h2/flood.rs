@@ -165,6 +165,25 @@ async fn streams_that_we_are_made_to_drop_count_as_resets() {
     assert_eq!(code, Some(ENHANCE_YOUR_CALM));
 }
 
+/// Nobody asks for requests, and those that wait were reset long ago.
+// RFC: H2-10.5-01
+// THREAT: provoked-resets
+#[tokio::test]
+async fn requests_that_we_are_made_to_refuse_count_as_resets() {
+    let mut config = ServerConfig::default();
+    (config.max_streams, config.reset_burst, config.resets_per_second) = (2, 10, 0);
+    let (_server, mut wire) = Wire::connect(&config, &[]).await;
+    wire.send(&[connect(1), connect(3), reset(1, 8), reset(3, 8)].concat()).await;
+    for id in (5..1000).step_by(2) {
+        if tokio::io::AsyncWriteExt::write_all(&mut wire.0, &connect(id)).await.is_err() {
+            break;
+        }
+        settle().await;
+    }
+    let code = tokio::time::timeout(Duration::from_secs(1), wire.goaway_code()).await;
+    assert_eq!(code.expect("it has to end"), Some(ENHANCE_YOUR_CALM));
+}
+
 // RFC: H2-6.9.2-01, H2-6.9.1-01
 // THREAT: window-stall
 #[tokio::test]
