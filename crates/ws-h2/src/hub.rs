@@ -429,6 +429,9 @@ mod tests {
         hub.shut_down(Shutdown::Graceful);
         assert!(!hub.settle(&cx));
         let _news = hub.news();
+        hub.push_ready(7);
+        assert!(!hub.settle(&cx));
+        hub.swap_ready(&mut Vec::new());
         assert!(hub.settle(&cx));
     }
 
@@ -438,9 +441,13 @@ mod tests {
         let cx = Context::from_waker(Waker::noop());
         let waiting = || hub.lock().waiters.len();
         let (mut one, mut two) = (None, None);
-        for _ in 0..2 {
+        for is_reversed in [false, true] {
             for _ in 0..3 {
-                for place in [&mut one, &mut two] {
+                let mut places = [&mut one, &mut two];
+                if is_reversed {
+                    places.reverse();
+                }
+                for place in places {
                     assert!(hub.poll_status(&cx, place, |_| Poll::<()>::Pending).is_pending());
                 }
                 assert_eq!(waiting(), 2);

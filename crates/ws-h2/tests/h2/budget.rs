@@ -135,8 +135,10 @@ async fn a_websocket_that_floods_before_it_is_accepted_is_reset_when_it_is() {
     let _others = use_up(&budget, 10 * 1024);
     wire.send(&connect(1)).await;
     let Some(Request::WebSocket(request)) = server.next().await else { panic!("no websocket") };
-    wire.send(&frame(DATA, 0, 1, &[7; 16_000])).await;
-    settle().await;
+    for _ in 0..3 {
+        wire.send(&frame(DATA, 0, 1, &[7; 16_000])).await;
+        settle().await;
+    }
     let mut stream = request.accept(Response::new(())).unwrap();
     assert_eq!(wire.next_of(RST_STREAM).await.unwrap().payload, ENHANCE_YOUR_CALM);
     let error = stream.read(&mut BytesMut::new()).await.unwrap_err();

@@ -152,7 +152,8 @@ async fn a_reset_in_the_middle_of_a_message_is_told_by_its_code() {
         assert_eq!(end.as_ref().err().map(io::Error::kind), kind, "{code:?}: {end:?}");
         let late = stream.write(&mut Bytes::from_static(b"late")).await.unwrap_err();
         assert_eq!(late.kind(), kind.unwrap_or(io::ErrorKind::WriteZero), "{code:?}");
-        stream.shutdown().await.err();
+        let end = stream.shutdown().await;
+        assert_eq!(end.as_ref().err().map(io::Error::kind), kind, "{code:?}: {end:?}");
     }
 }
 

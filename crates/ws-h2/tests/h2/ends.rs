@@ -1,7 +1,9 @@
 //! When a stream that its user has left comes to its end, and what becomes of its place.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,7 +11,7 @@ use http::Response;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use ws_h2::{Client, ClientConfig, H2Stream, HttpRequest, Request, Server, ServerConfig};
-use ws_io::{Runtime, SharedBudget};
+use ws_io::{Runtime, SharedBudget, Transport};
 
 use crate::support::*;
 use crate::wire::*;
@@ -20,7 +22,9 @@ const CANCEL: [u8; 4] = [0, 0, 0, 8];
 async fn accept(server: &mut Server, wire: &mut Wire, id: u32) -> H2Stream {
     wire.send(&connect(id)).await;
     let Some(Request::WebSocket(request)) = server.next().await else { panic!("no websocket") };
-    request.accept(Response::new(())).unwrap()
+    let stream = request.accept(Response::new(())).unwrap();
+    assert_eq!(stream.id(), id);
+    stream
 }
 
 /// `POST http://a/`, whose body does not end.
@@ -129,6 +133,9 @@ async fn a_client_waits_for_each_server_as_long() {
     settle().await;
     let start = Instant::now();
     let (_near, mut far) = open(&mut server, &client).await;
+    // Asking twice is no reason to give up.
+    let ask = far.poll_shutdown(&mut Context::from_waker(Waker::noop()));
+    assert!(ask.is_pending());
     far.shutdown().await.unwrap();
     assert_eq!(start.elapsed().as_millis(), config.linger.as_millis());
 }
@@ -261,6 +268,15 @@ impl Runtime for Ending {
     }
 }
 
+/// Whether somebody was woken.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_runtime_that_ends_takes_its_streams_with_it() {
     let (near, far) = tokio::io::duplex(64 * 1024);
@@ -274,14 +290,25 @@ async fn a_runtime_that_ends_takes_its_streams_with_it() {
     let (near, far) = open(&mut server, &client).await;
     // One more, which the client's task has not seen yet.
     let (another_near, another_far) = open(&mut server, &client).await;
-    let ends = [near, far, another_near, another_far].map(|mut stream| {
-        let read = async move { stream.read(&mut BytesMut::new()).await };
-        tokio::spawn(timeout(SOON, read))
-    });
+    let (leaving_near, leaving_far) = open(&mut server, &client).await;
+    let mut streams = [near, far, another_near, another_far, leaving_near];
+    let mut leaving = leaving_far;
+    // Each waits, and is told of its own end.
+    let woken = [(); 6].map(|()| Arc::new(Woken(AtomicBool::new(false))));
+    let wakers = woken.clone().map(Waker::from);
+    let mut buf = BytesMut::new();
+    for (stream, waker) in streams.iter_mut().zip(&wakers) {
+        assert!(stream.poll_read(&mut Context::from_waker(waker), &mut buf, 100).is_pending());
+    }
+    assert!(leaving.poll_shutdown(&mut Context::from_waker(&wakers[5])).is_pending());
     dialing.end();
     serving.end();
-    for end in ends {
-        let end = end.await.unwrap().expect("somebody has to say that it is over");
+    settle().await;
+    for (number, woken) in woken.iter().enumerate() {
+        assert!(woken.0.load(Ordering::Relaxed), "{number}");
+    }
+    for stream in &mut streams {
+        let end = stream.read(&mut buf).await;
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
     }
     assert!(server.next().await.is_none());

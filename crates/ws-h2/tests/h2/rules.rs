@@ -188,3 +188,22 @@ async fn a_clients_requests_are_extended_connects_on_odd_and_growing_streams() {
     connects.await.unwrap();
     assert!(ids.iter().all(|id| id % 2 == 1) && ids.is_sorted() && ids.len() == 3, "{ids:?}");
 }
+
+// RFC: H2-8.5-02, H2-8.1.1-01
+#[tokio::test]
+async fn trailers_reset_a_websockets_stream_and_end_a_body() {
+    let (mut server, mut wire, mut stream) = opened(&[]).await;
+    let trailers = literal("x-sum", "1");
+    wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &trailers)).await;
+    let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    let reset = tokio::time::timeout(SOON, wire.next_of(RST_STREAM)).await.unwrap().unwrap();
+    assert_eq!((reset.stream, &reset.payload[..]), (1, &PROTOCOL_ERROR.to_be_bytes()[..]));
+    // `POST http://a/`
+    let post = frame(HEADERS, END_HEADERS, 3, b"\x83\x84\x86\x41\x01a");
+    let body = frame(DATA, 0, 3, b"body");
+    let trailers = frame(HEADERS, END_HEADERS | END_STREAM, 3, &trailers);
+    wire.send(&[post, body, trailers].concat()).await;
+    let Some(Request::Http(mut request)) = server.next().await else { panic!() };
+    assert_eq!(request.body(100).await.unwrap(), "body");
+}

@@ -151,13 +151,17 @@ async fn after_the_end_of_one_direction_the_other_stays_usable() {
     let (mut near, mut far) = open(&mut server, &client).await;
     near.write(&mut Bytes::from_static(b"goodbye")).await.unwrap();
     near.shutdown().await.unwrap();
+    // Writing after the end is an error at once, shutting down again is none.
+    let late = tokio::time::timeout(SOON, near.write(&mut Bytes::from_static(b"x"))).await;
+    assert!(late.unwrap().is_err());
+    near.shutdown().await.unwrap();
     assert_eq!(far.read_len(100).await.unwrap(), "goodbye");
     assert_eq!(far.read(&mut BytesMut::new()).await.unwrap(), 0);
     far.write(&mut Bytes::from_static(b"still here")).await.unwrap();
     far.shutdown().await.unwrap();
     assert_eq!(near.read_len(100).await.unwrap(), "still here");
     assert_eq!(near.read(&mut BytesMut::new()).await.unwrap(), 0);
-    // Writing after the end is an error, shutting down again is not.
+    // Both have ended, and it stays like that.
     assert!(near.write(&mut Bytes::from_static(b"x")).await.is_err());
     near.shutdown().await.unwrap();
 }
