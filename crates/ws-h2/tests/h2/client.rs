@@ -327,22 +327,28 @@ async fn the_connection_ends_with_its_last_user() {
 #[tokio::test]
 async fn what_came_with_the_answer_and_the_end_is_read() {
     let settings = [0, 8, 0, 0, 0, 1];
-    let (client, mut wire) = Wire::serve(&settings).await;
-    let server = async {
-        let asked = wire.next_of(HEADERS).await.unwrap();
-        let stream = asked.stream;
-        // `:status: 200` of the static table.
-        let answer = frame(HEADERS, END_HEADERS, stream, &[0x88]);
-        let words = frame(DATA, 0, stream, b"last words");
-        let goaway = frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]);
-        wire.send(&[answer, words, goaway].concat()).await;
-        drop(wire);
-    };
-    let (opened, ()) = tokio::join!(client.connect(request()), server);
-    let (_, mut stream) = opened.unwrap();
-    settle().await;
-    assert_eq!(stream.read_len(10).await.unwrap(), "last words");
-    assert!(stream.read(&mut BytesMut::new()).await.is_err());
+    // The server may have reset the stream as well, and why is not forgotten.
+    for (is_reset, reason) in [(false, "closed"), (true, "stream_reset")] {
+        let (client, mut wire) = Wire::serve(&settings).await;
+        let server = async {
+            let asked = wire.next_of(HEADERS).await.unwrap();
+            let stream = asked.stream;
+            // `:status: 200` of the static table.
+            let answer = frame(HEADERS, END_HEADERS, stream, &[0x88]);
+            let words = frame(DATA, 0, stream, b"last words");
+            let end = if is_reset { reset(stream, 2) } else { Vec::new() };
+            let goaway = frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]);
+            wire.send(&[answer, words, end, goaway].concat()).await;
+            drop(wire);
+        };
+        let (opened, ()) = tokio::join!(client.connect(request()), server);
+        let (_, mut stream) = opened.unwrap();
+        settle().await;
+        assert_eq!(stream.read_len(10).await.unwrap(), "last words");
+        let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+        let error = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        assert_eq!(error.map(Error::reason), Some(reason));
+    }
 }
 
 #[tokio::test]
