@@ -314,10 +314,10 @@ impl Intake {
         self.remove(key);
     }
 
+    /// Lets go of a stream that its user has left.
     fn remove(&mut self, key: usize) {
-        if let Some(entry) = self.entries.get_mut(key).and_then(Option::take) {
+        if self.entries.get_mut(key).and_then(Option::take).is_some() {
             self.free.push(key);
-            entry.core.abandon();
         }
     }
 }
