@@ -15,7 +15,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::ext::Protocol;
 use h2::{Ping, Reason, RecvStream};
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_h2_upgrade::validate_fields;
 use ws_io::Runtime;
@@ -197,11 +197,10 @@ impl Client {
     ) -> Result<(Response<()>, H2Stream), Error> {
         let cause = |error| self.link.cause(error);
         let (response, mut send) = send.send_request(request, false).map_err(cause)?;
-        let Some(answer) = final_response(response).await else {
-            let code = Reason::ENHANCE_YOUR_CALM;
+        let answer = final_response(response).await.map_err(|code| {
             send.send_reset(code);
-            return Err(Error::MalformedMessage { code: code.into() });
-        };
+            Error::MalformedMessage { code: code.into() }
+        })?;
         let (head, mut recv) = answer.map_err(cause)?.into_parts();
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
@@ -375,19 +374,28 @@ fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
     builder
 }
 
-/// Waits for the final response; `None` when too many interim ones come instead.
+/// Waits for the final response; fails with the code to reset the stream with, when interim ones come
+/// that are too many, or the one that HTTP/2 does not have (RFC 9113 §8.6) and that is the last of a
+/// server which takes it for an acceptance.
 async fn final_response(
     mut response: ResponseFuture,
-) -> Option<Result<Response<RecvStream>, h2::Error>> {
+) -> Result<Result<Response<RecvStream>, h2::Error>, Reason> {
     let mut interim = 0;
     poll_fn(|cx| {
         while let Poll::Ready(Some(answer)) = response.poll_informational(cx) {
             interim += 1;
-            if answer.is_err() || interim == INTERIM_MAX {
-                return Poll::Ready(answer.err().map(Err));
+            match answer {
+                Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    return Poll::Ready(Err(Reason::PROTOCOL_ERROR));
+                }
+                Ok(_) if interim == INTERIM_MAX => {
+                    return Poll::Ready(Err(Reason::ENHANCE_YOUR_CALM));
+                }
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Ok(Err(error))),
             }
         }
-        Pin::new(&mut response).poll(cx).map(Some)
+        Pin::new(&mut response).poll(cx).map(Ok)
     })
     .await
 }

@@ -127,6 +127,23 @@ async fn interim_answers_without_end_are_cut() {
     }
 }
 
+// RFC: H2-8.6-01
+// THREAT: switching-without-101
+#[tokio::test]
+async fn switching_protocols_is_refused_at_once() {
+    const PROTOCOL_ERROR: [u8; 4] = [0, 0, 0, 1];
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let answer = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        let switching = [&[0x08, 3], &b"101"[..]].concat();
+        wire.send(&frame(HEADERS, END_HEADERS, id, &switching)).await;
+        assert_eq!(wire.next_of(RST_STREAM).await.unwrap().payload[..], PROTOCOL_ERROR);
+    };
+    let ((), opened) = tokio::join!(answer, client.connect(request()));
+    assert_eq!(opened.map(drop).unwrap_err().reason(), "malformed_message");
+    assert!(client.is_open());
+}
+
 // RFC: H2-8.1.1-01
 #[tokio::test]
 async fn a_malformed_answer_is_not_an_answer() {
