@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use quinn::{ConnectError, Connecting, Endpoint, EndpointConfig};
 use ws_h3::ClientConfig;
@@ -23,8 +24,15 @@ use crate::stream::Stream;
 /// The UDP sockets of a client, one for each family, made when they are needed.
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
-    v4: Mutex<Option<Endpoint>>,
-    v6: Mutex<Option<Endpoint>>,
+    v4: Socket,
+    v6: Socket,
+}
+
+#[derive(Debug, Default)]
+struct Socket {
+    endpoint: Mutex<Option<Endpoint>>,
+    /// Whether anybody has answered over it.
+    has_connected: AtomicBool,
 }
 
 impl Sockets {
@@ -36,33 +44,49 @@ impl Sockets {
         to: SocketAddr,
         host: &str,
     ) -> io::Result<Connecting> {
-        let (socket, from) = match to {
-            SocketAddr::V4(_) => (&self.v4, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))),
-            SocketAddr::V6(_) => (&self.v6, SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0))),
+        let from = match to {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
         };
-        let mut socket = socket.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(endpoint) = &*socket {
+        let mut endpoint = self.of(to).endpoint();
+        if let Some(endpoint) = &*endpoint {
             match endpoint.connect_with(config.clone(), to, host) {
                 Err(ConnectError::EndpointStopping) => {}
                 begun => return begun.map_err(io::Error::other),
             }
         }
         let (udp, runtime) = (socket::bind_udp(from)?, net.quic_runtime()?);
-        let endpoint = Endpoint::new(EndpointConfig::default(), None, udp, runtime)?;
-        let begun = socket.insert(endpoint).connect_with(config.clone(), to, host);
+        let made = Endpoint::new(EndpointConfig::default(), None, udp, runtime)?;
+        let begun = endpoint.insert(made).connect_with(config.clone(), to, host);
         begun.map_err(io::Error::other)
     }
-}
 
-impl Sockets {
-    /// Waits until every connection is closed and its last packets are sent.
+    /// Takes note that the server at `peer` has answered.
+    fn note_connected(&self, peer: SocketAddr) {
+        self.of(peer).has_connected.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until every connection is closed and its last packets are sent. An attempt that nobody has
+    /// answered has nothing to say, but QUIC remembers it for seconds.
     pub(super) async fn wait_idle(&self) {
         for socket in [&self.v4, &self.v6] {
-            let endpoint = socket.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(endpoint) = endpoint {
+            let endpoint = socket.endpoint().clone();
+            if let Some(endpoint) = endpoint
+                && socket.has_connected.load(Ordering::Relaxed)
+            {
                 endpoint.wait_idle().await;
             }
         }
+    }
+
+    fn of(&self, to: SocketAddr) -> &Socket {
+        if to.is_ipv4() { &self.v4 } else { &self.v6 }
+    }
+}
+
+impl Socket {
+    fn endpoint(&self) -> MutexGuard<'_, Option<Endpoint>> {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -186,6 +210,7 @@ impl<N: Net> Client<N> {
         };
         let dialled = race(&self.net, &addresses, self.queue.as_ref(), connect).await;
         let connection = dialled.map_err(|error| not_reached(uri, error))?.stream;
+        self.sockets.note_connected(connection.remote_address());
         let mut config = ClientConfig::default();
         config.max_header_size = u32::try_from(options.max_handshake_size).unwrap_or(u32::MAX);
         config.max_headers = options.max_headers;

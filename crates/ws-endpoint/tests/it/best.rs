@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ws_endpoint::tls::Tls;
 use ws_endpoint::{
-    Client, ConnectOptions, Error, HttpPolicy, HttpVersion, Listener as _, Net as _, Server,
-    WebSocket,
+    Client, CloseCode, ConnectOptions, Error, HttpPolicy, HttpVersion, Listener as _, Net as _,
+    Server, WebSocket,
 };
 use ws_io::AcceptOptions;
 
@@ -124,5 +124,23 @@ fn who_has_only_waited_for_others_says_nothing_of_the_server() {
         sim.sleep(LONG).await;
         let (opened, _) = third.take().unwrap();
         assert_eq!(opened.unwrap().transport().http_version(), HttpVersion::H2);
+    });
+}
+
+#[test]
+fn nobody_waits_at_the_end_for_a_server_that_was_not_reached_over_udp() {
+    let sim = Sim::new();
+    sim.block_on(async {
+        let (client, server, url) = tcp_only(&sim, NO_MISHAP);
+        sim.spawn_collect(
+            server.serve(|mut websocket| async move { while websocket.next().await.is_some() {} }),
+        );
+        let mut websocket = client.connect(&url, &ConnectOptions::default()).await.unwrap();
+        assert!(websocket.close(CloseCode::NORMAL, "").await.unwrap().clean);
+        drop(websocket);
+        let began = sim.elapsed();
+        client.wait_idle().await;
+        let took = sim.elapsed() - began;
+        assert!(took < Duration::from_millis(500), "{took:?}");
     });
 }
