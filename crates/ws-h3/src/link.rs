@@ -143,6 +143,19 @@ impl Link {
         self.violate(Code::H3_EXCESSIVE_LOAD, "too many empty frames")
     }
 
+    /// Closes the connection as `h3` asks to: at its end, or because the peer broke a rule that `h3`
+    /// knows of.
+    pub(crate) fn close_for_h3(&self, code: Code, reason: &[u8]) {
+        let by_us = [Code::H3_NO_ERROR, Code::H3_INTERNAL_ERROR];
+        if !by_us.contains(&code) && self.connection.close_reason().is_none() {
+            let reason = String::from_utf8_lossy(reason);
+            tracing::debug!(%code, %reason, "closing the connection");
+            // What was found first stands.
+            let _first = self.violation.set((code, "the rules of http/3 were broken"));
+        }
+        self.close(code, reason);
+    }
+
     /// Closes the connection, unless it is closed: the first reason stands.
     pub(crate) fn close(&self, code: Code, reason: &[u8]) {
         if self.connection.close_reason().is_none() {

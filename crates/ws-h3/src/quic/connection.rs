@@ -153,7 +153,7 @@ impl quic::OpenStreams<Bytes> for OpenStreams {
     }
 
     fn close(&mut self, code: Code, reason: &[u8]) {
-        self.link.close(code, reason);
+        self.link.close_for_h3(code, reason);
     }
 }
 

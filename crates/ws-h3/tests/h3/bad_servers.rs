@@ -1,9 +1,12 @@
 //! Servers that write HTTP/3 by hand: what a client takes from them, and what it sends again.
 
+use std::io::ErrorKind;
+
+use bytes::BytesMut;
 use ws_h3::{Client, Error};
 
 use crate::support::raw::{RawPeer, Section, frame, varint};
-use crate::support::{Host, Setup, Tokio, request, soon};
+use crate::support::{Host, Setup, Tokio, read, request, soon};
 
 // RFC: H3-4.2.2-01
 #[tokio::test]
@@ -182,4 +185,26 @@ async fn a_stream_that_a_server_opens_in_both_directions_is_an_error() {
         }
         Ok(other) => panic!("{other:?}"),
     }
+}
+
+// RFC: H3-7.2.4-01
+#[tokio::test]
+async fn who_breaks_the_rules_of_the_connection_is_told_apart_from_who_has_left() {
+    const FRAME_UNEXPECTED: u64 = 0x105;
+    let host = Host::new(Setup::default());
+    let serve = async { RawPeer::new(host.accept_quic().await, &[8, 1]).await };
+    let (client, mut peer) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let answer = async {
+        let (mut send, recv) = peer.quic.accept_bi().await.unwrap();
+        send.write_all(&Section::new().line(":status", "200").frame()).await.unwrap();
+        (send, recv)
+    };
+    let (opened, _open) = soon(async { tokio::join!(client.connect(request("/")), answer) }).await;
+    let (_, mut stream) = opened.unwrap();
+    // Found by `h3`, not by us.
+    peer.control.write_all(&frame(4, &[])).await.unwrap();
+    let error = soon(read(&mut stream, &mut BytesMut::new())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData, "{error}");
+    let reason = client.close_reason();
+    assert!(matches!(reason, Some(Error::ProtocolError { code: FRAME_UNEXPECTED, .. })));
 }
