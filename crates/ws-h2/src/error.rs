@@ -245,8 +245,9 @@ impl From<h2::Error> for Error {
 
 impl From<Error> for io::Error {
     /// `CANCEL` and `STREAM_CLOSED` are [`io::ErrorKind::ConnectionReset`], a rejected stream is
-    /// `ConnectionRefused`, one that ended without an error `BrokenPipe`, every other end of a
-    /// stream or a connection `ConnectionAborted`.
+    /// `ConnectionRefused`, one that ended without an error `BrokenPipe`, one whose peer broke the
+    /// rules, its own or those of the connection, `InvalidData`, and every other end of a stream or a
+    /// connection `ConnectionAborted`.
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::StreamReset { code } => match Reason::from(*code) {

@@ -264,6 +264,8 @@ pub(crate) enum End {
     Malformed(Reason),
     /// What lay unread was too much, and is thrown away.
     Evicted,
+    /// The peer broke the rules of the connection, which is gone.
+    Broken(Reason),
     /// The connection is gone.
     Gone,
 }
@@ -284,6 +286,7 @@ impl End {
             Some(Reason::NO_ERROR) if error.is_reset() => Self::Fin,
             Some(code) if error.is_reset() && error.is_remote() => Self::Reset(code),
             Some(code) if error.is_reset() => Self::Malformed(code),
+            Some(code) if error.is_go_away() && error.is_library() => Self::Broken(code),
             _ => Self::Gone,
         }
     }
@@ -297,6 +300,7 @@ impl End {
                 let max = hub.budget.as_ref().map_or(0, SharedBudget::max);
                 Some(Error::BudgetExceeded { max })
             }
+            Self::Broken(code) => Some(Error::ProtocolError { code: code.into() }),
             Self::Gone => Some(Error::Closed),
         }
     }

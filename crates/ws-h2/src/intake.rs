@@ -423,7 +423,9 @@ impl Entry {
                     if is_dropped {
                         return match end {
                             // Nothing of it is left in `h2`.
-                            Some(End::Reset(_) | End::Evicted | End::Gone) => Stage::Over,
+                            Some(End::Reset(_) | End::Evicted | End::Broken(_) | End::Gone) => {
+                                Stage::Over
+                            }
                             _ => Stage::Dropped,
                         };
                     }

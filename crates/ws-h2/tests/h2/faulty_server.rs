@@ -62,6 +62,20 @@ async fn any_other_value_of_the_setting_ends_the_connection() {
     assert_eq!(client.close_reason().map(|error| error.reason()), Some("protocol_error"));
 }
 
+// RFC: H2-6.5-01
+#[tokio::test]
+async fn who_breaks_the_rules_of_the_connection_is_told_apart_from_who_has_left() {
+    const PROTOCOL_ERROR: u32 = 1;
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (_, mut live) = tunnel(&client, &mut wire).await;
+    wire.send(&frame(SETTINGS, 0, 1, &[])).await;
+    let error = live.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+    let inner = error.get_ref().and_then(|error| error.downcast_ref());
+    assert!(matches!(inner, Some(Error::ProtocolError { code: PROTOCOL_ERROR })), "{inner:?}");
+    assert_eq!(wire.goaway_code().await, Some(PROTOCOL_ERROR));
+}
+
 // RFC: H2-6.8-01, H2-8.7-01
 // THREAT: goaway
 #[tokio::test]

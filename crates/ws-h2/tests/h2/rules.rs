@@ -61,7 +61,7 @@ async fn an_error_of_the_connection_is_named_in_goaway_and_ends_it() {
         assert!([code, PROTOCOL_ERROR].contains(&found), "{what}: {found}");
         assert!(wire.next_of(GOAWAY).await.is_none(), "{what}: the socket is closed");
         let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted, "{what}");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{what}");
         assert!(server.next().await.is_none(), "{what}");
         assert_eq!(server.handle().close_reason().unwrap().reason(), "protocol_error", "{what}");
     }
