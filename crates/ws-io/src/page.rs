@@ -71,6 +71,12 @@ impl Page {
         &self.body
     }
 
+    /// The body alone; what was borrowed for ever stays so.
+    #[must_use]
+    pub fn into_body(self) -> Cow<'static, [u8]> {
+        self.body
+    }
+
     fn written(content_type: &'static str, text: Cow<'static, str>) -> Self {
         let body = match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),

@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use ws_io::{AcceptOptions, Arrival, Error, Incoming, Page, PageRequest, Refusal};
 #[cfg(feature = "rustls")]
 use ws_session::TransportError;
-use ws_session::{Config, SharedBudget};
+use ws_session::{Charge, Config, SharedBudget};
 
 use crate::WebSocket;
 #[cfg(feature = "rustls")]
@@ -269,9 +269,13 @@ impl<N: Net> Rules<N> {
             let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
             return request.refuse(&error.refusal()).await;
         };
-        match pages(request.path()) {
-            Some(page) => request.answer(&advertise(page, alternative.as_deref())).await,
-            None => request.refuse(&Refusal::fixed(404, &[])).await,
+        let Some(page) = pages(request.path()) else {
+            return request.refuse(&Refusal::fixed(404, &[])).await;
+        };
+        let options = if request.transport().is_secure() { &self.secure } else { &self.plain };
+        match charge(options, page.body().len()) {
+            Ok(_held) => request.answer(&advertise(page, alternative.as_deref())).await,
+            Err(full) => request.refuse(&full).await,
         }
     }
 }
@@ -281,6 +285,18 @@ pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
     let Some(alternative) = alternative else { return page };
     let advertised = page.clone().with_header(ALT_SVC, alternative.to_owned());
     advertised.unwrap_or(page)
+}
+
+/// Charges the body of a page on the budget, where there is one, for as long as a client is given to
+/// take it; or says that there is no room.
+pub(super) fn charge(options: &AcceptOptions, bytes: usize) -> Result<Option<Charge>, Refusal> {
+    let Some(budget) = &options.session.shared_budget else { return Ok(None) };
+    let mut charge = budget.open();
+    if budget.has_room() && charge.set(bytes) {
+        Ok(Some(charge))
+    } else {
+        Err(Refusal::fixed(503, &[]))
+    }
 }
 
 /// Runs `future` unless the server cuts its connections first.

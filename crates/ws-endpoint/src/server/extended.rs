@@ -1,15 +1,18 @@
 //! What HTTP/2 and HTTP/3 have in common on a server: the judgement of an extended CONNECT, and the
 //! answers, in the types of the `http` crate.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use ws_h2_upgrade::{ConnectRequest, Upgrade, http_response, validate_request};
 use ws_io::{AcceptOptions, Agreed, Page, Refusal, SubprotocolPolicy, UpgradeInfo};
+use ws_session::Charge;
 
 use crate::WebSocket;
 use crate::net::Net;
 use crate::remote::Remote;
-use crate::server::connection::{Alternative, Rules, advertise};
+use crate::server::connection::{Alternative, Rules, advertise, charge};
 use crate::stream::Stream;
 
 /// What the requests of one connection share.
@@ -101,10 +104,40 @@ impl<N: Net> Rules<N> {
         }
         let path = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let page = self.pages.as_ref().and_then(|pages| pages(path));
-        match page {
-            Some(page) => self::page(&advertise(page, carrier.alternative.as_deref())),
-            None => refusal(Refusal::fixed(404, &[])),
+        let Some(page) = page else { return refusal(Refusal::fixed(404, &[])) };
+        let page = advertise(page, carrier.alternative.as_deref());
+        let mut response = without_body(&page);
+        match hold(page.into_body(), self.options(carrier.remote.is_secure())) {
+            Ok(body) => {
+                *response.body_mut() = body;
+                response
+            }
+            Err(full) => refusal(full),
         }
+    }
+}
+
+/// The body of a page as a carrier keeps it until the client has taken it. Meanwhile it counts, on
+/// as many streams as the client has asked for it, unless it is part of the program.
+fn hold(body: Cow<'static, [u8]>, options: &AcceptOptions) -> Result<Bytes, Refusal> {
+    match body {
+        Cow::Borrowed(body) => Ok(Bytes::from_static(body)),
+        Cow::Owned(body) => match charge(options, body.len())? {
+            Some(charge) => Ok(Bytes::from_owner(Held { body, _charge: charge })),
+            None => Ok(Bytes::from(body)),
+        },
+    }
+}
+
+/// What is charged for as long as it is there.
+struct Held {
+    body: Vec<u8>,
+    _charge: Charge,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
     }
 }
 
@@ -113,8 +146,8 @@ pub(super) fn refusal(refusal: Refusal) -> Response<Bytes> {
     Response::<Vec<u8>>::from(refusal).map(Bytes::from)
 }
 
-fn page(page: &Page) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::copy_from_slice(page.body()));
+fn without_body(page: &Page) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
     *response.status_mut() = StatusCode::OK;
     let length = (http::header::CONTENT_LENGTH, HeaderValue::from(page.body().len()));
     for (name, value) in page.headers() {

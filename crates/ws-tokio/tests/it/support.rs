@@ -3,6 +3,8 @@
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 #[cfg(feature = "rustls")]
+use std::time::Duration;
+#[cfg(feature = "rustls")]
 use std::{future::poll_fn, io};
 
 #[cfg(feature = "rustls")]
@@ -29,6 +31,18 @@ pub(crate) async fn echo(mut websocket: WebSocket) {
             let _ = websocket.feed(message).await;
         }
     }
+}
+
+/// Waits for what the server does on its own.
+#[cfg(feature = "rustls")]
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("{what}: never");
 }
 
 /// Runs an echo server for the rest of the test.

@@ -7,7 +7,7 @@ use ws_session::DataKind;
 use ws_tokio::{CloseCode, ConnectOptions, HttpVersion, Message, SharedBudget, server};
 
 use super::over::{House, Over, over_every_carrier};
-use crate::support::echo;
+use crate::support::{echo, until};
 
 over_every_carrier!(
     the_largest_grower_is_closed_and_its_neighbours_are_served,
@@ -23,17 +23,6 @@ fn house(over: Over, bytes: usize) -> (House, SharedBudget) {
     let server = server().with_memory_budget(bytes);
     let budget = server.memory_budget().expect("it was given one");
     (over.serve(server, echo), budget)
-}
-
-/// Waits for what the server does on its own.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..1000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{what}: never");
 }
 
 async fn the_largest_grower_is_closed_and_its_neighbours_are_served(over: Over) {

@@ -6,4 +6,6 @@ mod handshakes;
 mod messages;
 mod over;
 #[cfg(feature = "h2")]
+mod pages;
+#[cfg(feature = "h2")]
 mod versions;

@@ -1,0 +1,95 @@
+//! Pages on a budget: for a client that asks for many over HTTP/2 and takes none, spoken octet by octet.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use ws_tokio::{Page, Server, SharedBudget, server};
+
+use crate::support::{echo, until};
+
+const MIB: usize = 1024 * 1024;
+const BODY: usize = 60_000;
+const STREAMS: u32 = 200;
+
+/// A connection whose windows stay shut, and on which so many streams have asked for a page.
+async fn ask(server: Server) -> TcpStream {
+    let address = server.local_addrs().next().expect("it listens");
+    tokio::spawn(server.serve(echo));
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    // SETTINGS_INITIAL_WINDOW_SIZE is zero (RFC 9113 §6.5.2).
+    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    octets.extend(b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0");
+    for number in 0..STREAMS {
+        // GET, http, /, and an authority (RFC 7541 appendix A).
+        octets.extend(b"\0\0\x06\x01\x05");
+        octets.extend((2 * number + 1).to_be_bytes());
+        octets.extend(b"\x82\x86\x84\x01\x01a");
+    }
+    stream.write_all(&octets).await.expect("sent");
+    stream
+}
+
+/// How many of the answers, all of which must come, have status 200.
+async fn granted(stream: &mut TcpStream) -> usize {
+    let (mut answers, mut granted) = (0, 0);
+    while answers < STREAMS {
+        let mut header = [0; 9];
+        stream.read_exact(&mut header).await.expect("a frame");
+        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.expect("all of it");
+        if header[3] == 1 {
+            answers += 1;
+            granted += usize::from(payload.first() == Some(&0x88));
+        }
+    }
+    granted
+}
+
+fn house(page: fn() -> Page) -> (Server, SharedBudget) {
+    let server = server().with_memory_budget(MIB).with_pages(move |_| Some(page()));
+    let budget = server.memory_budget().expect("it was given one");
+    (server.listen("127.0.0.1:0".parse().expect("an address")).expect("a port"), budget)
+}
+
+// THREAT: memory-amplification
+#[tokio::test]
+async fn pages_that_nobody_takes_stay_within_the_budget() {
+    let (server, budget) = house(|| Page::text("x".repeat(BODY)));
+    let mut stream = ask(server).await;
+    let granted = timeout(Duration::from_secs(10), granted(&mut stream)).await.expect("answers");
+    assert!((2..=MIB / BODY).contains(&granted), "{granted} pages of {BODY} octets are held");
+    assert!(budget.used() >= granted * BODY, "{budget:?} for {granted} pages");
+    drop(stream);
+    until("everything is given back", || budget.used() == 0).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_part_of_the_program_is_held_for_nobody() {
+    let (server, budget) = house(|| Page::new("text/plain", &[b'x'; BODY]).expect("a valid type"));
+    let mut stream = ask(server).await;
+    let granted = timeout(Duration::from_secs(10), granted(&mut stream)).await.expect("answers");
+    assert_eq!((granted, budget.used() < BODY), (STREAMS as usize, true), "{budget:?}");
+}
+
+#[tokio::test]
+async fn a_page_is_answered_503_while_the_budget_is_used_up() {
+    let (server, budget) = house(|| Page::text("x".repeat(BODY)));
+    let address = server.local_addrs().next().expect("it listens");
+    tokio::spawn(server.serve(echo));
+    let status = || async {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer[9..12]).into_owned()
+    };
+    let mut others = budget.open();
+    assert!(others.set(MIB - MIB / 8));
+    assert_eq!(status().await, "503");
+    drop(others);
+    assert_eq!(status().await, "200");
+    until("it is given back", || budget.used() == 0).await;
+}
