@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
-use ws_stack::endpoint::{AcceptOptions, Message, QuicOptions};
+use ws_stack::endpoint::{AcceptOptions, ConnectOptions, Message, QuicOptions};
 use ws_stack::tokio::server;
 use ws_tests::{certificates, certificates_with_names};
 
@@ -111,6 +111,21 @@ async fn many_unproven_addresses_are_asked_to_prove_themselves_and_others_get_in
     assert_eq!(begun + asked, MANY);
 }
 
+// THREAT: isolation
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn unproven_addresses_do_not_take_the_places_of_a_small_server() {
+    let server = Echo::run(server().with_max_connections(16));
+    let stranger = bind().await;
+    for datagram in first_datagrams(64).await {
+        stranger.send_to(&datagram, server.address).await.expect("sent");
+    }
+    // Much less than a handshake that never ends holds its place.
+    let handshake_timeout = Duration::from_secs(5);
+    let options = ConnectOptions { handshake_timeout, ..ConnectOptions::default() };
+    let url = format!("wss://{}/", server.address);
+    soon(h3_client().connect(&url, &options)).await.expect("there is room");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_always_asked_to_prove_its_address_still_gets_in() {
     let mut options = QuicOptions::default();
@@ -137,7 +152,7 @@ async fn handshakes_that_never_end_are_forgotten() {
         assert!(!back.iter().any(|datagram| is_retry(datagram)));
     }
     // The house is full: not even a proven address is let in, until those are given up.
-    let options = ws_stack::endpoint::ConnectOptions::default();
+    let options = ConnectOptions::default();
     let url = format!("wss://{}/", server.address);
     let refused = soon(h3_client().connect(&url, &options)).await;
     assert!(refused.is_err(), "{refused:?}");

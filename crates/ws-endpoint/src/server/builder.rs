@@ -22,7 +22,7 @@ use crate::server::connection::Rules;
 use crate::server::door::{Arriving, Door};
 use crate::server::pulse::Pulse;
 #[cfg(feature = "h3")]
-use crate::server::quic::{QuicListener, within_budget};
+use crate::server::quic::{QuicListener, within_budget, within_places};
 use crate::server::registry::{Phase, Place, Registry};
 use crate::server::shutdown::{Drained, Shutdown};
 use crate::socket;
@@ -202,7 +202,8 @@ impl<N: Net> Server<N> {
     /// nothing is accepted: the operating system queues and finally refuses.
     ///
     /// A connection over HTTP/2 or HTTP/3 counts, and so does each WebSocket on it; one too many on
-    /// a connection that stands is answered 503.
+    /// a connection that stands is answered 503. Over HTTP/3 at most an eighth is for handshakes with
+    /// addresses that are not proven, whatever `QuicOptions::retry_above`.
     #[must_use]
     pub fn with_max_connections(mut self, max: usize) -> Self {
         self.rules.max_connections = max.max(1);
@@ -304,12 +305,15 @@ impl<N: Net> Server<N> {
     {
         let Self { mut doors, mut rules, registry } = self;
         rules.apply_budget();
+        let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         #[cfg(feature = "h3")]
-        if let Some(budget) = &rules.secure.session.shared_budget {
-            rules.quic = within_budget(&rules.quic, budget.max());
+        {
+            rules.quic = within_places(&rules.quic, max_connections);
+            if let Some(budget) = &rules.secure.session.shared_budget {
+                rules.quic = within_budget(&rules.quic, budget.max());
+            }
             doors.iter_mut().for_each(|door| door.set_quic(&rules.quic));
         }
-        let (net, max_connections) = (rules.net.clone(), rules.max_connections);
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
         let (mut pulse, mut early) = (Pulse::new(), None);
         poll_fn(|cx| {

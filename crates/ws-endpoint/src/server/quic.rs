@@ -118,6 +118,14 @@ pub(super) fn within_budget(options: &QuicOptions, max: usize) -> QuicOptions {
     options
 }
 
+/// The same options, by which addresses that are not proven take few of so many places: whoever forges
+/// them would lock everybody out for as long as a handshake may take, by a datagram for each place.
+pub(super) fn within_places(options: &QuicOptions, places: usize) -> QuicOptions {
+    let mut options = options.clone();
+    options.retry_above = options.retry_above.min(places / UNPROVEN);
+    options
+}
+
 fn endpoint_on<N: Net>(
     socket: &UdpSocket,
     config: &quinn::ServerConfig,
@@ -134,6 +142,8 @@ fn accept(endpoint: &Endpoint) -> Pin<Box<dyn Future<Output = Option<Incoming>> 
 
 /// The part of a budget that one connection may hold unread: the reciprocal.
 const SHARE: usize = 8;
+/// The part of the places that may be held for addresses that are not proven: the reciprocal.
+const UNPROVEN: usize = 8;
 /// Whatever the budget, a stream may hold this much.
 const SMALLEST_WINDOW: u32 = 16 * 1024;
 /// Connections that are not let in before other tasks get their turn.
@@ -142,6 +152,17 @@ const TURNED_AWAY_PER_TURN: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_that_are_not_proven_get_an_eighth_of_the_places_at_most() {
+        let mut options = QuicOptions::default();
+        for (retry_above, places, expected) in
+            [(64, 65_536, 64), (64, 512, 64), (64, 50, 6), (64, 7, 0), (0, 65_536, 0)]
+        {
+            options.retry_above = retry_above;
+            assert_eq!(within_places(&options, places).retry_above, expected, "{places}");
+        }
+    }
 
     #[test]
     fn a_connection_may_hold_an_eighth_of_the_budget_and_a_stream_its_part_of_that() {
