@@ -53,7 +53,7 @@ where
         start,
         waiting: interleave(addresses),
         attempts: Vec::new(),
-        next_start: net.timer(net.now()),
+        next_start: None,
         first_error: None,
     };
     poll_fn(|cx| race.poll(cx)).await
@@ -66,7 +66,8 @@ struct Race<'a, N: Net, T, S> {
     start: S,
     waiting: VecDeque<SocketAddr>,
     attempts: Vec<Attempt<'a, T>>,
-    next_start: N::Timer,
+    /// `None` before the first, which waits for nothing: a timer that is due may fire a tick later.
+    next_start: Option<N::Timer>,
     first_error: Option<io::Error>,
 }
 
@@ -81,12 +82,19 @@ impl<'a, N: Net, T, S: Fn(SocketAddr) -> Attempt<'a, T>> Race<'a, N, T, S> {
                 break;
             }
             let failed = self.attempts.len() < before;
-            if !failed && self.next_start.poll_expired(cx).is_pending() {
+            if !failed
+                && let Some(next_start) = &mut self.next_start
+                && next_start.poll_expired(cx).is_pending()
+            {
                 return Poll::Pending;
             }
             if let Some(address) = self.waiting.pop_front() {
                 self.attempts.push((self.start)(address));
-                self.next_start.reset(self.net.now() + STAGGER);
+                let next = self.net.now() + STAGGER;
+                match &mut self.next_start {
+                    Some(next_start) => next_start.reset(next),
+                    None => self.next_start = Some(self.net.timer(next)),
+                }
             }
         }
         if !self.attempts.is_empty() {

@@ -1,8 +1,11 @@
 //! Clients and servers of this crate against each other, over every kind of socket.
 
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::support::{echo, serve};
@@ -32,6 +35,23 @@ async fn talk(websocket: &mut ws_tokio::WebSocket) {
 async fn messages_come_back_over_tcp() {
     let (url, _shutdown) = serve(server().listen(anywhere()).expect("a port"));
     talk(&mut connect(&url).await.expect("open")).await;
+}
+
+#[tokio::test]
+async fn an_attempt_to_connect_waits_for_no_timer() {
+    let socket = std::net::TcpListener::bind(anywhere()).expect("a port");
+    let url = format!("ws://{}/", socket.local_addr().expect("bound"));
+    socket.set_nonblocking(true).expect("a socket");
+    let mut connecting = pin!(connect(&url));
+    let is_pending = poll_fn(|cx| Poll::Ready(connecting.as_mut().poll(cx).is_pending())).await;
+    assert!(is_pending, "nobody has answered");
+    for _ in 0..200 {
+        if socket.accept().is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it was polled once, and has not begun");
 }
 
 #[tokio::test]
