@@ -35,7 +35,7 @@ pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) write_error: Option<Box<TransportError>>,
     /// Bytes handed to the transport so far.
     written: u64,
-    /// Reads since this connection last let go of its thread.
+    /// Reads since this connection last let go of its thread, and what was inflated, as reads.
     reads: u8,
     needs_flush: bool,
     /// Whether another task may be receiving while one waits to send.
@@ -106,6 +106,12 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, streaming: bool) -> Poll<Option<Event>> {
         loop {
+            if let Some(inflated) = self.session.take_inflated() {
+                self.reads = self.reads.saturating_add(read_budget::cost(inflated) - 1);
+                if self.reads >= READS_PER_TURN {
+                    std::task::ready!(self.poll_others(cx));
+                }
+            }
             let event =
                 if streaming { self.session.poll_chunk() } else { self.session.poll_event() };
             match event {
@@ -127,15 +133,8 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             }
             if self.session.wants_read() {
                 if self.reads >= READS_PER_TURN {
-                    self.reads = 0;
-                    let _later = self.poll_flush_transport(cx);
-                    // A peer that never pauses does not outrun the deadlines.
-                    let now = self.runtime.now();
-                    if self.meet_deadline(now).is_some_and(|deadline| deadline <= now) {
-                        continue;
-                    }
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
+                    std::task::ready!(self.poll_others(cx));
+                    continue;
                 }
                 if let Poll::Ready(len) = self.poll_read(cx) {
                     self.reads = self.reads.saturating_add(read_budget::cost(len));
@@ -147,6 +146,18 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Lets other tasks run. Ready when a deadline has passed: a peer that never pauses outruns none.
+    fn poll_others(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.reads = 0;
+        let _later = self.poll_flush_transport(cx);
+        let now = self.runtime.now();
+        if self.meet_deadline(now).is_some_and(|deadline| deadline <= now) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Does what the board says; whether that was to be over.

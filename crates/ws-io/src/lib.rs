@@ -108,7 +108,8 @@
 //!   when told to flush, or when much is queued.
 //! - **Idle connections hold no buffers.** They come from a bounded pool of the thread and go back
 //!   before each wait. In steady state a small message costs no allocation.
-//! - **No connection keeps its thread.** After 32 reads in a row it lets others run.
+//! - **No connection keeps its thread.** After 32 reads in a row it lets others run; what was inflated
+//!   counts as if it had been read.
 //!
 //! # Features
 //!

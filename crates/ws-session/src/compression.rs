@@ -30,6 +30,10 @@ mod absent {
             match *self {}
         }
 
+        pub(crate) const fn take_inflated(&mut self) -> usize {
+            match *self {}
+        }
+
         pub(crate) const fn deflate(&mut self, _: &[u8], _: bool) -> Bytes {
             match *self {}
         }
@@ -83,6 +87,8 @@ mod present {
         limits: Arc<Config>,
         room: usize,
         lacked_room: bool,
+        /// Bytes since somebody asked.
+        inflated: usize,
     }
 
     impl Compression {
@@ -101,6 +107,7 @@ mod present {
                 limits,
                 room: usize::MAX,
                 lacked_room: false,
+                inflated: 0,
             }
         }
 
@@ -148,6 +155,11 @@ mod present {
             self.lacked_room
         }
 
+        /// How many bytes were inflated since the last call.
+        pub(crate) const fn take_inflated(&mut self) -> usize {
+            std::mem::replace(&mut self.inflated, 0)
+        }
+
         /// When the contexts have been idle for long enough.
         pub(crate) fn next_release(&mut self, now: Instant) -> Option<Instant> {
             if std::mem::take(&mut self.used) {
@@ -185,10 +197,12 @@ mod present {
             let limits = InflateLimits::new(max_output)
                 .ratio(self.limits.max_inflate_ratio, self.limits.inflate_ratio_floor);
             self.used |= last;
+            let before = out.len();
             let inflated = self
                 .inflater
                 .inflate(piece, out, &limits)
                 .and_then(|()| if last { self.inflater.finish(&limits) } else { Ok(()) });
+            self.inflated = self.inflated.saturating_add(out.len().saturating_sub(before));
             inflated.map_err(|error| match error {
                 ws_deflate::Error::InflateTooBig { max } => {
                     self.lacked_room = max < max_message;

@@ -19,6 +19,8 @@ mod every_call;
 mod faults;
 mod handler;
 mod handshake;
+#[cfg(feature = "deflate")]
+mod inflating;
 mod inline_wakers;
 mod random_use;
 mod sender;
