@@ -18,7 +18,8 @@ use crate::error::HandshakeError;
 #[non_exhaustive]
 pub enum OriginPolicy {
     /// Scheme, host and port must be those the request was sent to. Behind a proxy that ends TLS or
-    /// rewrites `Host`, list the public origins instead.
+    /// rewrites `Host`, list the public origins instead. The schemes `ws` and `wss`, which some
+    /// programs other than browsers write for their own, count as `http` and `https`.
     #[default]
     SameOrigin,
     /// Exactly these origins, written like `https://example.com` or `http://localhost:8080`.
@@ -68,9 +69,10 @@ impl OriginPolicy {
 }
 
 fn is_same_origin(origin: &str, secure: bool, authority: &str) -> bool {
-    let (scheme, port) = if secure { ("https", 443) } else { ("http", 80) };
+    // The second of each has no page: it comes from programs that repeat the URL they connect to.
+    let (schemes, port) = if secure { (["https", "wss"], 443) } else { (["http", "ws"], 80) };
     let Some((found, place)) = split(origin) else { return false };
-    found.eq_ignore_ascii_case(scheme)
+    schemes.iter().any(|scheme| found.eq_ignore_ascii_case(scheme))
         && Authority::parse(authority).is_some_and(|ours| ours.is_same(&place, port))
 }
 
@@ -135,6 +137,16 @@ mod tests {
             ("a.example", false, "a.example", false),
             ("file://", false, "a.example", false),
             ("http://a.example", false, "", false),
+            // Of programs that repeat the URL they connect to: no page has such an origin.
+            ("ws://a.example", false, "a.example", true),
+            ("WS://a.example:8080", false, "a.example:8080", true),
+            ("wss://a.example", true, "a.example:443", true),
+            ("wss://a.example", false, "a.example", false),
+            ("ws://a.example", true, "a.example", false),
+            ("ws://a.example:443", true, "a.example", false),
+            ("ws://evil.example", false, "a.example", false),
+            ("wss://evil.example", true, "a.example", false),
+            ("ws://a.example/", false, "a.example", false),
             ("http://a.example, http://evil", false, "a.example", false),
         ];
         for (origin, secure, authority, want) in rows {
