@@ -38,6 +38,9 @@ pub enum HandshakeError {
     OriginNotAllowed {
         /// The origin as sent.
         origin: String,
+        /// The origin that the request was sent to, where that is the one allowed; `None` where
+        /// those on a list are. Its host is as the client wrote it.
+        allowed: Option<String>,
     },
     /// The server chose a subprotocol that was not offered, or more than one.
     UnofferedSubprotocol {
@@ -179,7 +182,12 @@ impl fmt::Display for HandshakeError {
             }
             Self::DuplicateHeader { name } => write!(f, "more than one {name}, one is allowed"),
             Self::MalformedHeader { name, .. } => write!(f, "malformed {name}"),
-            Self::OriginNotAllowed { origin } => write!(f, "origin {origin:?} is not allowed"),
+            Self::OriginNotAllowed { origin, allowed: Some(allowed) } => {
+                write!(f, "origin {origin:?} is not allowed, it must be {allowed:?}")
+            }
+            Self::OriginNotAllowed { origin, allowed: None } => {
+                write!(f, "origin {origin:?} is not allowed, it must be one of those listed")
+            }
             Self::UnofferedSubprotocol { found } => {
                 write!(f, "the server chose subprotocol {found:?}, which was not offered")
             }
@@ -264,7 +272,10 @@ mod tests {
             ),
             (HandshakeError::DuplicateHeader { name: "host" }, "duplicate_header"),
             (HandshakeError::MalformedHeader { name: "host", problem }, "malformed_header"),
-            (HandshakeError::OriginNotAllowed { origin: "x".into() }, "origin_not_allowed"),
+            (
+                HandshakeError::OriginNotAllowed { origin: "x".into(), allowed: None },
+                "origin_not_allowed",
+            ),
             (HandshakeError::UnofferedSubprotocol { found: "x".into() }, "unoffered_subprotocol"),
             (HandshakeError::UnofferedExtension { found: "x".into() }, "unoffered_extension"),
             (HandshakeError::BadExtensionResponse { problem }, "bad_extension_response"),
@@ -284,7 +295,12 @@ mod tests {
     // THREAT: log-injection
     #[test]
     fn text_of_the_peer_is_escaped_when_displayed() {
-        let error = HandshakeError::OriginNotAllowed { origin: "a\r\n\u{1b}[31m".into() };
-        assert_eq!(error.to_string(), r#"origin "a\r\n\u{1b}[31m" is not allowed"#);
+        let text = "a\r\n\u{1b}[31m";
+        let error =
+            HandshakeError::OriginNotAllowed { origin: text.into(), allowed: Some(text.into()) };
+        assert_eq!(
+            error.to_string(),
+            r#"origin "a\r\n\u{1b}[31m" is not allowed, it must be "a\r\n\u{1b}[31m""#
+        );
     }
 }

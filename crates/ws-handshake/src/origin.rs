@@ -4,6 +4,7 @@
 //! it adds is the only thing that keeps a foreign page out. Other programs can write any `Origin`
 //! they like, so this is no authentication.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -63,7 +64,11 @@ impl OriginPolicy {
         if allowed {
             Ok(())
         } else {
-            Err(HandshakeError::OriginNotAllowed { origin: origin.into() })
+            let allowed = matches!(self, Self::SameOrigin).then(|| {
+                let scheme = if secure { "https" } else { "http" };
+                format!("{scheme}://{authority}")
+            });
+            Err(HandshakeError::OriginNotAllowed { origin: origin.into(), allowed })
         }
     }
 }
@@ -106,6 +111,8 @@ fn default_port(scheme: &str) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString as _;
+
     use super::*;
 
     // RFC: WS-10.2-01, WS-4.2.2-04, WS-4.2.2-05
@@ -198,12 +205,32 @@ mod tests {
         assert_eq!(OriginPolicy::Any.check(Some("null"), false, "a"), Ok(()));
     }
 
+    // Most often the operator's own page is refused, because a proxy rewrites `Host` or ends TLS.
     #[test]
-    fn a_refusal_names_the_origin() {
-        let origin = "https://evil.example";
-        assert_eq!(
-            OriginPolicy::default().check(Some(origin), true, "a.example"),
-            Err(HandshakeError::OriginNotAllowed { origin: origin.into() })
-        );
+    fn a_refusal_names_the_origin_and_what_it_had_to_be() {
+        let list = OriginPolicy::list(["https://a.example"]);
+        for (policy, secure, authority, text) in [
+            (
+                OriginPolicy::SameOrigin,
+                true,
+                "10.0.0.7:8080",
+                r#"origin "https://b.example" is not allowed, it must be "https://10.0.0.7:8080""#,
+            ),
+            (
+                OriginPolicy::SameOrigin,
+                false,
+                "b.example",
+                r#"origin "https://b.example" is not allowed, it must be "http://b.example""#,
+            ),
+            (
+                list,
+                true,
+                "b.example",
+                r#"origin "https://b.example" is not allowed, it must be one of those listed"#,
+            ),
+        ] {
+            let refused = policy.check(Some("https://b.example"), secure, authority);
+            assert_eq!(refused.expect_err(text).to_string(), text);
+        }
     }
 }

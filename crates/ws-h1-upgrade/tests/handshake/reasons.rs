@@ -35,7 +35,11 @@ fn reasons_and_statuses_are_those_of_the_contract() {
             400,
         ),
         (HandshakeError::DuplicateHeader { name: "host" }.into(), "duplicate_header", 400),
-        (HandshakeError::OriginNotAllowed { origin: text() }.into(), "origin_not_allowed", 403),
+        (
+            HandshakeError::OriginNotAllowed { origin: text(), allowed: None }.into(),
+            "origin_not_allowed",
+            403,
+        ),
         (
             HandshakeError::UnofferedSubprotocol { found: text() }.into(),
             "unoffered_subprotocol",
