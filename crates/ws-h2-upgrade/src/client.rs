@@ -27,7 +27,7 @@ impl ClientRequest {
     pub const PROTOCOL: &'static str = "websocket";
 
     /// The request in the types of the `http` crate. `:protocol` has no place there: add the
-    /// carrier's own extension (`h2::ext::Protocol`, `h3::ext::Protocol`).
+    /// carrier's own extension, for `h2` an `h2::ext::Protocol`.
     ///
     /// # Errors
     ///

@@ -24,7 +24,8 @@ pub struct ConnectRequest<'a, H: ?Sized> {
 #[cfg(feature = "http")]
 impl<'a> ConnectRequest<'a, http::HeaderMap> {
     /// Takes a request of the `http` crate apart. The crate has no place for `:protocol`, which
-    /// therefore comes separately (`h2::ext::Protocol`, `h3::ext::Protocol`).
+    /// therefore comes separately: of an `h2` server it is the `h2::ext::Protocol` among the extensions of
+    /// the request.
     #[must_use]
     pub fn from_http<B>(request: &'a http::Request<B>, protocol: Option<&'a str>) -> Self {
         let uri = request.uri();

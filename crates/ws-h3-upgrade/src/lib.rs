@@ -45,6 +45,14 @@
 //! # Ok::<(), ws_h3_upgrade::Error>(())
 //! ```
 //!
+//! # With the crate `h3`
+//!
+//! `h3` 0.0.8 knows a closed list of values for `:protocol`, and `websocket` is not among them: its client
+//! cannot send one (`"websocket".parse::<h3::ext::Protocol>()` is an error), and its server takes such
+//! a request for a malformed one. Until that changes, take `ws-h3` as the carrier on your own
+//! `quinn` connection. It hands you each WebSocket's request as a [`ConnectRequest`] and its stream as a
+//! transport, and every other request to be answered as a page.
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |
