@@ -15,7 +15,9 @@ use crate::{
 
 /// What undoes the compression of messages whose first frame has RSV1 set (RFC 7692 §6.2).
 ///
-/// `ws-session` implements it with `ws-deflate`; without it such messages are refused.
+/// `ws-session` implements it with `ws-deflate`; without it such messages are refused. Who reads messages
+/// without a session, in a proxy for instance, finds those twenty lines on the page `compression` of the
+/// guide in `ws-stack`.
 pub trait Inflate {
     /// Inflates the next piece of a message and appends the result to `out`; `last` says that the
     /// message ends with this piece.
