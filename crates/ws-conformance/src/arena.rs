@@ -1,6 +1,7 @@
 //! Where a case meets its peer: by dialling a server, or with a client that has called.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,10 +10,10 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::carrier::Carrier;
-use crate::handshake::{flaw_of_response, flaws_of_request, read_answer};
+use crate::handshake::{flaw_of_response, flaws_of_request, read_answer, unexpected};
 use crate::judge::{Behavior, CloseBehavior, Verdict};
 use crate::link::{Link, Next};
-use crate::log::{Log, Who};
+use crate::log::{Log, Who, brief};
 use crate::server_side::lobby::{Caller, Lobby};
 use crate::server_side::visitor::Visitor;
 use crate::settings::Settings;
@@ -46,6 +47,13 @@ impl Refused {
                 Verdict { close: CloseBehavior::Failed, ..plain }
             }
         }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unimplemented(why) | Self::NoConnection(why)) = self;
+        f.write_str(why)
     }
 }
 
@@ -200,8 +208,12 @@ impl Arena {
                     }
                 }
                 Ok(None) => {
-                    self.log.octets(Who::Peer, || "the end".into(), wire.buffered());
-                    return Answer::Cut("the connection was ended without an answer".into());
+                    let came = wire.buffered();
+                    self.log.octets(Who::Peer, || "the end".into(), came);
+                    return Answer::Cut(match came {
+                        [] => "the connection was ended without an answer".into(),
+                        _ => format!("the connection was ended after {}, no HTTP", brief(came)),
+                    });
                 }
                 Err(_) => return Answer::Silence,
             }
@@ -292,21 +304,32 @@ impl Arena {
         let visitor = self.visitor().await?;
         self.welcome(visitor, None).await
     }
+    /// Whether the server under test opens a WebSocket; how well it does is for the cases to judge.
+    pub(crate) async fn knock(&self) -> Result<(), Refused> {
+        let request = self.request(&http::fresh_key(), None)?;
+        let (head, _) = self.ask(&request).await?;
+        if head.opens() {
+            return Ok(());
+        }
+        Err(Refused::NoConnection(unexpected(&head)))
+    }
+
+    /// Sends a request for a WebSocket, to which there has to be an answer.
+    async fn ask(&self, request: &str) -> Result<(Head, Wire), Refused> {
+        let why = match self.exchange(request.as_bytes()).await? {
+            Answer::Head(head, wire) => return Ok((head, wire)),
+            Answer::Cut(cause) => format!("no answer to the handshake: {cause}"),
+            Answer::Silence => "the server did not answer the handshake".into(),
+        };
+        Err(Refused::NoConnection(why))
+    }
+
 
     /// The client's half of an ordinary handshake.
     async fn shake_hands(&self, extensions: Option<&str>) -> Result<Link, Refused> {
         let key = http::fresh_key();
         let request = self.request(&key, extensions)?;
-        let (head, wire) = match self.exchange(request.as_bytes()).await? {
-            Answer::Head(head, wire) => (head, wire),
-            Answer::Cut(cause) => {
-                return Err(Refused::NoConnection(format!("no answer to the handshake: {cause}")));
-            }
-            Answer::Silence => {
-                let why = "the server did not answer the handshake";
-                return Err(Refused::NoConnection(why.into()));
-            }
-        };
+        let (head, wire) = self.ask(&request).await?;
         let flaw = flaw_of_response(&head, &key);
         let mut link = Link::new(wire, self.log.clone(), true, head);
         if let Some(flaw) = flaw {

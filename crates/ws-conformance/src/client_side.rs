@@ -19,12 +19,13 @@ use crate::wire::raw_h3::RawH3;
 /// A handshake that came to nothing later than this was waited for in vain.
 const SILENCE: Duration = Duration::from_secs(4);
 
-/// Sees whether anybody listens at `target` and answers, rightly or wrongly. Without this every
-/// case would wait for the same nothing.
+/// Sees whether a WebSocket can be opened at `target`, with a right handshake or a wrong one. Without
+/// this every case would fail, and hide that it is all for one reason: a wrong path, no TLS.
 ///
 /// # Errors
 ///
-/// Nobody listens by the carrier of `settings`, or three handshakes in a row were not answered.
+/// Nobody listens by the carrier of `settings`, or none of three handshakes in a row was accepted;
+/// the error says what came instead.
 pub async fn reach(target: &Target, settings: &Settings) -> io::Result<()> {
     let nobody = |error| io::Error::other(format!("nobody listens at {target}: {error}"));
     match settings.carrier {
@@ -33,15 +34,18 @@ pub async fn reach(target: &Target, settings: &Settings) -> io::Result<()> {
         _ => drop(target.dial().await.map_err(nobody)?),
     }
     let settings = Arc::new(settings.clone());
+    let mut why = String::new();
     for _ in 0..3 {
         let began = Instant::now();
-        let mut arena = Arena::against_server(target.clone(), Arc::clone(&settings));
-        let opened = arena.open().await;
-        if opened.is_ok() || began.elapsed() < SILENCE {
-            return Ok(());
-        }
+        let arena = Arena::against_server(target.clone(), Arc::clone(&settings));
+        why = match arena.knock().await {
+            Ok(()) => return Ok(()),
+            Err(_) if began.elapsed() >= SILENCE => {
+                format!("somebody listens at {target} but did not answer three handshakes in a row")
+            }
+            Err(refused) => format!("{target} opens no WebSocket: {refused}"),
+        };
     }
-    let why = format!("somebody listens at {target} but did not answer three handshakes in a row");
     Err(io::Error::other(why))
 }
 

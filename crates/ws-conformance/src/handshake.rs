@@ -15,7 +15,7 @@ pub(crate) fn flaw_of_response(head: &Head, key: &str) -> Option<String> {
         return flaw_of_answer(head);
     }
     if head.status() != Some(101) {
-        return Some(format!("the handshake was answered with {:?}", head.start));
+        return Some(unexpected(head));
     }
     if let Some(flaw) = head.flaws.first() {
         return Some(format!("the answer is malformed: {flaw}"));
@@ -29,6 +29,11 @@ pub(crate) fn flaw_of_response(head: &Head, key: &str) -> Option<String> {
         return Some(format!("Sec-WebSocket-Accept is {accepts:?}, expected {expected:?}"));
     }
     None
+}
+
+/// What is said of an answer that opens nothing.
+pub(crate) fn unexpected(head: &Head) -> String {
+    format!("the handshake was answered with {:?}", head.start)
 }
 
 /// The agreement that an answer states; an error where it accepts what was not offered.

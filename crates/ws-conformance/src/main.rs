@@ -78,6 +78,10 @@ async fn judge(options: &Options) -> io::Result<bool> {
     let mut reports = Vec::new();
     for peer in &options.peers {
         select(options, peer)?;
+        if let Peer::Server(target) = peer {
+            // Before any of them is judged, which may take an hour and be lost then.
+            reach(target, &options.settings).await?;
+        }
     }
     options.outputs.prepare()?;
     for peer in &options.peers {
@@ -86,7 +90,6 @@ async fn judge(options: &Options) -> io::Result<bool> {
         let name = options.agent.clone();
         let report = match peer {
             Peer::Server(target) => {
-                reach(target, &settings).await?;
                 let agent = name.unwrap_or_else(|| target.to_string());
                 judge_server(target.clone(), cases, settings, &agent).await
             }

@@ -167,3 +167,31 @@ fn a_server_that_never_answers_is_given_up_on() {
     let said = could_not_run(&run(&["--server", &url, "--over", "h3", "--case", "1.1.1"]));
     assert!(said.contains("nobody"), "{said}");
 }
+
+/// A server that says these octets to whoever calls, once it has read something, and hangs up.
+fn saying(answer: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a call");
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer);
+        }
+    });
+    format!("ws://{address}/chat")
+}
+
+#[test]
+fn a_server_that_opens_no_websocket_at_all_is_not_judged_by_each_case() {
+    let not_found = saying(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    let said = could_not_run(&run(&["--server", &not_found, "--case", "1.1.1"]));
+    assert!(said.contains("opens no WebSocket") && said.contains("404 Not Found"), "{said}");
+    let said = could_not_run(&run(&["--server", &saying(b""), "--case", "1.1.1"]));
+    assert!(said.contains("ended without an answer"), "{said}");
+    let said = could_not_run(&run(&["--server", &saying(b"SSH-2.0-x\r\n"), "--case", "1.1.1"]));
+    assert!(said.contains("SSH-2.0-x"), "{said}");
+    let in_tls = not_found.replace("ws:", "wss:");
+    let said = could_not_run(&run(&["--server", &in_tls, "--case", "1.1.1"]));
+    assert!(said.contains("opens no WebSocket"), "{said}");
+}
