@@ -37,6 +37,8 @@ pub(crate) struct Link {
     breaches: Vec<String>,
     peer_close: Option<PeerClose>,
     suite_close_sent: bool,
+    /// The code of the first close frame that the suite sent with one.
+    own_close_code: Option<u16>,
     suite_closed_first: bool,
     /// Whether the peer's close frame is answered by itself.
     pub(crate) answers_close: bool,
@@ -72,6 +74,7 @@ impl Link {
             breaches: Vec::new(),
             peer_close: None,
             suite_close_sent: false,
+            own_close_code: None,
             suite_closed_first: false,
             answers_close: true,
             write_limit: Duration::from_secs(30),

@@ -225,7 +225,10 @@ impl Link {
         let mut close = PeerClose { code: None, reason: String::new() };
         if let Some((code, reason)) = payload.split_first_chunk::<2>() {
             let code = u16::from_be_bytes(*code);
-            if !is_sendable(code) {
+            if code >= 5000 && self.own_close_code == Some(code) {
+                // §7.4.2 says nothing of these codes, and by §5.5.1 the one received is sent back.
+                self.log.note("our code, which the RFC does not define, came back");
+            } else if !is_sendable(code) {
                 self.breach(format!("a close frame with the code {code} (§7.4)"));
             }
             if str::from_utf8(reason).is_err() {

@@ -27,6 +27,8 @@ impl Link {
             let bytes = self.encode(frame);
             self.log.octets(Who::Suite, || describe(frame), &bytes);
             if frame.is_close() {
+                let code = frame.payload.first_chunk().copied().map(u16::from_be_bytes);
+                self.own_close_code = self.own_close_code.or(code);
                 self.note_own_close();
             }
             match mode {

@@ -220,6 +220,7 @@ legal {
     SendsStrayPongs: Both, "1.1.2" | "2.2" | "2.8" | "2.10" | "5.6" | "9.7.2" | "12.1.1" | "h2:1.1.2", "sends pongs that nobody asked for";
     SkipsPings: Both, "2.10" | "2.11", "answers of the pings that wait the last one and some before it";
     LimitsMessages: Both, "1.1.6" | "1.1.8" | "1.2.7" | "10.1.1" | "20.9.8", "refuses messages of more than 32 KiB";
+    EchoesUndefinedCodes: Both, "7.13.1" | "7.13.2" | "22.3.17", "echoes close codes from 5000 on";
     PadsData: Client, "40.14.1" | "40.14.10" | "40.14.11" | "40.14.13" | "h2:1.1.7", "pads what it sends in DATA";
     HintsEarly: Server, "40.1.3" | "40.2.1" | "40.2.9" | "40.3.1" | "h2:1.1.2", "sends an interim answer before the final one";
     GivesSmallWindow: Server, "40.3.1" | "40.3.2" | "40.3.9" | "40.3.10" | "40.3.15" | "h2:1.1.7", "gives each stream a window of 100 octets";

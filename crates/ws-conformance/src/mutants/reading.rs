@@ -312,7 +312,8 @@ impl Inbound {
         };
         let code = u16::from_be_bytes(*code);
         let valid = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
-        if !valid && !self.has(Fault::AcceptsBadCodes) {
+        let undefined = code >= 5000 && self.has(Fault::EchoesUndefinedCodes);
+        if !valid && !undefined && !self.has(Fault::AcceptsBadCodes) {
             return Item::Bad(1002);
         }
         if code >= 3000 && self.has(Fault::RefusesGoodCodes) {
