@@ -26,7 +26,8 @@ impl Progress {
             let clear = if self.terminal { "\r\x1b[K" } else { "" };
             let close = verdict.close;
             let (id, overall, why) = (&result.id, verdict.overall(), &verdict.why);
-            self.write(&format!("{clear}{id:<9} {overall} (close: {close}): {why}\n"));
+            let what = &result.description;
+            self.write(&format!("{clear}{id:<9} {overall} (close: {close}): {what} {why}\n"));
         }
         if self.terminal {
             self.write(&format!("\r\x1b[K{done}/{total} {}", result.id));

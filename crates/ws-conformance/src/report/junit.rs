@@ -38,10 +38,11 @@ pub fn document(reports: &[Report], strict: bool) -> String {
             if fails(overall) {
                 let close = verdict.close;
                 let why = escape(&verdict.why);
-                let seen = escape(&verdict.observed);
+                let (expected, seen) = (escape(&result.expectation), escape(&verdict.observed));
                 let _ = write!(
                     xml,
-                    "<failure message=\"{overall}, close {close}: {why}\">{seen}</failure>"
+                    "<failure message=\"{overall}, close {close}: {why}\">expected: {expected}\nseen: \
+                     {seen}</failure>"
                 );
             } else if overall == Behavior::Unjudged {
                 let _ = write!(xml, "<error message=\"{}\"/>", escape(&verdict.why));

@@ -66,7 +66,8 @@ pub fn shortcomings(report: &Report) -> String {
             unjudged.entry(&verdict.why).or_default().push(&result.id);
         } else if verdict.is_against() {
             let (id, overall, close) = (&result.id, verdict.overall(), verdict.close);
-            let _ = writeln!(text, "{id:<10}{overall:<14}close {close:<18}{}", verdict.why);
+            let (what, why) = (&result.description, &verdict.why);
+            let _ = writeln!(text, "{id:<10}{overall:<14}close {close:<18}{what} {why}");
         }
     }
     for (why, cases) in unjudged {
@@ -116,6 +117,8 @@ mod tests {
         };
         let found = shortcomings(&report);
         assert!(found.starts_with("1.1.1     FAILED        close WRONG CODE"), "{found}");
+        let sent = "Sends a text message of 0 octets in one frame. close code 1001 was sent";
+        assert!(found.contains(sent), "{found}");
         let reports = [report];
         let page = html::page(&reports);
         assert!(page.contains("<span class=\"tag FAILED\">FAILED</span> close WRONG CODE"));

@@ -11,9 +11,9 @@ use crate::script::{Script, Step, binary, text};
 use crate::wire::frame::{Frame, Masking};
 
 pub(super) fn cases() -> Vec<Case> {
-    let mut cases = wrong(1, Judges::Servers, Masking::Never, "unmasked", &["WS-5.1-02"]);
+    let mut cases = wrong(1, Judges::Servers, Masking::Never, ("an", "unmasked"), &["WS-5.1-02"]);
     let key = Masking::Key([0x11, 0x22, 0x33, 0x44]);
-    cases.extend(wrong(2, Judges::Clients, key, "masked", &["WS-5.1-04"]));
+    cases.extend(wrong(2, Judges::Clients, key, ("a", "masked"), &["WS-5.1-04"]));
     cases.extend(keys());
     cases.push(
         Case::new(&[20, 4, 1], FreshKeys)
@@ -33,7 +33,7 @@ fn wrong(
     section: u16,
     judges: Judges,
     masking: Masking,
-    word: &str,
+    (article, word): (&str, &str),
     rows: &'static [&'static str],
 ) -> Vec<Case> {
     let frames = [
@@ -47,7 +47,7 @@ fn wrong(
     let mut cases = Vec::new();
     for (number, (what, frame)) in (1..).zip(frames) {
         let script = Script::failing(&[1002]).say([frame.with_masking(masking)]).expect([]);
-        cases.push((number, script, format!("Sends a {word} {what}.")));
+        cases.push((number, script, format!("Sends {article} {word} {what}.")));
     }
     let second = [Frame::text("one").open(), Frame::continuation("two").with_masking(masking)];
     let second = Script::failing(&[1002]).say(second).expect([]);
@@ -57,7 +57,11 @@ fn wrong(
         .say(later)
         .expect([text("right")])
         .tolerate([], "the valid message before the bad frame was not answered");
-    cases.push((8, later, format!("Sends a right text and then a {word} one, in one write.")));
+    cases.push((
+        8,
+        later,
+        format!("Sends a right text and then {article} {word} one, in one write."),
+    ));
     let case = |(number, script, does): (u16, Script, String)| {
         Case::new(&[20, section, number], script)
             .does(does)
