@@ -175,7 +175,7 @@ impl Arena {
     /// Sends a request for a WebSocket, written for HTTP/1.1, by the carrier of the run, and waits
     /// for what comes of it.
     pub(crate) async fn exchange(&self, request: &[u8]) -> Result<Answer, Refused> {
-        self.log.octets(Who::Suite, || "opening request".into(), request);
+        self.log.head(Who::Suite, "opening request", request);
         if matches!(self.settings.carrier, Carrier::H1 | Carrier::Best) {
             let mut wire = self.dial().await?;
             wire.write(request).await;
@@ -187,8 +187,7 @@ impl Arena {
         let answer = self.extended_connect(target, &connect).await?;
         match &answer {
             Answer::Head(head, _) => {
-                let fields = format!("{:?}", head.fields);
-                self.log.octets(Who::Peer, || format!("answer: {}", head.start), fields.as_bytes());
+                self.log.head(Who::Peer, format!("answer: {}", head.start), &head.lines());
             }
             Answer::Cut(cause) => self.log.note(format!("the stream was ended: {cause}")),
             Answer::Silence => self.log.note("no answer came"),
@@ -202,7 +201,7 @@ impl Arena {
         loop {
             match timeout(patience, http::read_head(&mut wire)).await {
                 Ok(Some((head, octets))) => {
-                    self.log.octets(Who::Peer, || format!("answer: {}", head.start), &octets);
+                    self.log.head(Who::Peer, format!("answer: {}", head.start), &octets);
                     if !matches!(head.status(), Some(100 | 102..=199)) {
                         return Answer::Head(head, wire);
                     }
@@ -364,8 +363,7 @@ impl Arena {
         extension: Option<(&str, Agreement)>,
     ) -> Result<Link, Refused> {
         let request = visitor.request.clone();
-        let lines = format!("{:?}", request.fields);
-        self.log.octets(Who::Peer, || format!("request: {}", request.start), lines.as_bytes());
+        self.log.head(Who::Peer, format!("request: {}", request.start), &request.lines());
         let mut breaches = flaws_of_request(&request);
         let key = request.values("Sec-WebSocket-Key").next().unwrap_or_default().to_owned();
         if visitor.carrier() == Carrier::H1 && !self.memory.is_new(&key) {

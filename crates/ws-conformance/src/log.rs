@@ -50,6 +50,9 @@ const KEPT: usize = 60;
 /// Octets shown of each payload.
 const SHOWN: usize = 96;
 
+/// Octets shown of each head.
+const HEAD: usize = 4096;
+
 impl Log {
     pub(crate) fn new() -> Self {
         Self { started: Instant::now(), entries: Arc::default() }
@@ -69,6 +72,15 @@ impl Log {
             return self.add(who, format!("{} octets", octets.len()), None);
         }
         self.add(who, words(), Some(render(octets)));
+    }
+
+    /// The head of a request or an answer, which is read as text and decides by any of its lines.
+    pub(crate) fn head(&self, who: Who, words: impl Into<String>, octets: &[u8]) {
+        let shown = octets.get(..HEAD).unwrap_or(octets);
+        let lines = shown.escape_ascii().to_string().replace("\\r\\n", "\n");
+        let rest = if octets.len() > HEAD { "…" } else { "" };
+        let text = format!("{}{rest}", lines.trim_end().replace("\\\"", "\"").replace("\\'", "'"));
+        self.add(who, words.into(), Some((String::new(), text)));
     }
 
     /// The entries in order; a remark stands for those that were dropped.
@@ -152,6 +164,18 @@ mod tests {
         assert_eq!(entries.first().map(|entry| entry.words.as_str()), Some("0"));
         assert_eq!(entries.last().map(|entry| entry.words.as_str()), Some("999"));
         assert!(entries[KEPT].words.contains("880 entries"));
+    }
+
+    #[test]
+    fn heads_are_shown_in_full() {
+        let log = Log::new();
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\nX: \"\xff\"\r\n\r\n";
+        log.head(Who::Suite, "the request", head);
+        let shown: Vec<_> = log.entries().into_iter().filter_map(|entry| entry.octets).collect();
+        assert_eq!(shown, [(String::new(), "GET / HTTP/1.1\nHost: a\nX: \"\\xff\"".into())]);
+        log.head(Who::Peer, "the answer", &[b'*'; 5000]);
+        let cut = log.entries().into_iter().next_back().and_then(|entry| entry.octets);
+        assert!(cut.is_some_and(|(_, text)| text.len() < 4100 && text.ends_with('…')));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::junit::escape;
+use super::rules;
 use crate::case::CaseId;
 use crate::groups::title;
 use crate::judge::Behavior;
@@ -18,7 +19,7 @@ table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border
 details{margin:.4rem 0;border-left:4px solid #8886;padding-left:.8rem}summary{cursor:pointer}
 details.FAILED,details.NON-STRICT,details.OK,details.INFORMATIONAL,details.UNIMPLEMENTED,details.UNJUDGED{background:none}
 details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-STRICT{border-color:#d4a72c}details.INFORMATIONAL{border-color:#0969da}details.UNJUDGED{border-color:#8250df}
-.log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log td:nth-child(2){white-space:nowrap}.log code{opacity:.75;word-break:break-all}
+.log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log td:nth-child(2){white-space:nowrap}.log code{opacity:.75;word-break:break-all}.log pre{margin:0;opacity:.75;white-space:pre-wrap;word-break:break-all}
 .suite{color:#0969da}.peer{color:#8250df}.note{font-style:italic;opacity:.8}.tag{padding:0 .4rem;border-radius:.4rem}";
 
 /// All `reports` on one page.
@@ -128,11 +129,11 @@ fn details(html: &mut String, agent: usize, result: &CaseResult) {
     let _ = write!(
         html,
         "<p><b>Expected:</b> {}<br><b>Judged so because:</b> {}<br><b>Seen:</b> {}<br>\
-         <b>Rows:</b> {} · <b>{:.1} ms</b></p><table class=\"log\">",
+         <b>Rules:</b> {} · <b>{:.1} ms</b></p><table class=\"log\">",
         escape(&result.expectation),
         escape(&verdict.why),
         escape(&verdict.observed),
-        result.rows.join(", "),
+        rules::links(result.rows),
         verdict.duration.as_secs_f64() * 1000.0
     );
     for entry in &verdict.log {
@@ -150,8 +151,15 @@ fn log_line(html: &mut String, entry: &Entry) {
     let milliseconds = entry.at.as_secs_f64() * 1000.0;
     let words = escape(&entry.words);
     let _ = write!(html, "<tr class=\"{class}\"><td>{milliseconds:.1}<td>{arrow}<td>{words}");
-    if let Some((hex, text)) = entry.octets.as_ref().filter(|(hex, _)| !hex.is_empty()) {
-        let _ = write!(html, "<br><code>{hex} {}</code>", escape(text));
+    match &entry.octets {
+        // A head has no hex beside its text.
+        Some((hex, text)) if hex.is_empty() && !text.is_empty() => {
+            let _ = write!(html, "<pre>{}</pre>", escape(text));
+        }
+        Some((hex, text)) if !hex.is_empty() => {
+            let _ = write!(html, "<br><code>{hex} {}</code>", escape(text));
+        }
+        _ => {}
     }
     html.push_str("</tr>\n");
 }

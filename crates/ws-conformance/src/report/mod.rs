@@ -5,4 +5,5 @@ pub mod coverage;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod rules;
 pub mod table;

@@ -62,7 +62,7 @@ impl Visitor {
             Door::H1(_) => text.to_owned(),
             _ => format!("{:?}", answer_lines(&head)),
         };
-        log.octets(Who::Suite, || format!("answer to {}", self.request.start), octets.as_bytes());
+        log.head(Who::Suite, format!("answer to {}", self.request.start), octets.as_bytes());
         match self.door {
             Door::H1(mut wire) => {
                 wire.write(text.as_bytes()).await;

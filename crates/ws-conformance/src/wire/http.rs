@@ -55,6 +55,12 @@ impl Head {
         head
     }
 
+    /// Start line and fields as lines, for the log.
+    pub(crate) fn lines(&self) -> Vec<u8> {
+        let fields = self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+        format!("{}\r\n{}", self.start, fields.collect::<String>()).into_bytes()
+    }
+
     /// Every value of the field, in order of appearance.
     pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         let named = move |(field, _): &&(String, String)| field.eq_ignore_ascii_case(name);

@@ -147,7 +147,7 @@ impl Probe {
         let octets = self.request(arena, &key)?;
         let response = if arena.settings.carrier == Carrier::H1 {
             let mut wire = arena.dial().await?;
-            arena.log.octets(Who::Suite, || "the request".into(), &octets);
+            arena.log.head(Who::Suite, "the request", &octets);
             send(&mut wire, &octets, self.chop).await;
             match receive(&mut wire, arena).await {
                 Response::Head(head) if head.opens() => {
@@ -289,7 +289,7 @@ pub(crate) async fn receive(wire: &mut Wire, arena: &Arena) -> Response {
     loop {
         match timeout(patience, http::read_head(wire)).await {
             Ok(Some((head, octets))) => {
-                arena.log.octets(Who::Peer, || format!("answer: {}", head.start), &octets);
+                arena.log.head(Who::Peer, format!("answer: {}", head.start), &octets);
                 if !matches!(head.status(), Some(100 | 102..=199)) {
                     return Response::Head(head);
                 }

@@ -109,7 +109,7 @@ impl Reply {
             if self.with_frame {
                 octets.extend(Frame::text("from the server").encode(false));
             }
-            arena.log.octets(Who::Suite, || "the answer".into(), &octets);
+            arena.log.head(Who::Suite, "the answer", &octets);
             crate::groups::g30_server::probe::send(&mut wire, &octets, self.chop).await;
             wire
         } else {
