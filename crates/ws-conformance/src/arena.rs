@@ -303,6 +303,7 @@ impl Arena {
         let visitor = self.visitor().await?;
         self.welcome(visitor, None).await
     }
+
     /// Whether the server under test opens a WebSocket; how well it does is for the cases to judge.
     pub(crate) async fn knock(&self) -> Result<(), Refused> {
         let request = self.request(&http::fresh_key(), None)?;
@@ -322,7 +323,6 @@ impl Arena {
         };
         Err(Refused::NoConnection(why))
     }
-
 
     /// The client's half of an ordinary handshake.
     async fn shake_hands(&self, extensions: Option<&str>) -> Result<Link, Refused> {
@@ -351,6 +351,9 @@ impl Arena {
         );
         if let Some(extensions) = extensions {
             request.push_str(&format!("Sec-WebSocket-Extensions: {extensions}\r\n"));
+        }
+        for line in &self.settings.headers {
+            request.push_str(&format!("{line}\r\n"));
         }
         request.push_str("\r\n");
         Ok(request)

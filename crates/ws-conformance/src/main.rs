@@ -84,10 +84,10 @@ async fn judge(options: &Options) -> io::Result<bool> {
         }
     }
     options.outputs.prepare()?;
-    for peer in &options.peers {
+    for (number, peer) in options.peers.iter().enumerate() {
         let cases = select(options, peer)?;
         let settings = options.settings.clone();
-        let name = options.agent.clone();
+        let name = options.agents.get(number).or(options.agents.last()).cloned();
         let report = match peer {
             Peer::Server(target) => {
                 let agent = name.unwrap_or_else(|| target.to_string());

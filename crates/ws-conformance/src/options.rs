@@ -29,9 +29,11 @@ which cases
   --quick               samples of costly cases    --full           all, with long patience
 
 how
-  --jobs N              cases at a time (4)        --agent NAME     the name in the reports
+  --jobs N              cases at a time (4)        --agent NAME     the name in the reports; of
+                                                   several peers the first name is the first one's
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
   --strict              NON-STRICT fails too       --silent         no progress
+  --header 'NAME: VALUE'  in each request to a server, where it asks for one; may be repeated
   --tls                 clients call by wss; over h3 and best they always do
   --ca-out FILE         writes the certificate that such clients are to trust
   --scale N             an attack of an Nth of its size (1)
@@ -71,7 +73,8 @@ pub(crate) struct Options {
     pub(crate) peers: Vec<Peer>,
     pub(crate) selection: Selection,
     pub(crate) settings: Settings,
-    pub(crate) agent: Option<String>,
+    /// The names of the peers in turn; the last one stands for all the others.
+    pub(crate) agents: Vec<String>,
     pub(crate) strict: bool,
     /// By how much an attack is smaller than it is written.
     pub(crate) scale: usize,
@@ -86,7 +89,7 @@ impl Options {
             peers: Vec::new(),
             selection: Selection::default(),
             settings: Settings::default(),
-            agent: None,
+            agents: Vec::new(),
             strict: false,
             scale: 1,
             outputs: Outputs::default(),
@@ -128,7 +131,11 @@ impl Options {
                 Long("jobs") => jobs = Some(parser.value()?.parse()?),
                 Long("wait") => wait = Some(seconds(&mut parser)?),
                 Long("patience") => patience = Some(seconds(&mut parser)?),
-                Long("agent") => options.agent = Some(parser.value()?.string()?),
+                Long("agent") => options.agents.push(parser.value()?.string()?),
+                Long("header") => {
+                    let line = parser.value()?.parse_with(header)?;
+                    options.settings.headers.push(line);
+                }
                 Long("json") => options.outputs.json = Some(parser.value()?.into()),
                 Long("junit") => options.outputs.junit = Some(parser.value()?.into()),
                 Long("html") => options.outputs.html = Some(parser.value()?.into()),
@@ -156,6 +163,12 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// A header line, which must not be more than that.
+fn header(line: &str) -> Result<String, String> {
+    let is_one = line.find(':').is_some_and(|at| at > 0) && !line.contains(['\r', '\n', '\0']);
+    if is_one { Ok(line.to_owned()) } else { Err("a header is written NAME: VALUE".into()) }
 }
 
 fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {

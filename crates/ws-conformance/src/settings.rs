@@ -31,6 +31,9 @@ pub struct Settings {
     pub patience: Duration,
     /// What carries the WebSockets. Default: HTTP/1.1.
     pub carrier: Carrier,
+    /// Header lines, without their CRLF, that each request to a server carries besides its own, for a
+    /// server that asks for credentials or a subprotocol. Default: none.
+    pub headers: Vec<String>,
     /// Whether clients are to call by TLS; over HTTP/3 they always are. Default: no.
     pub tls: bool,
     /// Where the certificate is written that clients may be told to trust. Default: nowhere.
@@ -56,6 +59,7 @@ impl Settings {
             wait,
             patience,
             carrier: Carrier::H1,
+            headers: Vec::new(),
             tls: false,
             ca_out: None,
             jobs: 4,

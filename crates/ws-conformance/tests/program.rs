@@ -195,3 +195,24 @@ fn a_server_that_opens_no_websocket_at_all_is_not_judged_by_each_case() {
     let said = could_not_run(&run(&["--server", &in_tls, "--case", "1.1.1"]));
     assert!(said.contains("opens no WebSocket"), "{said}");
 }
+
+#[test]
+fn a_header_goes_along_with_each_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("an address"));
+    let asked = std::thread::spawn(move || {
+        let mut heads = listener.incoming().map_while(Result::ok).flat_map(|stream| {
+            let lines = BufReader::new(stream).lines().map_while(Result::ok);
+            lines.take_while(|line| !line.is_empty()).collect::<Vec<String>>()
+        });
+        heads.find(|line| line.starts_with("Authorization") || line == "no more")
+    });
+    let header = ["--header", "Authorization: Bearer 12345"];
+    run(&[&["--server", &url, "--case", "1.1.1"][..], &header].concat());
+    if let Ok(mut last) = TcpStream::connect(url.trim_start_matches("ws://")) {
+        let _ = last.write_all(b"no more\r\n");
+    }
+    assert_eq!(asked.join().expect("no panic").as_deref(), Some("Authorization: Bearer 12345"));
+    let said = could_not_run(&run(&["--server", &url, "--header", "no colon"]));
+    assert!(said.contains("NAME: VALUE"), "{said}");
+}
