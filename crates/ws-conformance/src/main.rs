@@ -87,7 +87,7 @@ async fn judge(options: &Options) -> io::Result<bool> {
     for (number, peer) in options.peers.iter().enumerate() {
         let cases = select(options, peer)?;
         let settings = options.settings.clone();
-        let name = options.agents.get(number).or(options.agents.last()).cloned();
+        let name = options.agents.get(number).or_else(|| options.agents.last()).cloned();
         let report = match peer {
             Peer::Server(target) => {
                 let agent = name.unwrap_or_else(|| target.to_string());
