@@ -1,5 +1,7 @@
 //! Messages there and back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use ws_tokio::{AcceptOptions, ConnectOptions, Message, WebSocket};
 
