@@ -81,7 +81,7 @@ impl fmt::Display for FrameError {
             Self::ProtocolError(violation) => violation.fmt(f),
             Self::InvalidUtf8 => f.write_str("text is not valid utf-8"),
             Self::MessageTooBig { size, max } => {
-                write!(f, "a message of at least {size} bytes, at most {max} are allowed")
+                write!(f, "a frame or message of at least {size} bytes, at most {max} are allowed")
             }
             Self::BadCloseCode(code) => write!(f, "close code {code} is not allowed on the wire"),
             Self::TooManyFragments { max } => {
