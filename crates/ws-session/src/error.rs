@@ -12,7 +12,7 @@ use ws_frame::CloseCode;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The peer went away without a close frame.
+    /// The peer went away without a close frame, or before the handshake was complete.
     Closed,
     /// The handshake was not complete in time.
     Timeout,
@@ -53,7 +53,9 @@ impl From<io::Error> for TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the peer went away without a close frame"),
+            Self::Closed => f.write_str(
+                "the peer went away before the end of the handshake or without a close frame",
+            ),
             Self::Timeout => f.write_str("the handshake was not complete in time"),
             Self::TlsAlert(number) => write!(f, "the peer sent tls alert {number}"),
             Self::Io(_) => f.write_str("input or output failed"),
@@ -146,6 +148,13 @@ impl Error for SendError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // A load balancer with no server behind it does so, and nobody had thought of close frames yet.
+    #[test]
+    fn an_end_inside_of_the_handshake_is_not_told_as_a_missing_close_frame_alone() {
+        let text = TransportError::Closed.to_string();
+        assert!(text.contains("handshake") && text.contains("close frame"), "{text}");
+    }
 
     #[test]
     fn a_close_code_that_may_be_allowed_says_how() {
