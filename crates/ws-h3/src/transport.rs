@@ -185,8 +185,8 @@ impl Transport for H3Stream {
             // An orderly end on our side; there is no more to say about what the peer still sends.
             recv.stop(Code::H3_NO_ERROR);
         }
-        // What a peer does not take is not waited for, unless it was finished.
-        if !send.is_acknowledged() && (send.is_closed() || send.is_flushed()) {
+        // What a peer does not take is not waited for. QUIC has all of what was finished.
+        if !send.is_acknowledged() && send.is_flushed() {
             self.link.wait_for(Unacknowledged { send, recv, guard });
         }
         true
