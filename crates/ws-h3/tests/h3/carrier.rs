@@ -250,7 +250,10 @@ async fn what_a_peer_does_not_take_is_not_waited_for() {
     let mut left = &everything[..];
     let written = write_all(&mut ours, &mut left);
     assert!(tokio::time::timeout(Duration::from_millis(200), written).await.is_err());
-    drop((ours, client));
+    assert_eq!(client.open_streams(), 1);
+    drop(ours);
+    assert_eq!(client.open_streams(), 0);
+    drop(client);
     let closed = theirs.connection().closed();
     let closed = tokio::time::timeout(Duration::from_millis(500), closed).await;
     assert!(matches!(closed, Ok(quinn::ConnectionError::ApplicationClosed(_))), "{closed:?}");

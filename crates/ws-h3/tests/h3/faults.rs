@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
-use crate::support::{Host, Setup, is_healthy, open, read_exact, soon, write_all};
+use crate::support::{Host, Setup, is_healthy, open, read_exact, shutdown, soon, write_all};
 
 /// When this fails, `h3` has learnt the token: the edit of the field section can go.
 #[test]
@@ -135,6 +135,22 @@ async fn a_server_stream_dropped_without_an_end_is_reset_not_finished() {
     assert_eq!(soon(end(&mut recv)).await, Err(quinn::ReadError::Reset(0x10c_u32.into())));
     let stopped = soon(send.stopped()).await.unwrap();
     assert_eq!(stopped, Some(0x10c_u32.into()));
+}
+
+#[tokio::test]
+async fn a_server_stream_dropped_after_its_end_wants_no_more_and_says_so_without_error() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    assert_eq!(stream.id(), 0, "the first that a client opens");
+    soon(shutdown(&mut stream)).await.unwrap();
+    drop(stream);
+    assert_eq!(soon(end(&mut recv)).await, Ok(()));
+    let stopped = soon(send.stopped()).await.unwrap();
+    assert_eq!(stopped, Some(0x100_u32.into()));
 }
 
 /// Reads to the end, or to what comes in its place.
