@@ -106,10 +106,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, streaming: bool) -> Poll<Option<Event>> {
         loop {
-            if let Some(inflated) = self.session.take_inflated() {
+            let inflated = self.session.take_inflated();
+            if inflated > 0 {
                 self.reads = self.reads.saturating_add(read_budget::cost(inflated) - 1);
                 if self.reads >= READS_PER_TURN {
-                    std::task::ready!(self.poll_others(cx));
+                    // Nobody has looked at the socket, so the peer is not judged by its deadlines.
+                    self.end_turn(cx);
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
             }
             let event =
@@ -133,8 +137,14 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             }
             if self.session.wants_read() {
                 if self.reads >= READS_PER_TURN {
-                    std::task::ready!(self.poll_others(cx));
-                    continue;
+                    self.end_turn(cx);
+                    // A peer that never pauses does not outrun the deadlines.
+                    let now = self.runtime.now();
+                    if self.meet_deadline(now).is_some_and(|deadline| deadline <= now) {
+                        continue;
+                    }
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
                 }
                 if let Poll::Ready(len) = self.poll_read(cx) {
                     self.reads = self.reads.saturating_add(read_budget::cost(len));
@@ -148,16 +158,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         }
     }
 
-    /// Lets other tasks run. Ready when a deadline has passed: a peer that never pauses outruns none.
-    fn poll_others(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Writes what a turn has brought, before others get theirs.
+    fn end_turn(&mut self, cx: &mut Context<'_>) {
         self.reads = 0;
         let _later = self.poll_flush_transport(cx);
-        let now = self.runtime.now();
-        if self.meet_deadline(now).is_some_and(|deadline| deadline <= now) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     /// Does what the board says; whether that was to be over.
@@ -477,6 +481,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             self.outbox = None;
         }
         self.alarm = Alarm::default();
+        self.needs_flush = false;
         if self.transport.release() {
             // Nothing is left to be cut, and the server can take another.
             self.board = None;

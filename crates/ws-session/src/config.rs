@@ -62,7 +62,7 @@ pub struct Config {
     pub message_timeout: Duration,
     /// How long the peer may accept no byte while bytes wait to be written, 30 s by default. Then
     /// the connection is cut: a close frame could not reach the peer either. Where the transport itself
-    /// holds bytes (TLS, HTTP/2, HTTP/3) it may be an eighth of it later.
+    /// holds bytes (TLS, HTTP/2, HTTP/3) the cut may come an eighth of this time later.
     pub write_timeout: Duration,
     /// How long the closing handshake may take, and the peer's end of the transport after it, 5 s by
     /// default. To end our own, once the peer is waited for no longer, may take half a second more.

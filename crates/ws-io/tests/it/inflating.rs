@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ws_frame::{MaskKeys, Message};
-use ws_io::{CloseCode, Config, Duplex, UpgradeInfo, duplex};
+use ws_io::{CloseCode, Config, Duplex, Runtime as _, UpgradeInfo, duplex};
 use ws_session::Session;
 use ws_session::deflate::{self, client, server};
 
@@ -52,5 +53,23 @@ fn what_a_few_bytes_inflate_to_does_not_keep_the_thread() {
         }
         assert!(turns >= MESSAGES, "{MESSAGES} messages of {SIZE} bytes in {turns} turns");
         server.start_close(CloseCode::NORMAL, "").unwrap();
+    });
+}
+
+#[test]
+fn a_peer_is_not_idle_because_what_it_sent_takes_long() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.block_on(async {
+        for _ in 0..6 {
+            client.send(Message::binary(vec![0; 4 * 1024 * 1024])).await.unwrap();
+        }
+        // It answers pings as soon as they come.
+        sim.spawn(async move { while client.next().await.is_some() {} });
+        for _ in 0..6 {
+            let message = server.next().await.unwrap();
+            assert!(message.is_ok(), "{message:?}");
+            sim.sleep(Duration::from_secs(31)).await;
+        }
     });
 }

@@ -99,11 +99,11 @@ impl Session {
         }
     }
 
-    /// How many bytes were inflated since the last call, of which the bytes received tell little;
-    /// `None` where no compression was agreed on. A driver counts them as work.
+    /// How many bytes were inflated since the last call, of which the bytes received tell little. A
+    /// driver counts them as work.
     #[inline]
-    pub fn take_inflated(&mut self) -> Option<usize> {
-        self.compression.as_mut().map(|compression| compression.take_inflated())
+    pub fn take_inflated(&mut self) -> usize {
+        self.compression.as_mut().map_or(0, |compression| compression.take_inflated())
     }
 
     fn poll(&mut self, in_chunks: bool) -> Option<Event> {
