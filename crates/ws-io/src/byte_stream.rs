@@ -28,8 +28,9 @@ const PIECE: usize = 64 * 1024;
 ///   [`InvalidData`], and the peer is told 1003; all reads after it fail alike. Reading also answers
 ///   pings, keeps the deadlines and writes what is queued, as [`WebSocket::next`] does.
 /// - **Writing** queues; a call takes 64 KiB at most and waits while the queue is above
-///   [`Config::high_water`](ws_session::Config::high_water). It leaves when something is read, or with
-///   a flush.
+///   [`Config::high_water`](ws_session::Config::high_water). It leaves with a flush, or when a task reads
+///   or waits to. What does not fit into a budget of memory is refused
+///   ([`Other`](io::ErrorKind::Other)).
 /// - **Closing** flushes and says goodbye with 1000. WebSocket has no half of a connection: the peer
 ///   answers, and what it would still have sent is lost. Read to the end afterwards.
 ///
@@ -95,7 +96,11 @@ impl<T: Transport, R: Runtime> ByteStream<T, R> {
 
     /// What an orderly end of the connection is for who reads bytes.
     fn end(&self) -> io::Result<()> {
-        match self.websocket.outcome() {
+        let outcome = self.websocket.outcome();
+        if let Some(error) = outcome.and_then(Error::of) {
+            return Err(error.into());
+        }
+        match outcome {
             Some(outcome) if !is_whole(outcome.code) => {
                 let goodbye = format!("closed with {} {:?}", outcome.code.get(), outcome.reason);
                 Err(io::Error::new(io::ErrorKind::ConnectionAborted, goodbye))
@@ -145,13 +150,21 @@ impl<T: Transport, R: Runtime> AsyncWrite for ByteStream<T, R> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let websocket = &mut self.get_mut().websocket;
-        if buf.is_empty() || websocket.connection.feed_small_fragment(DataKind::Binary, buf, true) {
-            return Poll::Ready(Ok(buf.len()));
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
         }
-        ready!(websocket.poll_as(Side::Sink, cx, WebSocket::poll_ready))?;
-        let piece = buf.get(..PIECE).unwrap_or(buf);
-        websocket.start_send(Message::Binary(Bytes::copy_from_slice(piece)))?;
-        Poll::Ready(Ok(piece.len()))
+        let len = if websocket.connection.feed_small_fragment(DataKind::Binary, buf, true) {
+            websocket.sink_is_done();
+            buf.len()
+        } else {
+            ready!(websocket.poll_as(Side::Sink, cx, WebSocket::poll_ready))?;
+            let piece = buf.get(..PIECE).unwrap_or(buf);
+            websocket.start_send(Message::Binary(Bytes::copy_from_slice(piece)))?;
+            piece.len()
+        };
+        // Who waits to read writes it, as a socket would at once.
+        websocket.wake_stream();
+        Poll::Ready(Ok(len))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

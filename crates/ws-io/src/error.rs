@@ -160,7 +160,7 @@ impl error::Error for Error {
 
 /// For functions that return `io::Result`. An error of the system below keeps its kind; the peer that goes
 /// away without a goodbye is `UnexpectedEof`, one that breaks the protocol `InvalidData`, a deadline
-/// `TimedOut`, and what cannot be sent because the connection has ended `BrokenPipe`.
+/// `TimedOut`, and what cannot be sent because the connection was closed `BrokenPipe`.
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         let kind = match &error {

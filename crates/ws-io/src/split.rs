@@ -4,8 +4,8 @@
 //! transport and the timer know a single waker, which wakes both halves: whichever half moved the
 //! connection last, neither can lose a wake-up to the other.
 //!
-//! A waker may run its task at once, and that may want the lock: who is to be woken under it, by the
-//! transport too, is woken when it was given back.
+//! A waker may run its task at once, and that may want the lock: the halves and the senders are woken
+//! when it was given back.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -219,7 +219,11 @@ impl<T: Transport, R: Runtime> Sink<Message> for Writer<T, R> {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().half.poll(cx, WebSocket::poll_goodbye)
+        let half = &self.get_mut().half;
+        let result = half.poll(cx, WebSocket::poll_goodbye);
+        // The deadline of the answer is for whoever waits to receive it.
+        half.shared.wakers.wake_other(half.side);
+        result
     }
 }
 
@@ -273,7 +277,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         self.shared.wakers.register(self.side, cx.waker());
         let (result, has_ended) = self.with(|websocket| {
             let result = poll(websocket, &mut Context::from_waker(&self.shared.waker));
-            (result, websocket.outcome().is_some())
+            (result, websocket.is_over())
         });
         if has_ended {
             // The other half may wait for the end.

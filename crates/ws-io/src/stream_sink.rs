@@ -74,13 +74,12 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.set_split(false);
         // Nobody else knows the lock that is theirs.
         self.due().make();
-        let has_ended = self.outcome().is_some();
+        let has_ended = self.is_over();
         if result.is_pending() {
             self.tasks().get_or_insert_default().wait(side, cx.waker());
         }
         let Some(tasks) = self.tasks() else { return result };
         if result.is_ready() && side == Side::Sink {
-            // A stream is polled on and waits again soon; a sink need not.
             tasks.take(side);
         }
         if has_ended && let Some(waiting) = tasks.take(side.other()) {
@@ -89,10 +88,26 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         result
     }
 
+    /// Takes note that no task waits for the sink. A stream is polled on and waits again soon; a sink
+    /// need not.
+    pub(crate) fn sink_is_done(&mut self) {
+        if let Some(tasks) = self.tasks() {
+            tasks.take(Side::Sink);
+        }
+    }
+
+    /// Has the task look again that waits for the stream, if there is one.
+    pub(crate) fn wake_stream(&mut self) {
+        if let Some(waiting) = self.tasks().as_mut().and_then(|tasks| tasks.take(Side::Stream)) {
+            waiting.wake();
+        }
+    }
+
     /// Queues a close frame unless one was, and writes it.
     pub(crate) fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.start_close(CloseCode::NORMAL, "") {
-            Ok(()) => {}
+            // The deadline of the answer is for whoever waits to receive it.
+            Ok(()) => self.wake_stream(),
             // Closing a closed sink is no error.
             Err(Error::Send(SendError::Closed)) if self.outcome().is_some() => {
                 return Poll::Ready(Ok(()));

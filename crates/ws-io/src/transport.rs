@@ -82,7 +82,7 @@ pub trait Transport: Send + Unpin + 'static {
     /// HTTP/3 connection goes on without it, and a program may keep a WebSocket that has ended. Called
     /// when the session has finished; nothing is read or written after that.
     ///
-    /// Whether nothing is left of it. The default, `false`, is for one that has a socket to itself until
+    /// Whether nothing is left of it; a server counts it no more then. The default, `false`, is for one that has a socket to itself until
     /// it is dropped.
     fn release(&mut self) -> bool {
         false

@@ -395,6 +395,11 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.connection.due()
     }
 
+    /// Whether there is nothing to wait for any more: it has ended, or cannot be written.
+    pub(crate) fn is_over(&self) -> bool {
+        self.outcome().is_some() || self.connection.write_error.is_some()
+    }
+
     pub(crate) fn is_reported(&self) -> bool {
         self.reported
     }

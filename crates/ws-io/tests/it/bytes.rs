@@ -202,6 +202,45 @@ fn a_peer_that_vanishes_is_no_end_of_the_bytes() {
 }
 
 #[test]
+fn what_is_written_leaves_while_another_task_waits_to_read() {
+    let sim = Sim::new();
+    let (near, mut far) = pair(&sim);
+    let near = Shared::new(near.into_byte_stream());
+    let reader = near.clone();
+    sim.spawn(async move {
+        let _answer = reader.read(1).await;
+    });
+    let heard = sim.spawn_collect(async move { far.next().await.unwrap().unwrap() });
+    sim.block_on(async {
+        sim.sleep(Duration::from_millis(1)).await;
+        near.write(b"not flushed").await.unwrap();
+        sim.sleep(Duration::from_millis(1)).await;
+    });
+    assert_eq!(heard.take(), Some(Message::binary("not flushed")));
+}
+
+#[test]
+fn after_a_failure_no_read_tells_of_an_end() {
+    let sim = Sim::new();
+    let (near, mut far) = pair(&sim);
+    let near = Shared::new(near.into_byte_stream());
+    let later = sim.clone();
+    sim.spawn(async move {
+        // Silent until the other side has given up on it.
+        later.sleep(Duration::from_secs(61)).await;
+        far.send(Message::close(CloseCode::NORMAL, "")).await.unwrap();
+        while far.next().await.is_some() {}
+    });
+    sim.block_on(async {
+        for _ in 0..2 {
+            assert_eq!(near.read(1).await.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
+    });
+    let near = near.0.lock().unwrap();
+    assert_eq!(near.get_ref().outcome().unwrap().code, CloseCode::NORMAL);
+}
+
+#[test]
 fn a_text_message_is_refused_and_the_peer_told_so() {
     let sim = Sim::new();
     let (near, mut far) = pair(&sim);

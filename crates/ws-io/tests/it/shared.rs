@@ -125,3 +125,19 @@ fn who_sends_beside_them_is_told_when_it_has_left() {
         assert!(!told.is_empty(), "it still waits");
     });
 }
+
+#[test]
+fn the_stream_that_waits_keeps_the_deadline_of_a_goodbye_of_the_sink() {
+    let sim = Sim::new();
+    let (left, _right) = duplex(1000);
+    let client = Shared::new(client(&sim, left));
+    let stream = client.clone();
+    let ended = sim.spawn_collect(async move { assert!(stream.next().await.is_none()) });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        poll_fn(|cx| Pin::new(&mut *client.0.lock().unwrap()).poll_close(cx)).await.unwrap();
+        // The peer does not answer. That is waited for for 5 s.
+        sim.sleep(Duration::from_secs(6)).await;
+        assert!(!ended.is_empty(), "it still waits");
+    });
+}

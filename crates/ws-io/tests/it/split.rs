@@ -134,6 +134,21 @@ fn halves_are_a_stream_and_a_sink() {
 }
 
 #[test]
+fn a_reader_that_waits_keeps_the_deadline_of_a_goodbye_of_the_sink() {
+    let sim = Sim::new();
+    let (client, _server) = pair(&sim);
+    let (mut reader, mut writer) = client.split();
+    let ended = sim.spawn_collect(async move { assert!(reader.next().await.is_none()) });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        poll_fn(|cx| Pin::new(&mut writer).poll_close(cx)).await.unwrap();
+        // The peer does not answer. That is waited for for 5 s.
+        sim.sleep(Duration::from_secs(6)).await;
+        assert!(!ended.is_empty(), "it still waits");
+    });
+}
+
+#[test]
 fn a_writer_alone_closes_in_order() {
     let sim = Sim::new();
     let (client, mut server) = pair(&sim);
