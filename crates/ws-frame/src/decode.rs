@@ -95,7 +95,7 @@ impl FrameDecoder {
     /// a peer that withholds the key of a frame that is too large is not to be waited for.
     #[inline]
     pub(crate) fn declared(&self, src: &[u8]) -> Result<Option<FrameHeader>, FrameError> {
-        if src.len() < 2 || self.current.is_some() {
+        if src.len() < 2 {
             return Ok(None);
         }
         self.keyless(src)

@@ -64,7 +64,8 @@ impl OriginPolicy {
         if allowed {
             Ok(())
         } else {
-            let allowed = matches!(self, Self::SameOrigin).then(|| {
+            let is_known = Authority::parse(authority).is_some();
+            let allowed = (is_known && matches!(self, Self::SameOrigin)).then(|| {
                 let scheme = if secure { "https" } else { "http" };
                 format!("{scheme}://{authority}")
             });
