@@ -167,7 +167,8 @@ impl Arena {
     async fn dial_for(&self, alpn: &str) -> Result<Wire, Refused> {
         let (target, stream) = (self.target()?, self.dial_tcp().await?);
         if target.secure {
-            return Ok(Wire::new(tls::connect(&target.host, stream, alpn).await?));
+            let greeted = timeout(TLS, tls::connect(&target.host, stream, alpn)).await;
+            return Ok(Wire::new(greeted.map_err(io::Error::from)??));
         }
         Ok(Wire::new(stream))
     }
@@ -211,8 +212,16 @@ impl Arena {
                     self.log.octets(Who::Peer, || "the end".into(), came);
                     return Answer::Cut(match came {
                         [] => "the connection was ended without an answer".into(),
-                        _ => format!("the connection was ended after {}, no HTTP", brief(came)),
+                        _ => format!(
+                            "the connection was ended after {}, no whole answer",
+                            brief(came)
+                        ),
                     });
+                }
+                Err(_) if !wire.buffered().is_empty() => {
+                    let came = wire.buffered();
+                    self.log.octets(Who::Peer, || "not all of an answer".into(), came);
+                    return Answer::Cut(format!("only {} came, no whole answer", brief(came)));
                 }
                 Err(_) => return Answer::Silence,
             }
@@ -422,6 +431,9 @@ impl Arena {
         }
     }
 }
+
+/// How long a server may take to answer in TLS.
+const TLS: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -76,6 +76,9 @@ impl Log {
 
     /// The head of a request or an answer, which is read as text and decides by any of its lines.
     pub(crate) fn head(&self, who: Who, words: impl Into<String>, octets: &[u8]) {
+        if self.is_full() {
+            return self.add(who, format!("{} octets", octets.len()), None);
+        }
         let shown = octets.get(..HEAD).unwrap_or(octets);
         let lines = shown.escape_ascii().to_string().replace("\\r\\n", "\n");
         let rest = if octets.len() > HEAD { "…" } else { "" };

@@ -33,7 +33,7 @@ how
                                                    several peers the first name is the first one's
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
   --strict              NON-STRICT fails too       --silent         no progress
-  --header 'NAME: VALUE'  in each request to a server, where it asks for one; may be repeated
+  --header 'NAME: VALUE'  in each request to a server that is judged; may be repeated
   --tls                 clients call by wss; over h3 and best they always do
   --ca-out FILE         writes the certificate that such clients are to trust
   --scale N             an attack of an Nth of its size (1)
@@ -165,10 +165,18 @@ impl Options {
     }
 }
 
-/// A header line, which must not be more than that.
+/// A header line, which must not be more than that, nor one that the cases are about.
 fn header(line: &str) -> Result<String, String> {
-    let is_one = line.find(':').is_some_and(|at| at > 0) && !line.contains(['\r', '\n', '\0']);
-    if is_one { Ok(line.to_owned()) } else { Err("a header is written NAME: VALUE".into()) }
+    let name = line.split_once(':').map_or("", |(name, _)| name);
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) || line.contains(['\r', '\n', '\0']) {
+        return Err("a header is written NAME: VALUE".into());
+    }
+    let lower = name.to_ascii_lowercase();
+    if ["host", "upgrade", "connection"].contains(&&*lower) || lower.starts_with("sec-websocket-") {
+        return Err(format!("{name} is the suite's own"));
+    }
+    Ok(line.to_owned())
 }
 
 fn seconds(parser: &mut lexopt::Parser) -> Result<Duration, lexopt::Error> {

@@ -158,14 +158,24 @@ fn a_client_that_ends_without_a_call_is_not_waited_for() {
 #[test]
 fn a_server_that_never_answers_is_given_up_on() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!("ws://{}", silent.local_addr().expect("an address"));
-    let arguments = ["--server", &url, "--section", "1.1,1.2,2", "--jobs", "1", "--wait", "0.5"];
-    let said = could_not_run(&run(&arguments));
-    assert!(said.contains("did not answer three handshakes"), "{said}");
+    let address = silent.local_addr().expect("an address");
+    for scheme in ["ws", "wss"] {
+        let url = format!("{scheme}://{address}");
+        let said = could_not_run(&run(&["--server", &url, "--case", "1.1.1", "--wait", "0.5"]));
+        assert!(said.contains("did not answer three handshakes"), "{said}");
+    }
     drop(silent);
     let url = format!("wss://{}", nobody());
     let said = could_not_run(&run(&["--server", &url, "--over", "h3", "--case", "1.1.1"]));
     assert!(said.contains("nobody"), "{said}");
+}
+
+#[test]
+fn a_header_that_the_cases_are_about_is_refused() {
+    for header in ["Host: x", "sec-websocket-protocol: chat", "no name", " X: y", ": z"] {
+        let said = could_not_run(&run(&["--server", "ws://127.0.0.1:1", "--header", header]));
+        assert!(said.contains("suite's own") || said.contains("NAME: VALUE"), "{said}");
+    }
 }
 
 /// A server that says these octets to whoever calls, once it has read something, and hangs up.

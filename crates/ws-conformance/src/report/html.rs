@@ -129,11 +129,11 @@ fn details(html: &mut String, agent: usize, result: &CaseResult) {
     let _ = write!(
         html,
         "<p><b>Expected:</b> {}<br><b>Judged so because:</b> {}<br><b>Seen:</b> {}<br>\
-         <b>Rules:</b> {} · <b>{:.1} ms</b></p><table class=\"log\">",
+         {}<b>{:.1} ms</b></p><table class=\"log\">",
         escape(&result.expectation),
         escape(&verdict.why),
         escape(&verdict.observed),
-        rules::links(result.rows),
+        rules::line(result.rows),
         verdict.duration.as_secs_f64() * 1000.0
     );
     for entry in &verdict.log {

@@ -3,8 +3,16 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// The rules of a case before what follows in the line; nothing where none is a section of an RFC.
+pub(crate) fn line(rows: &[&str]) -> String {
+    match links(rows) {
+        links if links.is_empty() => links,
+        links => format!("<b>Rules:</b> {links} · "),
+    }
+}
+
 /// The sections that these rows of the table are from, each once and as a link.
-pub(crate) fn links(rows: &[&str]) -> String {
+fn links(rows: &[&str]) -> String {
     let mut seen = BTreeSet::new();
     let mut html = String::new();
     for (rfc, section) in rows.iter().filter_map(|row| place(row)) {
@@ -25,7 +33,8 @@ pub(crate) fn links(rows: &[&str]) -> String {
 fn place(row: &str) -> Option<(u16, &str)> {
     let (document, rest) = row.split_once('-')?;
     let (section, _) = rest.rsplit_once('-')?;
-    let is_number = section.split('.').all(|part| part.parse::<u16>().is_ok());
+    // `H2-9110-01` is what a row of HTTP/2 has from RFC 9110.
+    let is_number = section.split('.').all(|part| part.parse::<u8>().is_ok());
     let (_, rfc) = DOCUMENTS.iter().find(|(name, _)| is_number && *name == document)?;
     Some((*rfc, section))
 }
@@ -56,6 +65,8 @@ mod tests {
              <a href=\"https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1\">RFC 7692 \
              §7.1.1.1</a>"
         );
+        assert!(line(&rows).starts_with("<b>Rules:</b> <a "));
+        assert_eq!(line(&["UP-7936"]), "");
     }
 
     #[test]
@@ -66,6 +77,6 @@ mod tests {
             let (document, _) = row.split_once('-').expect("a document and more");
             assert!(known.contains(&document), "{row}");
         }
-        assert_eq!(place("H2-WIN-01"), None);
+        assert_eq!((place("H2-WIN-01"), place("H2-9110-01")), (None, None));
     }
 }

@@ -60,7 +60,10 @@ impl Visitor {
         let head = Head::parse(text.as_bytes());
         let octets = match &self.door {
             Door::H1(_) => text.to_owned(),
-            _ => format!("{:?}", answer_lines(&head)),
+            _ => answer_lines(&head)
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect(),
         };
         log.head(Who::Suite, format!("answer to {}", self.request.start), octets.as_bytes());
         match self.door {
