@@ -53,6 +53,8 @@
 //! `quinn` connection. It hands you each WebSocket's request as a [`ConnectRequest`] and its stream as a
 //! transport, and every other request to be answered as a page.
 //!
+//! # Features
+//!
 //! | feature | adds |
 //! |---|---|
 //! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |

@@ -295,7 +295,8 @@ impl<N: Net> Server<N> {
     ///
     /// Errors of a connection are that connection's; running out of file descriptors makes a pause.
     /// At the shutdown a WebSocket says goodbye while it waits in `next`, in whichever task that is:
-    /// one that was handed to another, or a half of one, counts until it is dropped there.
+    /// one that was handed to another, or a half of one, counts until it is dropped there, over HTTP/2
+    /// and HTTP/3 until it has ended.
     ///
     /// Dropping the future stops accepting and leaves the connections to themselves.
     pub async fn serve<F, Fut>(self, serve: F) -> Drained

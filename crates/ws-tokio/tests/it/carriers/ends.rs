@@ -84,7 +84,7 @@ async fn what_has_ended_and_is_kept_keeps_nobody_out(over: Over) {
             match house.try_connect("", &ConnectOptions::default()).await {
                 Ok(websocket) => break websocket,
                 // The server's task of the one before may still be on its way out.
-                Err(error) => assert!(tries < 50, "round {round}: {error}"),
+                Err(error) => assert!(tries < 250, "round {round}: {error}"),
             }
             tries += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
