@@ -103,22 +103,27 @@ pub(crate) async fn a_message_above_a_small_limit_is_told_so<N: Platform>(cell: 
 }
 
 pub(crate) async fn everyone_is_told_that_the_server_goes_away<N: Platform>(cell: Cell<N>) -> Seen {
-    let server = cell.echo();
-    let mut clients = Vec::new();
-    for _ in 0..5 {
-        let mut websocket = cell.connect(&server.url).await;
-        websocket.send(Message::text("in")).await.expect("sent");
-        websocket.next().await.expect("open").expect("a message");
-        clients.push(websocket);
+    // Another case may have been given the port meanwhile, but not again and again.
+    for _ in 0..3 {
+        let server = cell.echo();
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            let mut websocket = cell.connect(&server.url).await;
+            websocket.send(Message::text("in")).await.expect("sent");
+            websocket.next().await.expect("open").expect("a message");
+            clients.push(websocket);
+        }
+        server.shutdown.drain(Duration::from_secs(5));
+        for websocket in &mut clients {
+            let (_, ours) = read_to_end(websocket).await;
+            assert_eq!(ours, (1001, String::new(), true, "remote"));
+        }
+        assert_eq!(server.drained.await.expect("no panic").cut, 0);
+        if cell.try_connect(&server.url).await.is_err() {
+            return Seen::Right;
+        }
     }
-    server.shutdown.drain(Duration::from_secs(5));
-    for websocket in &mut clients {
-        let (_, ours) = read_to_end(websocket).await;
-        assert_eq!(ours, (1001, String::new(), true, "remote"));
-    }
-    assert_eq!(server.drained.await.expect("no panic").cut, 0);
-    assert!(cell.try_connect(&server.url).await.is_err(), "the port is closed");
-    Seen::Right
+    panic!("the port is open");
 }
 
 /// Where a program takes its connections to.
