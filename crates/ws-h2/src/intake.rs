@@ -414,8 +414,10 @@ impl Entry {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();
                 state.inbox.clear();
-                state.discharge();
+                // The user may keep what is left of the stream; its account and handle end here.
+                let meter = state.meter.take();
                 drop(state);
+                drop(meter);
                 self.give_credit(unread);
                 if let Parting::Ended(leaving) | Parting::Dropped(leaving) = parting {
                     let is_dropped = leaving.is_dropped;
