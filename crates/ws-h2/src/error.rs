@@ -231,13 +231,12 @@ impl From<h2::Error> for Error {
         match code {
             Some(_) if error.is_go_away() && error.is_remote() => Self::GoingAway,
             Some(code) if error.is_reset() && error.is_remote() => Self::from_reset(code),
-            Some(code) if error.is_go_away() && error.is_library() => {
-                Self::ProtocolError { code: code.into() }
-            }
+            Some(Reason::NO_ERROR) if error.is_go_away() => Self::Closed,
+            // Ours, for what `h2` or the driver has found.
+            Some(code) if error.is_go_away() => Self::ProtocolError { code: code.into() },
             Some(code) if error.is_reset() && error.is_library() => {
                 Self::MalformedMessage { code: code.into() }
             }
-            Some(_) if error.is_go_away() => Self::Closed,
             _ => Self::Http2(error),
         }
     }

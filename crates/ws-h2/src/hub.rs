@@ -286,7 +286,9 @@ impl End {
             Some(Reason::NO_ERROR) if error.is_reset() => Self::Fin,
             Some(code) if error.is_reset() && error.is_remote() => Self::Reset(code),
             Some(code) if error.is_reset() => Self::Malformed(code),
-            Some(code) if error.is_go_away() && error.is_library() => Self::Broken(code),
+            Some(Reason::NO_ERROR) if error.is_go_away() => Self::Gone,
+            // Ours, for what `h2` or the driver has found.
+            Some(code) if error.is_go_away() && !error.is_remote() => Self::Broken(code),
             _ => Self::Gone,
         }
     }

@@ -334,7 +334,10 @@ fn why_closed(
     reader: &Reader,
     cx: &mut Context<'_>,
 ) -> io::Result<usize> {
-    if let Some(error @ Error::BudgetExceeded { .. }) = reader.end_error() {
+    // `h2` tells these like a reset.
+    if let Some(error @ (Error::BudgetExceeded { .. } | Error::ProtocolError { .. })) =
+        reader.end_error()
+    {
         return Err(error.into());
     }
     match send.poll_reset(cx) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Response;
 use tokio::time::Instant;
-use ws_h2::{H2Stream, Request, Server, ServerConfig};
+use ws_h2::{Error, H2Stream, Request, Server, ServerConfig};
 
 use crate::support::*;
 use crate::wire::*;
@@ -124,6 +124,30 @@ async fn a_hundred_thousand_rapid_resets_end_their_connection_and_nothing_else()
         drop(wire);
     }
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+/// A stream that lives on the connection meanwhile learns why it is gone.
+// THREAT: rapid-reset
+#[tokio::test]
+async fn a_flood_that_ends_the_connection_is_told_to_its_streams_as_the_peers_fault() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (10, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    wire.send(&connect(1)).await;
+    let mut stream = accept(&mut server).await;
+    for id in (3..61).step_by(2) {
+        wire.send(&[connect(id), reset(id, 8)].concat()).await;
+    }
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+    let errors = [
+        stream.write(&mut &b"late"[..]).await.unwrap_err(),
+        stream.read(&mut BytesMut::new()).await.unwrap_err(),
+    ];
+    for error in errors {
+        let cause = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+        let is_named = matches!(cause, Some(Error::ProtocolError { code: ENHANCE_YOUR_CALM }));
+        assert!(is_named, "{error:?}");
+    }
 }
 
 // RFC: H2-10.5-01
