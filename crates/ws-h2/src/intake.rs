@@ -52,7 +52,7 @@ struct Entry {
     has_deadline: bool,
     has_answer_deadline: bool,
     leaving: Option<Box<Leaving>>,
-    /// Given back when the peer has reset the stream, at the latest when it is over.
+    /// Given back when the stream is closed on both sides, by whomever; at the latest when it is over.
     slot: Option<Slot>,
 }
 
@@ -344,6 +344,7 @@ impl Entry {
         }
         let mut has_news = false;
         let mut released = 0;
+        let mut is_closed = false;
         let end = loop {
             let mut cx = Context::from_waker(&self.waker);
             match self.recv.poll_data(&mut cx) {
@@ -357,7 +358,11 @@ impl Entry {
                         state.inbox.push(frame);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => break Some(End::of_error(&error)),
+                Poll::Ready(Some(Err(error))) => {
+                    is_closed = true;
+                    break Some(End::of_error(&error));
+                }
+                // Our side of it is still open, also after trailers.
                 Poll::Ready(None) => break Some(End::of_data(self.is_tunnel, &self.recv)),
             }
         };
@@ -379,7 +384,7 @@ impl Entry {
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
-        if let Some(End::Reset(_) | End::Malformed(_)) = end {
+        if is_closed {
             self.slot = None;
         }
         match end {

@@ -239,3 +239,17 @@ async fn a_server_that_is_suddenly_gone_ends_every_stream() {
     drop((one, two));
     assert_eq!(client.open_streams(), 0);
 }
+
+/// Our side of it is open until it is reset.
+// RFC: H2-5.1.2-01
+#[tokio::test]
+async fn a_stream_that_trailers_end_keeps_its_place_until_it_is_dropped() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (id, stream) = tunnel(&client, &mut wire).await;
+    wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, id, &literal("x-sum", "1"))).await;
+    settle().await;
+    assert_eq!(client.open_streams(), 1);
+    drop(stream);
+    assert_eq!(wire.next_of(RST_STREAM).await.unwrap().stream, id);
+    assert_eq!(client.open_streams(), 0);
+}
