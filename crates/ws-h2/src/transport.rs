@@ -25,13 +25,14 @@ use crate::leaving::Leaving;
 /// - **[`poll_shutdown`](Transport::poll_shutdown)** is an orderly end. A server ends its direction
 ///   at once. A client first gives the server [`linger`](crate::ClientConfig::linger) to end the
 ///   stream and answers it, as over TCP; a server that does not is given up: there is nothing more
-///   to read, and the stream is cancelled when it is dropped. What was sent before an orderly end
+///   to read, and the stream is cancelled when it is let go. What was sent before an orderly end
 ///   arrives, whatever the peer still sends: the connection's task reads that and throws it away,
 ///   for at most `linger`.
 /// - A stream whose unread bytes [a budget](crate::ServerConfig::budget) has no room for is reset, and
 ///   reading and writing fail with [`Error::BudgetExceeded`].
-/// - A stream that is **dropped without it** is reset with `CANCEL`, behind what was written; so is a
-///   peer's, which arrives as [`io::ErrorKind::ConnectionReset`].
+/// - A stream that is **let go without it**, by [`release`](Transport::release) or by dropping it, is
+///   reset with `CANCEL`, behind what was written; so is a peer's, which arrives as
+///   [`io::ErrorKind::ConnectionReset`].
 pub struct H2Stream {
     id: u32,
     /// `None` once released.
@@ -41,7 +42,8 @@ pub struct H2Stream {
     is_shut: bool,
     /// `END_STREAM` is on its way.
     has_ended: bool,
-    /// The server did not end the stream in time; the drop will cancel it.
+    /// Nothing more will be read: the server did not end the stream in time, and letting it go will
+    /// cancel it; or it was let go.
     is_given_up: bool,
     progress: Progress,
 }

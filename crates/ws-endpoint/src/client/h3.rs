@@ -31,7 +31,7 @@ pub(super) struct Sockets {
 #[derive(Debug, Default)]
 struct Socket {
     endpoint: Mutex<Option<Endpoint>>,
-    /// Whether anybody has answered over it.
+    /// Whether a connection over it was taken into use.
     has_connected: AtomicBool,
 }
 
@@ -61,13 +61,13 @@ impl Sockets {
         begun.map_err(io::Error::other)
     }
 
-    /// Takes note that the server at `peer` has answered.
+    /// Takes note that there is a connection with the server at `peer`.
     fn note_connected(&self, peer: SocketAddr) {
         self.of(peer).has_connected.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until every connection is closed and its last packets are sent. An attempt that nobody has
-    /// answered has nothing to say, but QUIC remembers it for seconds.
+    /// Waits until every connection is closed and its last packets are sent. A socket over which none was
+    /// taken into use is not waited for: QUIC remembers for seconds an attempt that has nothing to say.
     pub(super) async fn wait_idle(&self) {
         for socket in [&self.v4, &self.v6] {
             let endpoint = socket.endpoint().clone();
