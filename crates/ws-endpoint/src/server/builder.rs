@@ -219,10 +219,12 @@ impl<N: Net> Server<N> {
     }
 
     /// Bounds and timers of QUIC connections, whether their listeners were added before or after.
+    /// The handshakes under way on all of them count together.
     #[cfg(feature = "h3")]
     #[must_use]
     pub fn with_quic(mut self, options: ws_h3::QuicOptions) -> Self {
-        self.doors.iter_mut().for_each(|door| door.set_quic(&options));
+        let admission = ws_h3::Admission::new(&options);
+        self.doors.iter_mut().for_each(|door| door.set_quic(&options, &admission));
         self.rules.quic = options;
         self
     }
@@ -313,7 +315,9 @@ impl<N: Net> Server<N> {
             if let Some(budget) = &rules.secure.session.shared_budget {
                 rules.quic = within_budget(&rules.quic, budget.max());
             }
-            doors.iter_mut().for_each(|door| door.set_quic(&rules.quic));
+            // One for all listeners: they share the places.
+            let admission = ws_h3::Admission::new(&rules.quic);
+            doors.iter_mut().for_each(|door| door.set_quic(&rules.quic, &admission));
         }
         let (rules, serve) = (Arc::new(rules), Arc::new(serve));
         let (mut pulse, mut early) = (Pulse::new(), None);

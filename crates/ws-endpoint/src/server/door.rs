@@ -76,9 +76,9 @@ impl<N: Net> Door<N> {
 
     /// Has these options hold for QUIC connections that are yet to come.
     #[cfg(feature = "h3")]
-    pub(crate) fn set_quic(&mut self, options: &ws_h3::QuicOptions) {
+    pub(crate) fn set_quic(&mut self, options: &ws_h3::QuicOptions, admission: &ws_h3::Admission) {
         if let Self::Quic { listener, .. } = self {
-            listener.set_options(options);
+            listener.set_options(options, admission);
         }
     }
 

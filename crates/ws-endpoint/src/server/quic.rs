@@ -50,11 +50,11 @@ impl<N: Net> QuicListener<N> {
         })
     }
 
-    /// From the next connection on these options hold.
-    pub(crate) fn set_options(&mut self, options: &QuicOptions) {
+    /// From the next connection on these options hold, and this admission, which others may share.
+    pub(crate) fn set_options(&mut self, options: &QuicOptions, admission: &Admission) {
         self.config.transport_config(Arc::new(options.transport_config()));
         self.endpoint.set_server_config(Some(self.config.clone()));
-        self.admission = Admission::new(options);
+        self.admission = admission.clone();
     }
 
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {

@@ -7,5 +7,7 @@ mod messages;
 mod over;
 #[cfg(feature = "h2")]
 mod pages;
+#[cfg(feature = "h3")]
+mod quic;
 #[cfg(feature = "h2")]
 mod versions;
