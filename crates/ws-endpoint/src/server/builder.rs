@@ -238,8 +238,8 @@ impl<N: Net> Server<N> {
     /// 64 KiB is closed when it grows, with 1013 or 1008 (see [`Config::shared_budget`]). What has
     /// come over HTTP/2 and nobody has read counts: when it does not fit, the stream of its connection
     /// that holds most is reset. A page counts while a client takes it, on each stream that asks for it,
-    /// unless it is a part of the program (`&'static`) that goes over HTTP/2 or HTTP/3; when it does not
-    /// fit, the answer is 503. QUIC does not tell how much it holds unread, so over HTTP/3 that is
+    /// unless it is a part of the program (`&'static`) that goes over HTTP/2 or HTTP/3, and twice over
+    /// HTTP/1.1; when it does not fit, the answer is 503. QUIC does not tell how much it holds unread, so over HTTP/3 that is
     /// beside the budget, and at most an eighth of it for each connection: the windows of
     /// `QuicOptions` shrink to that.
     ///

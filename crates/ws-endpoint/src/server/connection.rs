@@ -273,9 +273,16 @@ impl<N: Net> Rules<N> {
             return request.refuse(&Refusal::fixed(404, &[])).await;
         };
         let options = if request.transport().is_secure() { &self.secure } else { &self.plain };
-        match charge(options, page.body().len()) {
-            Ok(_held) => request.answer(&advertise(page, alternative.as_deref())).await,
-            Err(full) => request.refuse(&full).await,
+        // The page and what is written of it are there at the same time, or a copy of the page before.
+        match charge(options, page.body().len().saturating_mul(2)) {
+            Ok(_held) => {
+                let page = advertise(page, alternative.as_deref());
+                request.answer(&page).await
+            }
+            Err(full) => {
+                drop(page);
+                request.refuse(&full).await
+            }
         }
     }
 }
@@ -287,8 +294,8 @@ pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
     advertised.unwrap_or(page)
 }
 
-/// Charges the body of a page on the budget, where there is one, for as long as a client is given to
-/// take it; or says that there is no room.
+/// Charges what is held for a page on the budget, where there is one, for as long as a client is given
+/// to take it; or says that there is no room.
 pub(super) fn charge(options: &AcceptOptions, bytes: usize) -> Result<Option<Charge>, Refusal> {
     let Some(budget) = &options.session.shared_budget else { return Ok(None) };
     let mut charge = budget.open();

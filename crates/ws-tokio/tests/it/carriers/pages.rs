@@ -1,11 +1,12 @@
 //! Pages on a budget: for a client that asks for many over HTTP/2 and takes none, spoken octet by octet.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use ws_tokio::{Page, Server, SharedBudget, server};
+use ws_tokio::{Page, SharedBudget, server};
 
 use crate::support::{echo, until};
 
@@ -14,9 +15,7 @@ const BODY: usize = 60_000;
 const STREAMS: u32 = 200;
 
 /// A connection whose windows stay shut, and on which so many streams have asked for a page.
-async fn ask(server: Server) -> TcpStream {
-    let address = server.local_addrs().next().expect("it listens");
-    tokio::spawn(server.serve(echo));
+async fn ask(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     // SETTINGS_INITIAL_WINDOW_SIZE is zero (RFC 9113 §6.5.2).
     let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -33,6 +32,10 @@ async fn ask(server: Server) -> TcpStream {
 
 /// How many of the answers, all of which must come, have status 200.
 async fn granted(stream: &mut TcpStream) -> usize {
+    timeout(Duration::from_secs(10), count_granted(stream)).await.expect("answers")
+}
+
+async fn count_granted(stream: &mut TcpStream) -> usize {
     let (mut answers, mut granted) = (0, 0);
     while answers < STREAMS {
         let mut header = [0; 9];
@@ -48,18 +51,30 @@ async fn granted(stream: &mut TcpStream) -> usize {
     granted
 }
 
-fn house(page: fn() -> Page) -> (Server, SharedBudget) {
+/// The status of the page over HTTP/1.1.
+async fn status(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.expect("an answer");
+    String::from_utf8_lossy(&answer[9..12]).into_owned()
+}
+
+fn house(page: impl Fn() -> Page + Send + Sync + 'static) -> (SocketAddr, SharedBudget) {
     let server = server().with_memory_budget(MIB).with_pages(move |_| Some(page()));
     let budget = server.memory_budget().expect("it was given one");
-    (server.listen("127.0.0.1:0".parse().expect("an address")).expect("a port"), budget)
+    let server = server.listen("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = server.local_addrs().next().expect("it listens");
+    tokio::spawn(server.serve(echo));
+    (address, budget)
 }
 
 // THREAT: memory-amplification
 #[tokio::test]
 async fn pages_that_nobody_takes_stay_within_the_budget() {
-    let (server, budget) = house(|| Page::text("x".repeat(BODY)));
-    let mut stream = ask(server).await;
-    let granted = timeout(Duration::from_secs(10), granted(&mut stream)).await.expect("answers");
+    let (address, budget) = house(|| Page::text("x".repeat(BODY)));
+    let mut stream = ask(address).await;
+    let granted = granted(&mut stream).await;
     assert!((2..=MIB / BODY).contains(&granted), "{granted} pages of {BODY} octets are held");
     assert!(budget.used() >= granted * BODY, "{budget:?} for {granted} pages");
     drop(stream);
@@ -68,28 +83,28 @@ async fn pages_that_nobody_takes_stay_within_the_budget() {
 
 #[tokio::test]
 async fn a_page_that_is_part_of_the_program_is_held_for_nobody() {
-    let (server, budget) = house(|| Page::new("text/plain", &[b'x'; BODY]).expect("a valid type"));
-    let mut stream = ask(server).await;
-    let granted = timeout(Duration::from_secs(10), granted(&mut stream)).await.expect("answers");
+    let (address, budget) = house(|| Page::new("text/plain", &[b'x'; BODY]).expect("a valid type"));
+    let granted = granted(&mut ask(address).await).await;
     assert_eq!((granted, budget.used() < BODY), (STREAMS as usize, true), "{budget:?}");
 }
 
 #[tokio::test]
 async fn a_page_is_answered_503_while_the_budget_is_used_up() {
-    let (server, budget) = house(|| Page::text("x".repeat(BODY)));
-    let address = server.local_addrs().next().expect("it listens");
-    tokio::spawn(server.serve(echo));
-    let status = || async {
-        let mut stream = TcpStream::connect(address).await.expect("connected");
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("an answer");
-        String::from_utf8_lossy(&answer[9..12]).into_owned()
-    };
+    let (address, budget) = house(|| Page::text("x".repeat(BODY)));
     let mut others = budget.open();
     assert!(others.set(MIB - MIB / 8));
-    assert_eq!(status().await, "503");
+    assert_eq!(status(address).await, "503");
     drop(others);
-    assert_eq!(status().await, "200");
+    assert_eq!(status(address).await, "200");
     until("it is given back", || budget.used() == 0).await;
+}
+
+/// The page and what is written of it are there at the same time.
+// THREAT: memory-amplification
+#[tokio::test]
+async fn a_page_over_http_1_1_is_charged_twice() {
+    for (length, expected) in [(400_000, "200"), (600_000, "503")] {
+        let (address, _) = house(move || Page::text("x".repeat(length)));
+        assert_eq!(status(address).await, expected, "{length} of {MIB}");
+    }
 }
