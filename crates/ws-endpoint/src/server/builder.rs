@@ -237,11 +237,16 @@ impl<N: Net> Server<N> {
     /// From seven eighths on, new WebSockets are answered 503, and a connection that holds more than
     /// 64 KiB is closed when it grows, with 1013 or 1008 (see [`Config::shared_budget`]). What has
     /// come over HTTP/2 and nobody has read counts: when it does not fit, the stream of its connection
-    /// that holds most is reset. A page counts while a client takes it, on each stream that asks for it,
-    /// unless it is a part of the program (`&'static`) that goes over HTTP/2 or HTTP/3, and twice over
-    /// HTTP/1.1; when it does not fit, the answer is 503. QUIC does not tell how much it holds unread, so over HTTP/3 that is
+    /// that holds most is reset. QUIC does not tell how much it holds unread, so over HTTP/3 that is
     /// beside the budget, and at most an eighth of it for each connection: the windows of
     /// `QuicOptions` shrink to that.
+    ///
+    /// Pages have a budget of their own beside it, an eighth as large but at least 1 MiB, so that clients
+    /// that ask for pages and take none are in the way of no WebSocket. A page counts while a client
+    /// takes it, on each stream that asks for it, unless it is a part of the program (`&'static`) that
+    /// goes over HTTP/2 or HTTP/3, and twice over HTTP/1.1. When it does not fit, and from seven eighths
+    /// of the other budget on, the answer is 503. One that takes more than seven eighths of the budget of
+    /// pages never fits.
     ///
     /// [`Config::shared_budget`]: ws_session::Config::shared_budget
     #[must_use]

@@ -44,6 +44,8 @@ pub(crate) struct Rules<N: Net> {
     #[cfg(feature = "h3")]
     pub(crate) quic: ws_h3::QuicOptions,
     pub(crate) budget: Option<SharedBudget>,
+    /// What pages are charged on: who takes none is not to use up what the WebSockets have.
+    pub(crate) page_budget: Option<SharedBudget>,
 }
 
 /// What a connection has turned out to be.
@@ -89,6 +91,9 @@ impl Future for Attendance {
 /// The value of `Alt-Svc` (RFC 7838) on a connection, if there is one.
 pub(super) type Alternative = Option<Arc<str>>;
 
+/// The part of a budget that pages have beside it: the reciprocal.
+const PAGES: usize = 8;
+
 /// The field that announces HTTP/3.
 const ALT_SVC: &str = "alt-svc";
 
@@ -108,16 +113,33 @@ impl<N: Net> Rules<N> {
             #[cfg(feature = "h3")]
             quic: ws_h3::QuicOptions::default(),
             budget: None,
+            page_budget: None,
         }
     }
 
-    /// Lets every connection charge the budget of the server.
+    /// Lets every connection charge the budget of the server, and gives the pages theirs.
     pub(crate) fn apply_budget(&mut self) {
-        let Some(budget) = &self.budget else { return };
-        for options in [&mut self.plain, &mut self.secure] {
-            let mut config = Config::clone(&options.session);
-            config.shared_budget = Some(budget.clone());
-            Arc::make_mut(options).session = Arc::new(config);
+        if let Some(budget) = &self.budget {
+            for options in [&mut self.plain, &mut self.secure] {
+                let mut config = Config::clone(&options.session);
+                config.shared_budget = Some(budget.clone());
+                Arc::make_mut(options).session = Arc::new(config);
+            }
+        }
+        let budget = self.secure.session.shared_budget.as_ref();
+        self.page_budget = budget.map(|budget| SharedBudget::new(budget.max() / PAGES));
+    }
+
+    /// Charges what is held for a page, where there is a budget, for as long as a client is given to take
+    /// it; or says that there is no room. When the server's budget is used up there is none, either.
+    pub(super) fn charge_page(&self, bytes: usize) -> Result<Option<Charge>, Refusal> {
+        let Some(pages) = &self.page_budget else { return Ok(None) };
+        let mut charge = pages.open();
+        let budget = self.secure.session.shared_budget.as_ref();
+        if budget.is_none_or(SharedBudget::has_room) && charge.set(bytes) {
+            Ok(Some(charge))
+        } else {
+            Err(Refusal::fixed(503, &[]))
         }
     }
 
@@ -272,9 +294,8 @@ impl<N: Net> Rules<N> {
         let Some(page) = pages(request.path()) else {
             return request.refuse(&Refusal::fixed(404, &[])).await;
         };
-        let options = if request.transport().is_secure() { &self.secure } else { &self.plain };
         // The page and what is written of it are there at the same time, or a copy of the page before.
-        match charge(options, page.body().len().saturating_mul(2)) {
+        match self.charge_page(page.body().len().saturating_mul(2)) {
             Ok(_held) => {
                 let page = advertise(page, alternative.as_deref());
                 request.answer(&page).await
@@ -292,18 +313,6 @@ pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
     let Some(alternative) = alternative else { return page };
     let advertised = page.clone().with_header(ALT_SVC, alternative.to_owned());
     advertised.unwrap_or(page)
-}
-
-/// Charges what is held for a page on the budget, where there is one, for as long as a client is given
-/// to take it; or says that there is no room.
-pub(super) fn charge(options: &AcceptOptions, bytes: usize) -> Result<Option<Charge>, Refusal> {
-    let Some(budget) = &options.session.shared_budget else { return Ok(None) };
-    let mut charge = budget.open();
-    if budget.has_room() && charge.set(bytes) {
-        Ok(Some(charge))
-    } else {
-        Err(Refusal::fixed(503, &[]))
-    }
 }
 
 /// Runs `future` unless the server cuts its connections first.

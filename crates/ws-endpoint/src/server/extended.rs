@@ -12,7 +12,7 @@ use ws_session::Charge;
 use crate::WebSocket;
 use crate::net::Net;
 use crate::remote::Remote;
-use crate::server::connection::{Alternative, Rules, advertise, charge};
+use crate::server::connection::{Alternative, Rules, advertise};
 use crate::stream::Stream;
 
 /// What the requests of one connection share.
@@ -107,7 +107,7 @@ impl<N: Net> Rules<N> {
         let Some(page) = page else { return refusal(Refusal::fixed(404, &[])) };
         let page = advertise(page, carrier.alternative.as_deref());
         let mut response = without_body(&page);
-        match hold(page.into_body(), self.options(carrier.remote.is_secure())) {
+        match self.hold(page.into_body()) {
             Ok(body) => {
                 *response.body_mut() = body;
                 response
@@ -115,17 +115,17 @@ impl<N: Net> Rules<N> {
             Err(full) => refusal(full),
         }
     }
-}
 
-/// The body of a page as a carrier keeps it until the client has taken it. Meanwhile it counts, on
-/// as many streams as the client has asked for it, unless it is part of the program.
-fn hold(body: Cow<'static, [u8]>, options: &AcceptOptions) -> Result<Bytes, Refusal> {
-    match body {
-        Cow::Borrowed(body) => Ok(Bytes::from_static(body)),
-        Cow::Owned(body) => match charge(options, body.len())? {
-            Some(charge) => Ok(Bytes::from_owner(Held { body, _charge: charge })),
-            None => Ok(Bytes::from(body)),
-        },
+    /// The body of a page as a carrier keeps it until the client has taken it. Meanwhile it counts, on
+    /// as many streams as the client has asked for it, unless it is part of the program.
+    fn hold(&self, body: Cow<'static, [u8]>) -> Result<Bytes, Refusal> {
+        match body {
+            Cow::Borrowed(body) => Ok(Bytes::from_static(body)),
+            Cow::Owned(body) => match self.charge_page(body.len())? {
+                Some(charge) => Ok(Bytes::from_owner(Held { body, _charge: charge })),
+                None => Ok(Bytes::from(body)),
+            },
+        }
     }
 }
 
