@@ -40,7 +40,7 @@ pub struct ClientConfig {
     pub stream_timeout: Duration,
     /// How the window of the connection grows with the WebSockets on it, so that those which are not
     /// read do not stop the others: the [`windows`](crate::QuicOptions::windows) of the options that it
-    /// was made with. Default: `None`, it stays as it was made.
+    /// was made with. It does not shrink again. Default: `None`, it stays as it was made.
     pub windows: Option<Windows>,
 }
 

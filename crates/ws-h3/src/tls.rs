@@ -17,7 +17,8 @@ use crate::windows::Windows;
 /// connection stalls as a whole when its stopped readers have taken all. So that they cannot, its window
 /// grows with the WebSockets that are open, where it is told to
 /// ([`ServerConfig::windows`](crate::ServerConfig::windows), [`ClientConfig`](crate::ClientConfig)), by
-/// a `stream_window` for each and up to `max_connection_window`.
+/// a `stream_window` for each and up to `max_connection_window`. It does not shrink again: credit cannot
+/// be taken back (RFC 9000 §4.1).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct QuicOptions {

@@ -1,7 +1,8 @@
 //! A window of a connection that its WebSockets cannot use up.
 //!
 //! What nobody reads stays in QUIC and takes from the window of the connection, which the others need.
-//! So that window grows with the WebSockets that are open, by what each of them can take of it.
+//! So that window grows with the WebSockets that are open, by what each of them can take of it. It does
+//! not shrink again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,13 +51,30 @@ pub(crate) struct Growth {
 #[derive(Debug, Default)]
 struct State {
     open: usize,
-    /// For how many the window is.
+    /// For how many the window is: the most there have been.
     provided: usize,
 }
 
 impl Growth {
     pub(crate) fn new(windows: Option<Windows>) -> Self {
         Self { windows, state: Mutex::default() }
+    }
+}
+
+impl State {
+    /// The window to ask for, when what is open needs more than there is.
+    ///
+    /// Never a smaller one. Credit cannot be taken back (RFC 9000 §4.1): quinn keeps what a smaller window
+    /// takes as a debt of its own, to which growing again adds credit, so that whoever opens and ends
+    /// WebSockets in turns would gain some each time.
+    fn grow(&mut self, windows: Windows) -> Option<u64> {
+        if self.open <= self.provided {
+            return None;
+        }
+        let before = windows.connection(self.provided);
+        self.provided = self.open;
+        let now = windows.connection(self.open);
+        (now != before).then_some(now)
     }
 }
 
@@ -77,18 +95,12 @@ impl Drop for Share {
 }
 
 impl Link {
-    /// Fits the window to the WebSockets there are after `change`; one that comes and goes moves nothing.
+    /// Fits the window to the WebSockets there are after `change`.
     fn resize(&self, change: impl FnOnce(&mut State)) {
         let Some(windows) = self.growth.windows else { return };
         let mut state = self.growth.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
-        if (state.provided / 2..=state.provided).contains(&state.open) {
-            return;
-        }
-        let before = windows.connection(state.provided);
-        state.provided = state.open;
-        let now = windows.connection(state.open);
-        if now != before
+        if let Some(now) = state.grow(windows)
             && let Ok(now) = VarInt::from_u64(now)
         {
             self.connection.set_receive_window(now);
@@ -122,5 +134,19 @@ mod tests {
         assert_eq!(Windows::new(&narrow).connection(256), least);
         narrow.stream_window = 0;
         assert_eq!(Windows::new(&narrow).connection(256), least);
+    }
+
+    #[test]
+    fn websockets_that_come_and_go_ask_for_a_window_once() {
+        let windows = Windows::new(&QuicOptions::default());
+        let mut state = State::default();
+        let mut asked = Vec::new();
+        for open in (0..=9).chain((3..9).rev()).chain(4..=9).chain((3..9).rev()).chain(4..=9) {
+            state.open = open;
+            asked.extend(state.grow(windows));
+        }
+        assert_eq!(asked, [windows.connection(9)]);
+        state.open = 100;
+        assert_eq!(state.grow(windows), Some(windows.connection(100)));
     }
 }
