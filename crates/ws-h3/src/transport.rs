@@ -186,7 +186,7 @@ impl Transport for H3Stream {
             recv.stop(Code::H3_NO_ERROR);
         }
         // What a peer does not take is not waited for. QUIC has all of what was finished.
-        if !send.is_acknowledged() && send.is_flushed() {
+        if send.is_flushed() && !(send.is_closed() && send.is_acknowledged()) {
             self.link.wait_for(Unacknowledged { send, recv, guard });
         }
         true

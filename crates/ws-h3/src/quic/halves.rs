@@ -97,6 +97,9 @@ impl Outbound {
     }
 
     /// Whether the peer has all of what was finished, or wants no more of it.
+    ///
+    /// To be asked of what is closed only: quinn remembers whoever asks for as long as the connection
+    /// lives, unless the stream comes to its end, which one that is reset does not.
     pub(crate) fn is_acknowledged(&self) -> bool {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         pin!(self.stream.stopped()).poll(&mut cx).is_ready()
