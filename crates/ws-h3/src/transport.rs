@@ -36,6 +36,8 @@ pub struct H3Stream {
     link: Arc<Link>,
     guard: Option<Guard>,
     share: Option<Share>,
+    /// Whether all was flushed that was written before the release.
+    is_flushed: bool,
     /// A failure that came behind good data, to be reported by the next read.
     failure: Option<Box<Error>>,
     opened: Instant,
@@ -46,7 +48,7 @@ impl H3Stream {
         let (id, opened) = (recv.id(), link.tasks.now());
         let (send, recv, guard) = (Some(send), Some(recv), Some(guard));
         let share = Some(Share::new(&link));
-        Self { id, send, recv, link, guard, share, failure: None, opened }
+        Self { id, send, recv, link, guard, share, is_flushed: true, failure: None, opened }
     }
 
     /// The QUIC connection this stream is on.
@@ -160,8 +162,12 @@ impl Transport for H3Stream {
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Of what was released nothing is left to be sent.
-        let Some(send) = &mut self.send else { return Poll::Ready(Ok(())) };
+        let Some(send) = &mut self.send else {
+            // Nothing is left to be sent: it is with QUIC, or was cancelled.
+            let flushed =
+                if self.is_flushed { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) };
+            return Poll::Ready(flushed);
+        };
         let flushed = ready!(send.poll_flush(cx));
         Poll::Ready(flushed.map_err(|error| self.cause(error.into()).into()))
     }
@@ -179,6 +185,7 @@ impl Transport for H3Stream {
         let (Some(send), Some(guard)) = (self.send.take(), self.guard.take()) else { return true };
         let mut recv = self.recv.take();
         self.share = None;
+        self.is_flushed = send.is_flushed();
         if send.is_closed()
             && let Some(mut recv) = recv.take()
         {
@@ -186,7 +193,7 @@ impl Transport for H3Stream {
             recv.stop(Code::H3_NO_ERROR);
         }
         // What a peer does not take is not waited for. QUIC has all of what was finished.
-        if send.is_flushed() && !(send.is_closed() && send.is_acknowledged()) {
+        if self.is_flushed && !(send.is_closed() && send.is_acknowledged()) {
             self.link.wait_for(Unacknowledged { send, recv, guard });
         }
         true

@@ -175,3 +175,22 @@ fn a_runtime_that_ends_takes_its_connections_with_it() {
     assert!(matches!(read, Poll::Ready(Err(_))), "{read:?}");
     assert!(!client.is_open());
 }
+
+#[tokio::test]
+async fn what_a_release_has_cancelled_does_not_count_as_flushed() {
+    let mut setup = Setup::default();
+    setup.client_quic.stream_window = 10_000;
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    for (len, expected) in [(1024, None), (2 << 20, Some(std::io::ErrorKind::NotConnected))] {
+        let mut ours = soon(open(&client, "/echo")).await.unwrap();
+        let everything = vec![0; len];
+        let mut left = &everything[..];
+        let written = write_all(&mut ours, &mut left);
+        let written = tokio::time::timeout(Duration::from_millis(200), written).await;
+        assert_eq!(written.is_err(), expected.is_some(), "{len}");
+        assert!(ours.release());
+        let flushed = soon(poll_fn(|cx| ours.poll_flush(cx))).await;
+        assert_eq!(flushed.err().map(|error| error.kind()), expected, "{len}");
+    }
+}
