@@ -206,7 +206,9 @@ impl From<quinn::ReadError> for Error {
 
 impl From<Error> for io::Error {
     /// A cancelled stream is [`io::ErrorKind::ConnectionReset`], a rejected one `ConnectionRefused`,
-    /// one that ended without an error `BrokenPipe`, a lost connection `ConnectionAborted`.
+    /// one that ended without an error `BrokenPipe`, one whose peer broke the rules, its own or those of
+    /// the connection, `InvalidData`, a handshake that took too long `TimedOut`, and every other end of a
+    /// stream or a lost connection `ConnectionAborted`.
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::StreamReset { code } if Code::H3_REQUEST_CANCELLED == *code => {
@@ -216,7 +218,9 @@ impl From<Error> for io::Error {
             Error::StreamReset { .. } | Error::Connection(_) => io::ErrorKind::ConnectionAborted,
             Error::RequestRejected => io::ErrorKind::ConnectionRefused,
             Error::Timeout => io::ErrorKind::TimedOut,
-            Error::ProtocolError { .. } | Error::MalformedHeader(_) => io::ErrorKind::InvalidData,
+            Error::ProtocolError { .. }
+            | Error::MalformedHeader(_)
+            | Error::MalformedMessage(_) => io::ErrorKind::InvalidData,
             _ => io::ErrorKind::Other,
         };
         Self::new(kind, error)
@@ -244,7 +248,7 @@ mod tests {
             (Error::TooManyHeaders { max: 1 }, "too_many_headers", Kind::Other),
             (Error::RequestTooBig { max: 1 }, "request_too_big", Kind::Other),
             (Error::MalformedHeader(FieldError::Truncated), "malformed_header", Kind::InvalidData),
-            (Error::MalformedMessage("x"), "malformed_message", Kind::Other),
+            (Error::MalformedMessage("x"), "malformed_message", Kind::InvalidData),
             (Error::ProtocolError { code: 0x101, what: "x" }, "protocol_error", Kind::InvalidData),
             (Error::RequestRejected, "request_rejected", Kind::ConnectionRefused),
             (Error::GoingAway, "going_away", Kind::Other),
