@@ -250,7 +250,7 @@ async fn drive(
             Step::Accepted(Some(resolver)) => {
                 idle_rounds = 0;
                 let Some(guard) = hold.guard() else {
-                    // Too late: the next step ends the connection.
+                    // Too late: we have said GOAWAY, or the client has and nothing is open any more.
                     let exchange = job.link.exchange(resolver.frame_stream.id().into_inner());
                     exchange.into_iter().for_each(|exchange| {
                         exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);

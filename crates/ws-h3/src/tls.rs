@@ -13,12 +13,12 @@ use crate::windows::Windows;
 /// The bounds and timers of a QUIC connection.
 ///
 /// What a peer can make a connection hold is at most `connection_window` of unread data, however
-/// many streams it opens; the window of a stream is what one reader that stopped may take of it. A
-/// connection stalls as a whole when its stopped readers have taken all. So that they cannot, its window
-/// grows with the WebSockets that are open, where it is told to
-/// ([`ServerConfig::windows`](crate::ServerConfig::windows), [`ClientConfig`](crate::ClientConfig)), by
-/// a `stream_window` for each and up to `max_connection_window`. It does not shrink again: credit cannot
-/// be taken back (RFC 9000 §4.1).
+/// many streams it opens, or `max_connection_window` where the window may grow; the window of a stream
+/// is what one reader that stopped may take of it. A connection stalls as a whole when its stopped
+/// readers have taken all. So that they cannot, its window grows with the WebSockets that are open,
+/// where it is told to ([`ServerConfig::windows`](crate::ServerConfig::windows),
+/// [`ClientConfig`](crate::ClientConfig)), by a `stream_window` for each and up to
+/// `max_connection_window`. It does not shrink again: credit cannot be taken back (RFC 9000 §4.1).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct QuicOptions {

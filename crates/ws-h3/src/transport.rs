@@ -24,9 +24,10 @@ use crate::windows::Share;
 ///   stop; others only when so many have stopped that they fill the window of the connection, which
 ///   may grow with them ([`QuicOptions`](crate::QuicOptions)).
 /// - **Writing** takes at most 64 KiB at a time and more only when QUIC has taken those.
-/// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it is cancelled in
-///   both directions with `H3_REQUEST_CANCELLED`, once what was flushed can have arrived; and so is a
-///   peer's: it arrives as [`io::ErrorKind::ConnectionReset`].
+/// - **`poll_shutdown`** is an orderly end (FIN); a stream that is dropped without it, or
+///   [released](Transport::release), is cancelled in both directions with `H3_REQUEST_CANCELLED`, once
+///   what was flushed can have arrived, and at once where not all was; and so is a peer's: it arrives
+///   as [`io::ErrorKind::ConnectionReset`].
 /// - The stream **keeps its connection open**, until the peer has acknowledged what was sent.
 pub struct H3Stream {
     id: u64,
