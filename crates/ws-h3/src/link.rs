@@ -287,6 +287,16 @@ impl Link {
         }));
     }
 
+    /// Keeps the connection open until what was just sent can have left.
+    pub(crate) fn let_leave(&self, guard: Guard) {
+        let travel = 2 * self.connection.rtt();
+        let sleep = self.tasks.sleep(travel.clamp(LEAST_LEAVE, MOST_LEAVE));
+        self.tasks.spawn(Box::pin(async move {
+            sleep.await;
+            drop(guard);
+        }));
+    }
+
     pub(crate) fn exchange(&self, id: u64) -> Option<Arc<Exchange>> {
         self.exchanges().get(&id).and_then(Weak::upgrade)
     }
@@ -370,6 +380,10 @@ const LINGER: Duration = Duration::from_secs(5);
 /// trips, within these. A peer that is busy reads later than the network takes.
 const LEAST_TRAVEL: Duration = Duration::from_millis(250);
 const MOST_TRAVEL: Duration = Duration::from_secs(1);
+/// How long GOAWAY may take to leave before a connection with nothing open is closed: two round trips,
+/// within these.
+const LEAST_LEAVE: Duration = Duration::from_millis(20);
+const MOST_LEAVE: Duration = Duration::from_millis(100);
 /// What a time beyond the reach of the clock counts as: a year.
 const FAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A tunnel that lived this long was no part of a rapid reset.

@@ -283,6 +283,7 @@ async fn drive(
             }
             Step::Drain => {}
         }
+        let guard = hold.guard();
         hold = Hold::Draining;
         job.link.reject_more();
         // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
@@ -291,6 +292,8 @@ async fn drive(
         if !matches!(goaway, Ok(Ok(()))) {
             break;
         }
+        // Closing keeps back what has not left yet.
+        guard.into_iter().for_each(|guard| job.link.let_leave(guard));
     }
     job.link.peer.send_modify(|peer| peer.closed = true);
 }

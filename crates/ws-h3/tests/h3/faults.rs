@@ -194,3 +194,28 @@ async fn what_a_release_has_cancelled_does_not_count_as_flushed() {
         assert_eq!(flushed.err().map(|error| error.kind()), expected, "{len}");
     }
 }
+
+#[tokio::test]
+async fn a_connection_with_nothing_open_says_goaway_before_it_is_closed() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let mut control = soon(async {
+        loop {
+            let mut stream = peer.quic.accept_uni().await.unwrap();
+            let mut kind = [0xff];
+            stream.read_exact(&mut kind).await.unwrap();
+            if kind == [0] {
+                break stream;
+            }
+        }
+    })
+    .await;
+    server.handle().drain();
+    let mut seen = Vec::new();
+    while let Ok(Some(chunk)) = soon(control.read_chunk(4096, true)).await {
+        seen.extend_from_slice(&chunk.bytes);
+    }
+    assert!(matches!(seen[..], [.., 7, 1, _]), "{seen:?}");
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+}
