@@ -57,7 +57,7 @@ async fn status(address: SocketAddr) -> String {
     stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
-    String::from_utf8_lossy(&answer[9..12]).into_owned()
+    String::from_utf8_lossy(answer.get(9..12).expect("a status")).into_owned()
 }
 
 fn house(page: impl Fn() -> Page + Send + Sync + 'static) -> (SocketAddr, SharedBudget) {

@@ -25,7 +25,8 @@ async fn begin(to: SocketAddr) -> (UdpSocket, u8) {
     let first = timeout(Duration::from_secs(10), socket.recv_from(&mut datagram)).await;
     let (length, _) = first.expect("in time").expect("a datagram");
     attempt.abort();
-    socket.send_to(&datagram[..length], to).await.expect("sent");
+    let first = datagram.get(..length).expect("all of it");
+    socket.send_to(first, to).await.expect("sent");
     loop {
         let answer = timeout(Duration::from_secs(10), socket.recv_from(&mut datagram)).await;
         let (_, from) = answer.expect("in time").expect("a datagram");
