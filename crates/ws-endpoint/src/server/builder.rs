@@ -223,8 +223,6 @@ impl<N: Net> Server<N> {
     #[cfg(feature = "h3")]
     #[must_use]
     pub fn with_quic(mut self, options: ws_h3::QuicOptions) -> Self {
-        let admission = ws_h3::Admission::new(&options);
-        self.doors.iter_mut().for_each(|door| door.set_quic(&options, &admission));
         self.rules.quic = options;
         self
     }
