@@ -123,12 +123,7 @@ async fn an_empty_data_frame_is_no_end() {
 
 #[tokio::test]
 async fn a_server_stream_dropped_without_an_end_is_reset_not_finished() {
-    let host = Host::new(Setup::default());
-    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
-    let peer = RawPeer::new(quic, &[]).await;
-    let (send, mut recv) = peer.open(&Section::websocket().frame()).await;
-    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
-    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    let (_kept, mut stream, (send, mut recv)) = accepted().await;
     soon(write_all(&mut stream, &mut &b"half a mes"[..])).await.unwrap();
     assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
     drop(stream);
@@ -139,18 +134,24 @@ async fn a_server_stream_dropped_without_an_end_is_reset_not_finished() {
 
 #[tokio::test]
 async fn a_server_stream_dropped_after_its_end_wants_no_more_and_says_so_without_error() {
-    let host = Host::new(Setup::default());
-    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
-    let peer = RawPeer::new(quic, &[]).await;
-    let (send, mut recv) = peer.open(&Section::websocket().frame()).await;
-    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
-    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    let (_kept, mut stream, (send, mut recv)) = accepted().await;
     assert_eq!(stream.id(), 0, "the first that a client opens");
     soon(shutdown(&mut stream)).await.unwrap();
     drop(stream);
     assert_eq!(soon(end(&mut recv)).await, Ok(()));
     let stopped = soon(send.stopped()).await.unwrap();
     assert_eq!(stopped, Some(0x100_u32.into()));
+}
+
+/// A WebSocket on a server, both directions of its stream at the peer, and what is to be kept for them.
+async fn accepted() -> (impl Sized, ws_h3::H3Stream, (quinn::SendStream, quinn::RecvStream)) {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let directions = peer.open(&Section::websocket().frame()).await;
+    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    ((host, server, peer), stream, directions)
 }
 
 /// Reads to the end, or to what comes in its place.
