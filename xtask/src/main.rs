@@ -17,6 +17,7 @@ mod conformance;
 mod coverage;
 mod deny;
 mod docs;
+mod failures;
 mod features;
 mod fuzz;
 mod markdown;

@@ -4,6 +4,7 @@
 //! as skipped. The steps share one target directory, and flags go to the last compiler only, so
 //! that each step builds on the one before it.
 
+use crate::failures::Failures;
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
 use crate::{
@@ -103,13 +104,15 @@ fn clippy() -> Result<Outcome, String> {
 fn tests() -> Result<Outcome, String> {
     let mut passed = 0;
     let mut ignored = 0;
+    let mut failures = Failures::default();
     let mut command = process::cargo(&["test", "--workspace", "--all-features", "--no-fail-fast"]);
     let green = process::run_observed(&mut command, |line| {
         passed += count(line, "passed");
         ignored += count(line, "ignored");
+        failures.observe(line);
     })?;
     if !green {
-        return Ok(Outcome::Failed("see the test output above".to_owned()));
+        return Ok(Outcome::Failed(failures.summary()));
     }
     Ok(Outcome::Passed(format!("{passed} tests passed, {ignored} ignored")))
 }

@@ -14,6 +14,7 @@ mod platform;
 mod table;
 mod threats;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -117,12 +118,17 @@ fn run<N: Platform>(deflate: bool, filter: &str) -> Vec<Entry> {
                 Ok(Some(Seen::Took(time))) => format!("{} ms", time.as_millis()),
                 Ok(Some(Seen::NotHere)) => "-".to_owned(),
                 Ok(None) => format!("{}: hangs", table::FAILED),
-                Err(_panic) => table::FAILED.to_owned(),
+                Err(panic) => format!("{}: {}", table::FAILED, last_words(&*panic)),
             };
             entries.push(Entry { runtime: N::NAME, column: column.clone(), case: name, result });
         }
     }
     entries
+}
+
+fn last_words(panic: &dyn Any) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
 }
 
 #[expect(clippy::print_stdout, reason = "the matrix is what this program is for")]
