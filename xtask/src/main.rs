@@ -20,6 +20,7 @@ mod docs;
 mod failures;
 mod features;
 mod fuzz;
+mod installer;
 mod markdown;
 mod msrv;
 mod options;

@@ -6,17 +6,22 @@
 use std::process::{Command, Stdio};
 
 use crate::steps::{self, Outcome, Steps};
-use crate::{Verdict, process};
+use crate::{Verdict, installer, process};
 
 pub(crate) const ABOUT: &str = "compiles for Windows, WebAssembly and a processor without an operating system\n\
---install       adds the targets that rustup does not have yet\n\
+--install       adds the targets that rustup does not have yet, and their C compiler on Debian\n\
 --install-only  adds them and stops";
 
 struct Target {
     name: &'static str,
     /// The C compiler that the TLS library asks for.
-    compiler: Option<&'static str>,
+    compiler: Option<Compiler>,
     checks: &'static [&'static [&'static str]],
+}
+
+struct Compiler {
+    program: &'static str,
+    debian_package: &'static str,
 }
 
 const TARGETS: &[Target] = &[
@@ -49,7 +54,10 @@ const TARGETS: &[Target] = &[
     // The rest, and its tests, without Unix sockets.
     Target {
         name: "x86_64-pc-windows-gnu",
-        compiler: Some("x86_64-w64-mingw32-gcc"),
+        compiler: Some(Compiler {
+            program: "x86_64-w64-mingw32-gcc",
+            debian_package: "gcc-mingw-w64-x86-64-win32",
+        }),
         checks: &[&["--workspace", "--exclude=xtask", "--all-features", "--tests"]],
     },
 ];
@@ -58,7 +66,7 @@ pub(crate) fn command(arguments: Vec<String>) -> Verdict {
     steps::command(arguments, install, check)
 }
 
-/// Adds the missing targets, and says so when that fails.
+/// Adds the missing targets and compilers, and says so when that fails.
 pub(crate) fn install() {
     println!("\n=== installing targets ===");
     let installed = installed();
@@ -67,6 +75,18 @@ pub(crate) fn install() {
         if added != Ok(true) {
             println!("!!! NOT INSTALLED: {name}");
         }
+    }
+    let compilers = TARGETS.iter().filter_map(|target| target.compiler.as_ref());
+    for Compiler { debian_package, .. } in compilers.filter(|compiler| !compiler.is_here()) {
+        if let Err(why) = installer::debian(&[debian_package]) {
+            println!("!!! NOT INSTALLED: {why}");
+        }
+    }
+}
+
+impl Compiler {
+    fn is_here(&self) -> bool {
+        process::find(&[self.program]).is_some()
     }
 }
 
@@ -79,10 +99,10 @@ pub(crate) fn check(steps: &mut Steps) {
                 let install = "cargo xtask targets --install";
                 return Ok(Outcome::Skipped(format!("the target is not installed ({install})")));
             }
-            if let Some(compiler) = target.compiler
-                && process::find(&[compiler]).is_none()
+            if let Some(compiler) = &target.compiler
+                && !compiler.is_here()
             {
-                return Ok(Outcome::Skipped(format!("{compiler} is not installed")));
+                return Ok(Outcome::Skipped(format!("{} is not installed", compiler.program)));
             }
             let mut passed = true;
             for check in target.checks {

@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use super::uwebsockets;
+use crate::installer::{debian, try_often};
 use crate::{process, workspace};
 
 /// What a script needs to run.
@@ -39,10 +39,6 @@ impl Need {
         found.ok_or_else(|| "its interpreter is not installed".to_owned())
     }
 }
-
-/// One try of an installer may take this long; there are [`TRIES`].
-const LIMIT: Duration = Duration::from_secs(600);
-const TRIES: usize = 3;
 
 /// Why a need is not met, or `None` when it is.
 pub(super) fn absent(need: Need) -> Option<String> {
@@ -101,25 +97,6 @@ fn debian_packages() -> Option<Vec<&'static str>> {
     (!packages.is_empty()).then_some(packages)
 }
 
-fn debian(packages: &[&str]) -> Result<(), String> {
-    let what = format!("Debian packages {}", packages.join(", "));
-    if process::find(&["apt-get"]).is_none() {
-        return Err(format!("{what}: there is no apt-get here"));
-    }
-    let apt = |arguments: &[&str]| {
-        let mut command = Command::new("apt-get");
-        command.args(["-q", "-o", "Acquire::Retries=3"]).args(arguments);
-        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        command
-    };
-    try_often(|| apt(&["update"])).map_err(|why| format!("{what}: {why}"))?;
-    let arguments: Vec<&str> = ["install", "-y", "--no-install-recommends"]
-        .into_iter()
-        .chain(packages.iter().copied())
-        .collect();
-    try_often(|| apt(&arguments)).map_err(|why| format!("{what}: {why}"))
-}
-
 fn pypi() -> Result<(), String> {
     let what = |why: String| format!("Python packages: {why}");
     let environment = workspace::peers_directory().join("venv");
@@ -162,20 +139,6 @@ fn npm() -> Result<(), String> {
         command
     })
     .map_err(what)
-}
-
-fn try_often(command: impl Fn() -> Command) -> Result<(), String> {
-    let mut why = String::new();
-    for attempt in 1..=TRIES {
-        match process::run_within(&mut command(), LIMIT) {
-            Ok(Some(status)) if status.success() => return Ok(()),
-            Ok(Some(status)) => why = format!("ended with {status}"),
-            Ok(None) => why = format!("not finished after {} s", LIMIT.as_secs()),
-            Err(error) => return Err(error),
-        }
-        println!("try {attempt} of {TRIES}: {why}");
-    }
-    Err(why)
 }
 
 /// The project's own Python environment if it was made, else the system's.
