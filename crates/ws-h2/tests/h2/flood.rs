@@ -204,7 +204,7 @@ async fn requests_that_we_are_made_to_refuse_count_as_resets() {
         }
         settle().await;
     }
-    let code = tokio::time::timeout(Duration::from_secs(1), wire.goaway_code()).await;
+    let code = tokio::time::timeout(SOON, wire.goaway_code()).await;
     assert_eq!(code.expect("it has to end"), Some(ENHANCE_YOUR_CALM));
 }
 

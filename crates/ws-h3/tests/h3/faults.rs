@@ -72,7 +72,7 @@ async fn a_write_may_be_given_up_while_it_is_blocked() {
 #[tokio::test]
 async fn an_answer_that_is_not_taken_ends_its_stream_alone() {
     let mut setup = Setup::default();
-    setup.server.handshake_timeout = Duration::from_millis(300);
+    setup.server.handshake_timeout = Duration::from_secs(1);
     let host = Host::new(setup);
     let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
     let peer = RawPeer::new(quic, &[]).await;

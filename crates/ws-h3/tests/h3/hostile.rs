@@ -291,7 +291,7 @@ async fn opening_and_cancelling_without_end_is_cut_off() {
 #[tokio::test]
 async fn a_request_that_never_becomes_whole_is_rejected() {
     let mut setup = Setup::default();
-    setup.server.handshake_timeout = Duration::from_millis(200);
+    setup.server.handshake_timeout = Duration::from_secs(1);
     let host = Host::new(setup);
     let peer = raw(&host).await;
     let (_send, mut recv) = peer.open(&Section::websocket().frame()[..20]).await;

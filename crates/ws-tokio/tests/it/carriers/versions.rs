@@ -330,7 +330,8 @@ async fn http_3_is_found_beside_the_others_and_announced() {
 async fn where_nobody_answers_in_quic_the_next_version_is_taken_and_remembered() {
     let house = Over::H2Tls.house(AcceptOptions::default());
     let best = house.client.clone().with_http(HttpPolicy::Best);
-    for most in [2_000, 300] {
+    // Who does not remember waits half a second for an answer, again.
+    for most in [5_000, 500] {
         let start = tokio::time::Instant::now();
         let websocket = best.connect(&house.url, &ConnectOptions::default()).await.expect("open");
         assert_eq!(websocket.transport().http_version(), HttpVersion::H2);
