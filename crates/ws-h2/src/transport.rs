@@ -136,11 +136,10 @@ impl Transport for H2Stream {
             };
         }
         let count = wanted.min(capacity);
-        match send.send_data(take_frame(buf, count), false) {
-            Ok(()) => {
-                self.progress.note_sent(count, &self.reader.core.hub.taken);
-                Poll::Ready(Ok(count))
-            }
+        let data = take_frame(buf, count);
+        match self.progress.send(count, &self.reader.core.hub.taken, || send.send_data(data, false))
+        {
+            Ok(()) => Poll::Ready(Ok(count)),
             Err(_) => self.poll_closed(cx),
         }
     }
@@ -238,10 +237,19 @@ struct Progress {
 }
 
 impl Progress {
-    fn note_sent(&mut self, count: usize, taken: &AtomicUsize) {
+    /// Hands `count` bytes over. They are counted first: the connection's task may have written them
+    /// before this one runs on.
+    fn send<E>(
+        &mut self,
+        count: usize,
+        taken: &AtomicUsize,
+        send: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
         self.note_taken(taken);
+        send()?;
         self.has_some = true;
         self.held += count;
+        Ok(())
     }
 
     fn note_taken(&mut self, taken: &AtomicUsize) {
@@ -418,6 +426,22 @@ mod tests {
         }
 
         fn advance(&mut self, _: usize) {}
+    }
+
+    #[test]
+    fn what_left_while_it_was_handed_over_is_waited_for_no_longer() {
+        let (mut progress, taken) = (Progress::default(), AtomicUsize::new(0));
+        let written = |count| taken.fetch_add(count, Ordering::Relaxed);
+        for _ in 0..3 {
+            progress.send(100, &taken, || Ok::<_, ()>(drop(written(109)))).unwrap();
+        }
+        assert!(progress.take(&taken), "it was sent");
+        written(13);
+        assert!(!progress.take(&taken), "that was somebody else's");
+        progress.send(100, &taken, || Ok::<_, ()>(())).unwrap();
+        assert!(progress.take(&taken) && !progress.take(&taken));
+        written(60);
+        assert!(progress.take(&taken), "a part of it has left");
     }
 
     #[test]
