@@ -109,8 +109,9 @@ impl Transport for H3Stream {
                     if buf.len() == before {
                         return Poll::Ready(Err(error.into()));
                     }
+                    // What lay behind it is dropped, so there is no more to be read.
                     self.failure = Some(Box::new(error));
-                    break;
+                    return Poll::Ready(Ok(buf.len() - before));
                 }
             }
             let read = buf.len() - before;

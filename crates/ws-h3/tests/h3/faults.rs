@@ -9,7 +9,9 @@ use bytes::{Bytes, BytesMut};
 use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
-use crate::support::{Host, Setup, is_healthy, open, read_exact, shutdown, soon, write_all};
+use crate::support::{
+    Host, Setup, is_healthy, open, read, read_exact, shutdown, soon, write_all,
+};
 
 /// When this fails, `h3` has learnt the token: the edit of the field section can go.
 #[test]
@@ -219,4 +221,19 @@ async fn a_connection_with_nothing_open_says_goaway_before_it_is_closed() {
     }
     assert!(matches!(seen[..], [.., 7, 1, _]), "{seen:?}");
     assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+}
+
+#[tokio::test]
+async fn a_breach_behind_data_is_reported_whatever_comes_behind_it() {
+    let (_kept, mut stream, (mut send, _recv)) = accepted().await;
+    // More than is taken from QUIC at a time.
+    let rest = [0; 64 * 1024];
+    send.write_all(&[&frame(0, b"last words"), &frame(4, &[]), &rest[..]].concat()).await.unwrap();
+    while stream.connection().stats().udp_rx.bytes < rest.len() as u64 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut buf = BytesMut::new();
+    assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
+    let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error}");
 }
