@@ -215,8 +215,8 @@ impl Client {
         if validate_fields(request.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
-        let peer =
-            self.peer(|peer| peer.connect_protocol.is_some() || peer.goaway.is_some()).await?;
+        let wanted = |peer: &Peer| peer.connect_protocol.is_some() || peer.goaway.is_some();
+        let peer = link.peer(wanted).await?;
         if peer.goaway.is_some() {
             return Err(Error::GoingAway);
         }
@@ -270,7 +270,7 @@ impl Client {
         };
         let (mut response, mut unprocessed) = (
             pin!(response),
-            pin!(self.peer(|peer| peer.goaway.is_some_and(|goaway| goaway <= id))),
+            pin!(link.peer(|peer| peer.goaway.is_some_and(|goaway| goaway <= id))),
         );
         poll_fn(|cx| match response.as_mut().poll(cx) {
             Poll::Pending => unprocessed
@@ -280,17 +280,6 @@ impl Client {
             ready => ready,
         })
         .await
-    }
-
-    /// Waits until what the server announced meets `wanted`.
-    async fn peer(&self, wanted: impl Fn(&Peer) -> bool) -> Result<Peer, Error> {
-        let link = &self.handle.link;
-        let mut peer = link.peer.subscribe();
-        let seen = peer.wait_for(|peer| peer.closed || wanted(peer)).await.map(|peer| *peer);
-        match seen {
-            Ok(peer) if !peer.closed => Ok(peer),
-            _ => Err(link.close_reason().unwrap_or(Error::GoingAway)),
-        }
     }
 }
 

@@ -262,6 +262,16 @@ impl Link {
         .await
     }
 
+    /// Waits until what the peer announced meets `wanted`.
+    pub(crate) async fn peer(&self, wanted: impl Fn(&Peer) -> bool) -> Result<Peer, Error> {
+        let mut peer = self.peer.subscribe();
+        let seen = peer.wait_for(|peer| peer.closed || wanted(peer)).await.map(|peer| *peer);
+        match seen {
+            Ok(peer) if !peer.closed => Ok(peer),
+            _ => Err(self.close_reason().unwrap_or(Error::GoingAway)),
+        }
+    }
+
     /// Lets the connection's task wait for the last bytes of a stream.
     pub(crate) fn wait_for(&self, stream: Unacknowledged) {
         // Without that task the connection is closed, and there is nothing to wait for.
@@ -327,18 +337,26 @@ impl fmt::Debug for Link {
 pub(crate) struct Wait {
     link: Arc<Link>,
     /// Never locked: `h3` asks that what opens streams can be shared, and a timer cannot.
-    timer: Mutex<Task>,
+    end: Mutex<Task<Error>>,
 }
 
 impl Wait {
     pub(crate) fn new(link: &Arc<Link>, patience: Duration) -> Self {
         link.waiting.fetch_add(1, Ordering::Relaxed);
-        Self { link: Arc::clone(link), timer: Mutex::new(link.tasks.sleep(patience)) }
+        let waited = Arc::clone(link);
+        let end = Box::pin(async move {
+            let leaving = pin!(waited.peer(|peer| peer.goaway.is_some()));
+            match waited.within(patience, leaving).await {
+                Ok(left) => left.err().unwrap_or(Error::GoingAway),
+                Err(_) => Error::TooManyStreams,
+            }
+        });
+        Self { link: Arc::clone(link), end: Mutex::new(end) }
     }
 
-    /// Ready when it has been long enough.
-    pub(crate) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
+    /// Ready when there is nothing to wait for any more: it has been long enough, or the peer is leaving.
+    pub(crate) fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.end.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
     }
 }
 
@@ -355,7 +373,7 @@ pub(crate) trait Tasks: Send + Sync {
     fn now(&self) -> Instant;
 }
 
-type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<R: Runtime> Tasks for R {
     fn spawn(&self, task: Task) {

@@ -135,11 +135,14 @@ impl quic::OpenStreams<Bytes> for OpenStreams {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<BidiStream, StreamErrorIncoming>> {
+        let unopened = |error| Poll::Ready(Err(StreamErrorIncoming::Unknown(Box::new(error))));
+        // RFC 9114 §5.2: whatever the peer has room for now.
+        if self.link.peer.borrow().goaway.is_some() {
+            return unopened(Error::GoingAway);
+        }
         let Poll::Ready(opened) = self.open_bi.poll(cx, &self.link.connection) else {
             let wait = self.wait.get_or_insert_with(|| Wait::new(&self.link, self.patience));
-            ready!(wait.poll_over(cx));
-            let error = StreamErrorIncoming::Unknown(Box::new(Error::TooManyStreams));
-            return Poll::Ready(Err(error));
+            return unopened(ready!(wait.poll_end(cx)));
         };
         self.wait = None;
         Poll::Ready(opened.map(|streams| BidiStream::new(&self.link, streams)).map_err(lost))

@@ -12,6 +12,7 @@ mod bad_servers;
 mod carrier;
 mod faults;
 mod hostile;
+mod leaving;
 mod support;
 mod turns;
 mod websocket;

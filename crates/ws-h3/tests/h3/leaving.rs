@@ -1,0 +1,53 @@
+//! GOAWAY from either side, and what comes behind it.
+
+use std::time::Duration;
+
+use ws_h3::Error;
+
+use crate::support::raw::{RawPeer, Section, frame};
+use crate::support::{Host, Setup, request, soon};
+
+// RFC: H3-5.2-01
+// THREAT: goaway
+#[tokio::test]
+async fn who_waits_for_a_stream_asks_for_nothing_behind_a_goaway() {
+    let mut setup = Setup::default();
+    setup.server_quic.max_requests = 1;
+    setup.client.stream_timeout = Duration::from_secs(5);
+    let host = Host::new(setup);
+    let serve = async { RawPeer::new(host.accept_quic().await, &[8, 1]).await };
+    let (client, mut peer) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let first = async {
+        let (mut send, recv) = peer.quic.accept_bi().await.unwrap();
+        send.write_all(&Section::new().line(":status", "200").frame()).await.unwrap();
+        (send, recv)
+    };
+    let (opened, (mut send, mut recv)) =
+        soon(async { tokio::join!(client.connect(request("/")), first) }).await;
+    let (_, stream) = opened.unwrap();
+    let waits = {
+        let client = client.clone();
+        tokio::spawn(async move { client.connect(request("/")).await })
+    };
+    soon(async {
+        while client.open_streams() < 2 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    peer.control.write_all(&frame(7, &[4])).await.unwrap();
+    soon(async {
+        while client.is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // There is room for it now.
+    drop(stream);
+    send.finish().unwrap();
+    while let Ok(Some(_)) = soon(recv.read_chunk(4096, true)).await {}
+    let error = soon(waits).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::GoingAway), "{error}");
+    let more = tokio::time::timeout(Duration::from_millis(50), peer.quic.accept_bi()).await;
+    assert!(more.is_err(), "a request behind the GOAWAY");
+}
