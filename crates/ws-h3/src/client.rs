@@ -11,6 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use h3::client::{RequestStream, SendRequest};
 use h3::error::Code;
+use http::header::HOST;
 use http::{Method, StatusCode};
 use tokio::sync::mpsc;
 use ws_h3_upgrade::validate_fields;
@@ -214,6 +215,11 @@ impl Client {
         }
         if validate_fields(request.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
+        }
+        // RFC 9114 §4.3.1. `h3` would end the connection for it.
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if request.headers().get_all(HOST).iter().any(|host| host != authority) {
+            return Err(Error::InvalidRequest("a host header that contradicts the uri"));
         }
         let wanted = |peer: &Peer| peer.connect_protocol.is_some() || peer.goaway.is_some();
         let peer = link.peer(wanted).await?;

@@ -10,7 +10,7 @@ use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
 use crate::support::{
-    Host, Setup, is_healthy, open, read, read_exact, shutdown, soon, write_all,
+    Host, Setup, is_healthy, open, read, read_exact, request, shutdown, soon, write_all,
 };
 
 /// When this fails, `h3` has learnt the token: the edit of the field section can go.
@@ -236,4 +236,24 @@ async fn a_breach_behind_data_is_reported_whatever_comes_behind_it() {
     assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
     let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error}");
+}
+
+#[tokio::test]
+async fn a_request_that_names_two_hosts_fails_alone() {
+    let host = Host::new(Setup::default());
+    let (client, _server) = soon(host.pair()).await;
+    let mut stream = soon(open(&client, "/echo")).await.unwrap();
+    for hosts in [&["elsewhere"][..], &["localhost", "elsewhere"]] {
+        let mut request = request("/echo");
+        for host in hosts {
+            request.headers_mut().append("host", host.parse().unwrap());
+        }
+        let error = soon(client.connect(request)).await.unwrap_err();
+        assert_eq!(error.reason(), "invalid_request", "{error}");
+    }
+    soon(write_all(&mut stream, &mut &b"alive"[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, 5)).await.unwrap(), "alive");
+    let mut request = request("/echo");
+    request.headers_mut().append("host", "localhost".parse().unwrap());
+    soon(client.connect(request)).await.unwrap();
 }
