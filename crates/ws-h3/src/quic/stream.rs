@@ -320,11 +320,14 @@ pub(crate) struct RecvStream {
     link: Arc<Link>,
     stream: quinn::RecvStream,
     reader: UniReader,
+    /// Pieces read in this turn.
+    taken: usize,
 }
 
 impl RecvStream {
     pub(crate) fn new(link: &Arc<Link>, stream: quinn::RecvStream) -> Self {
-        Self { link: Arc::clone(link), stream, reader: UniReader::new(link.is_client()) }
+        let reader = UniReader::new(link.is_client());
+        Self { link: Arc::clone(link), stream, reader, taken: 0 }
     }
 }
 
@@ -335,7 +338,7 @@ impl quic::RecvStream for RecvStream {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        for _ in 0..TURN {
+        loop {
             match self.reader.next(&self.link.peer) {
                 Ok(Some(bytes)) => return Poll::Ready(Ok(Some(bytes))),
                 Ok(None) => {}
@@ -343,15 +346,23 @@ impl quic::RecvStream for RecvStream {
                     return Poll::Ready(Err(violation(self.link.violate(code, what))));
                 }
             }
-            let chunk = pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx);
-            match ready!(chunk).map_err(read_error)? {
+            if self.taken >= TURN {
+                // What is to be ignored may have no end, be it one frame or many, of which `h3` takes
+                // all that there are; other tasks come first.
+                self.taken = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let Poll::Ready(chunk) = pin!(self.stream.read_chunk(usize::MAX, true)).poll(cx) else {
+                self.taken = 0;
+                return Poll::Pending;
+            };
+            self.taken += 1;
+            match chunk.map_err(read_error)? {
                 Some(chunk) => self.reader.push(chunk.bytes),
                 None => return Poll::Ready(Ok(None)),
             }
         }
-        // A frame to be ignored may have no end; other tasks come first.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     fn stop_sending(&mut self, error_code: u64) {

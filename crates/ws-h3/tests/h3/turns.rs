@@ -14,7 +14,7 @@ use ws_io::{Runtime, Transport};
 use crate::support::raw::{RawPeer, Section, varint};
 use crate::support::{Host, Setup, Tokio, TokioTimer, soon};
 
-/// Bytes of a frame that is to be ignored: more than a turn, in packets.
+/// Bytes of what is to be ignored: more than a turn, in packets.
 const LEN: usize = 768 * 1024;
 
 /// A host whose windows take all of that.
@@ -24,11 +24,17 @@ fn host() -> Host {
     Host::new(setup)
 }
 
-/// Writes a frame without end, and waits until `LEN` bytes of it lie there to be read.
-async fn send_frame(send: &mut quinn::SendStream, receiver: &quinn::Connection) {
-    send.write_all(&[varint(0x21), varint(1 << 40)].concat()).await.unwrap();
-    soon(send.write_all(&vec![0; LEN])).await.unwrap();
-    while receiver.stats().udp_rx.bytes < LEN as u64 {
+/// A frame without end, as far as it is sent.
+fn endless_frame() -> Vec<u8> {
+    let mut frame = [varint(0x21), varint(1 << 40)].concat();
+    frame.resize(LEN, 0);
+    frame
+}
+
+/// Writes `bytes`, and waits until they lie there to be read.
+async fn send_all(send: &mut quinn::SendStream, bytes: &[u8], receiver: &quinn::Connection) {
+    soon(send.write_all(bytes)).await.unwrap();
+    while receiver.stats().udp_rx.bytes < bytes.len() as u64 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -62,7 +68,7 @@ async fn a_frame_to_be_ignored_is_ignored_in_turns() {
     let (mut send, _recv) = peer.open(&Section::websocket().frame()).await;
     let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
     let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
-    send_frame(&mut send, &stream.connection().clone()).await;
+    send_all(&mut send, &endless_frame(), &stream.connection().clone()).await;
     let mut turns = 0;
     loop {
         let woken = Woken::new(Waker::noop().clone());
@@ -124,6 +130,20 @@ impl Runtime for Counting {
 // THREAT: frame-flood
 #[tokio::test]
 async fn a_frame_to_be_ignored_on_the_control_stream_is_too() {
+    assert_taken_in_turns(&endless_frame()).await;
+}
+
+// RFC: H3-10.5-01
+// THREAT: frame-flood
+#[tokio::test]
+async fn small_frames_without_end_on_the_control_stream_are_too() {
+    // MAX_PUSH_ID, which is of no consequence where nobody pushes.
+    let small = [0xd, 8, 0xc0, 0, 0, 0, 0, 0, 0, 5];
+    assert_taken_in_turns(&small.repeat(LEN / small.len())).await;
+}
+
+/// What comes all at once on the control stream does not keep its task from others.
+async fn assert_taken_in_turns(bytes: &[u8]) {
     let host = host();
     let runtime = Counting::default();
     let (quic, receiver) = soon(async { tokio::join!(host.dial(), host.accept_quic()) }).await;
@@ -133,7 +153,7 @@ async fn a_frame_to_be_ignored_on_the_control_stream_is_too() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let counts = &runtime.0;
     counts.is_stopped.store(true, Ordering::Relaxed);
-    send_frame(&mut peer.control, &receiver).await;
+    send_all(&mut peer.control, bytes, &receiver).await;
     counts.turns.store(0, Ordering::Relaxed);
     counts.is_stopped.store(false, Ordering::Relaxed);
     counts.stopped.lock().unwrap().drain(..).for_each(Waker::wake);
