@@ -90,7 +90,11 @@ impl quic::Connection<Bytes> for Connection {
         for _ in 0..TURN {
             match ready!(self.accept_bi.poll(cx, &link.connection)) {
                 // `h3` rejects only those beyond the first after GOAWAY, and gives up accepting then.
-                Ok(streams) if link.rejects() => reject(streams),
+                Ok(streams) if link.rejects() => {
+                    reject(streams);
+                    // Some may have been on their way, but not many.
+                    link.count_waste();
+                }
                 Ok(streams) => return Poll::Ready(Ok(BidiStream::new(link, streams))),
                 Err(error) => return Poll::Ready(Err(connection_error(error))),
             }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ws_h3::Error;
 
-use crate::support::raw::{RawPeer, Section, frame};
-use crate::support::{Host, Setup, request, soon};
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
+use crate::support::{Host, Setup, request, serve, soon};
+
+const EXCESSIVE_LOAD: u64 = 0x107;
 
 // RFC: H3-5.2-01
 // THREAT: goaway
@@ -50,4 +52,27 @@ async fn who_waits_for_a_stream_asks_for_nothing_behind_a_goaway() {
     assert!(matches!(error, Error::GoingAway), "{error}");
     let more = tokio::time::timeout(Duration::from_millis(50), peer.quic.accept_bi()).await;
     assert!(more.is_err(), "a request behind the GOAWAY");
+}
+
+// RFC: H3-10.5-01
+// THREAT: rapid-reset
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_without_end_behind_our_goaway_is_cut_off() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let handle = server.handle();
+    tokio::spawn(serve(server));
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    handle.drain();
+    let flood = async {
+        for _ in 0..20_000 {
+            let Ok((mut send, _recv)) = peer.quic.open_bi().await else { return };
+            let _ = send.write_all(&Section::websocket().frame()).await;
+        }
+    };
+    soon(flood).await;
+    assert!(peer.quic.close_reason().is_some(), "all of them were rejected, one by one");
+    assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
 }
