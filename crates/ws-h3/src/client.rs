@@ -19,8 +19,7 @@ use ws_io::Runtime;
 
 use crate::error::Error;
 use crate::link::{Guard, Limits, Link, Peer, Unacknowledged};
-use crate::quic::frames::{self, FrameEvent};
-use crate::quic::{BidiStream, Connection, Inbound, OpenStreams};
+use crate::quic::{BidiStream, Connection, Exchange, OpenStreams};
 use crate::transport::H3Stream;
 use crate::windows::Windows;
 
@@ -239,15 +238,14 @@ impl Client {
         let mut stream = sent.map_err(|error| link.sending_error(error))?;
         let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
         let response = self.response(&mut stream, exchange.id()).await?;
-        let (outbound, mut inbound) = exchange.take().ok_or(Error::GoingAway)?;
         if !response.status().is_success() {
             let mut body = BytesMut::new();
             let time = BODY_TIME.min(self.handle.timeout / 4);
             // Whatever has come by then will do.
-            drop(link.within(time, pin!(read_body(&mut inbound, &mut body))).await);
+            drop(link.within(time, pin!(read_body(&exchange, &mut body))).await);
             return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body.freeze()))));
         }
-        let halves = (outbound, inbound);
+        let halves = exchange.take().ok_or(Error::GoingAway)?;
         Ok((response, H3Stream::new(halves, Arc::clone(link), Guard::new(keep))))
     }
 
@@ -331,18 +329,11 @@ impl Drop for Ending {
 }
 
 /// What comes of a refusal's body, at most [`BODY_MAX`] bytes.
-async fn read_body(inbound: &mut Inbound, body: &mut BytesMut) {
+async fn read_body(exchange: &Exchange, body: &mut BytesMut) {
     while body.len() < BODY_MAX {
+        let Ok(Some(piece)) = poll_fn(|cx| exchange.poll_body(cx)).await else { break };
         let left = BODY_MAX - body.len();
-        match poll_fn(|cx| inbound.poll_event(cx, left)).await {
-            Ok(Some(FrameEvent::Payload { kind: frames::DATA, bytes, .. })) => {
-                body.extend_from_slice(&bytes);
-            }
-            // Trailers end the body.
-            Ok(None | Some(FrameEvent::Start { kind: frames::HEADERS, .. })) | Err(_) => break,
-            Ok(Some(_)) if inbound.is_idling() => break,
-            Ok(Some(_)) => {}
-        }
+        body.extend_from_slice(piece.get(..left).unwrap_or(&piece));
     }
 }
 

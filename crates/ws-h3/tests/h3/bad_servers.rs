@@ -86,6 +86,20 @@ async fn a_refusal_whose_body_does_not_end_is_still_a_refusal() {
     }
 }
 
+// RFC: H3-4.1-01
+#[tokio::test]
+async fn what_does_not_belong_into_the_body_of_a_refusal_ends_the_connection() {
+    const FRAME_UNEXPECTED: u64 = 0x105;
+    let host = Host::new(Setup::default());
+    let head = Section::new().line(":status", "404").frame();
+    let bytes = [&head[..], &frame(0, b"why"), &frame(4, &[])].concat();
+    let (client, result) = answered_with(&host, bytes, false).await;
+    let Err(Error::UnexpectedStatus(answer)) = result else { panic!("{result:?}") };
+    assert_eq!((answer.status().as_u16(), &answer.body()[..]), (404, &b"why"[..]));
+    let reason = client.close_reason();
+    assert!(matches!(reason, Some(Error::ProtocolError { code: FRAME_UNEXPECTED, .. })));
+}
+
 // THREAT: switching-without-101
 #[tokio::test]
 async fn interim_answers_are_skipped_and_a_missing_one_is_an_error() {
