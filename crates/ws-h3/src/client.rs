@@ -99,10 +99,8 @@ impl Client {
         let (link, unacknowledged) = Link::new(connection, runtime, limits, config.windows);
         let mut builder = h3::client::builder();
         builder.max_field_section_size(limits.section).send_grease(false);
-        let (h3, sender) = link
-            .within(timeout, pin!(builder.build(Connection::new(&link, patience))))
-            .await?
-            .map_err(|error| link.connection_error(error))?;
+        let building = pin!(builder.build(Connection::new(&link, patience)));
+        let (h3, sender) = link.begin(timeout, building).await?;
         link.tasks.spawn(Box::pin(drive(h3, Ending(Arc::clone(&link)), unacknowledged)));
         let keep = Arc::new(Keep { sender });
         let kept = Arc::downgrade(&keep);

@@ -238,9 +238,22 @@ impl Link {
         }
     }
 
-    /// Translates what `h3` says about the connection.
-    pub(crate) fn connection_error(&self, error: ConnectionError) -> Error {
-        self.close_reason().unwrap_or_else(|| Error::Http3(error.into()))
+    /// Begins HTTP/3 by `building` what `h3` has for it, in at most `time`. A connection on which that
+    /// fails is closed.
+    pub(crate) async fn begin<T>(
+        &self,
+        time: Duration,
+        building: Pin<&mut impl Future<Output = Result<T, ConnectionError>>>,
+    ) -> Result<T, Error> {
+        let begun = match self.within(time, building).await {
+            Ok(built) => built
+                .map_err(|error| self.close_reason().unwrap_or_else(|| Error::Http3(error.into()))),
+            Err(error) => Err(error),
+        };
+        if begun.is_err() {
+            self.close(Code::H3_NO_ERROR, b"");
+        }
+        begun
     }
 
     /// Runs `task` for at most `time`. What is done at once needs no timer.

@@ -95,13 +95,8 @@ impl Server {
             .max_field_section_size(limits.section)
             .enable_extended_connect(config.websockets)
             .send_grease(false);
-        let h3 = link
-            .within(
-                config.handshake_timeout,
-                pin!(builder.build(Connection::new(&link, Duration::ZERO))),
-            )
-            .await?
-            .map_err(|error| link.connection_error(error))?;
+        let building = pin!(builder.build(Connection::new(&link, Duration::ZERO)));
+        let h3 = link.begin(config.handshake_timeout, building).await?;
 
         let (sender, requests) = mpsc::channel(REQUESTS);
         let (drain, draining) = watch::channel(false);

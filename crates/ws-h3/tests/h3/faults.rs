@@ -10,7 +10,7 @@ use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
 use crate::support::{
-    Host, Setup, is_healthy, open, read, read_exact, request, shutdown, soon, write_all,
+    Host, Setup, Tokio, is_healthy, open, read, read_exact, request, shutdown, soon, write_all,
 };
 
 /// When this fails, `h3` has learnt the token: the edit of the field section can go.
@@ -256,4 +256,26 @@ async fn a_request_that_names_two_hosts_fails_alone() {
     let mut request = request("/echo");
     request.headers_mut().append("host", "localhost".parse().unwrap());
     soon(client.connect(request)).await.unwrap();
+}
+
+/// As RFC 9114 §6.2 asks it to.
+#[tokio::test]
+async fn a_peer_that_lets_us_open_no_control_stream_is_told_that_it_is_left() {
+    let mut setup = Setup::default();
+    setup.server.handshake_timeout = Duration::from_millis(200);
+    let host = Host::new(setup);
+    let mut none = quinn::TransportConfig::default();
+    none.max_concurrent_uni_streams(0_u32.into());
+    let mut config = host.client_config();
+    config.transport_config(std::sync::Arc::new(none));
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connecting = endpoint.connect_with(config, host.address, "localhost").unwrap();
+    let (quic, theirs) = soon(async { tokio::join!(connecting, host.accept_quic()) }).await;
+    let quic = quic.unwrap();
+    let server = ws_h3::Server::accept(theirs, Tokio, &host.setup.server);
+    assert_eq!(soon(server).await.unwrap_err().reason(), "timeout");
+    let quinn::ConnectionError::ApplicationClosed(close) = soon(quic.closed()).await else {
+        panic!("it was not closed")
+    };
+    assert_eq!(close.error_code.into_inner(), 0x100, "no error");
 }
