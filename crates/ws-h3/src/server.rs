@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Unacknowledged, WeakGuard};
+use crate::link::{Guard, Limits, Link, Unacknowledged};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
 use crate::windows::Windows;
@@ -167,35 +167,13 @@ struct Job {
 
 /// What woke the driver.
 enum Step {
-    Accepted(Option<RequestResolver<Connection, Bytes>>),
+    Accepted(RequestResolver<Connection, Bytes>),
     /// The client has sent GOAWAY.
     Leaving,
     Drain,
     /// It is time to look whether anything is open.
     Round,
     Ended,
-}
-
-/// What keeps a connection open.
-enum Hold {
-    /// We do, and whatever is open on it.
-    Ours(Guard),
-    /// The client is about to leave, so only what is open does. It may still ask for more: its GOAWAY is
-    /// about pushes (RFC 9114 §5.2).
-    Theirs(WeakGuard),
-    /// What is open, to which nothing is added.
-    Draining,
-}
-
-impl Hold {
-    /// For a new request, if there may be one.
-    fn guard(&self) -> Option<Guard> {
-        match self {
-            Self::Ours(guard) => Some(guard.clone()),
-            Self::Theirs(guard) => guard.upgrade(),
-            Self::Draining => None,
-        }
-    }
 }
 
 /// Polls the connection for life; `h3` closes it when this returns.
@@ -205,9 +183,11 @@ async fn drive(
     mut draining: watch::Receiver<bool>,
     mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
-    // Whatever a drained connection has to wait for holds the sender.
+    // Whatever is open on the connection holds the sender, and so do we as long as nobody is leaving.
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
-    let mut hold = Hold::Ours(Guard::new(Arc::new(alive)));
+    let guard = Guard::new(Arc::new(alive));
+    let open = guard.downgrade();
+    let mut ours = Some(guard);
     let mut peer = job.link.peer.subscribe();
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
@@ -222,16 +202,19 @@ async fn drive(
                     job.link.linger(stream);
                 }
                 if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
-                    return Poll::Ready(accepted.map_or(Step::Ended, Step::Accepted));
+                    // `h3` has no more to come when the client says GOAWAY, which it does not see.
+                    return Poll::Ready(
+                        accepted.ok().flatten().map_or(Step::Ended, Step::Accepted),
+                    );
                 }
-                if let Hold::Draining = hold {
+                if job.link.rejects() {
                     return dead.poll_recv(cx).map(|_| Step::Ended);
                 }
                 let drain = drain.as_mut().poll(cx).is_ready();
                 if drain || abandoned.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Step::Drain);
                 }
-                if let Hold::Theirs(_) = hold {
+                if ours.is_none() {
                     return dead.poll_recv(cx).map(|_| Step::Drain);
                 }
                 if leaving.as_mut().poll(cx).is_ready() {
@@ -242,10 +225,10 @@ async fn drive(
             .await
         };
         match step {
-            Step::Accepted(Some(resolver)) => {
+            Step::Accepted(resolver) => {
                 idle_rounds = 0;
-                let Some(guard) = hold.guard() else {
-                    // Too late: we have said GOAWAY, or the client has and nothing is open any more.
+                let Some(guard) = open.upgrade() else {
+                    // Too late: the client has said GOAWAY, and nothing is open any more.
                     let exchange = job.link.exchange(resolver.frame_stream.id().into_inner());
                     exchange.into_iter().for_each(|exchange| {
                         exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
@@ -259,17 +242,15 @@ async fn drive(
                 }
                 continue;
             }
-            // `h3` says so when the client has sent GOAWAY, which it does not see.
-            Step::Accepted(None) | Step::Ended => break,
+            Step::Ended => break,
             Step::Leaving => {
-                if let Hold::Ours(guard) = &hold {
-                    hold = Hold::Theirs(guard.downgrade());
-                }
+                // It may still ask for more: its GOAWAY is about pushes (RFC 9114 §5.2).
+                ours = None;
                 continue;
             }
             Step::Round => {
                 next_round = job.link.tasks.sleep(round);
-                let is_idle = matches!(&hold, Hold::Ours(guard) if guard.is_alone());
+                let is_idle = ours.as_ref().is_some_and(Guard::is_alone);
                 idle_rounds = if is_idle { idle_rounds + 1 } else { 0 };
                 // The first of them may have begun a moment ago.
                 if idle_rounds < 3 {
@@ -278,8 +259,6 @@ async fn drive(
             }
             Step::Drain => {}
         }
-        let guard = hold.guard();
-        hold = Hold::Draining;
         job.link.reject_more();
         // GOAWAY names the first request that is not accepted (RFC 9114 §5.2).
         let goaway = pin!(h3.shutdown(1));
@@ -288,9 +267,8 @@ async fn drive(
             break;
         }
         // Closing keeps back what has not left yet.
-        guard.into_iter().for_each(|guard| job.link.let_leave(guard));
+        ours.take().into_iter().for_each(|guard| job.link.let_leave(guard));
     }
-    job.link.peer.send_modify(|peer| peer.closed = true);
 }
 
 /// Brings a request to the caller.
