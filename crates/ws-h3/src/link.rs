@@ -296,15 +296,15 @@ impl Link {
     pub(crate) fn linger(self: &Arc<Self>, stream: Unacknowledged) {
         let link = Arc::clone(self);
         self.tasks.spawn(Box::pin(async move {
-            let Unacknowledged { mut send, recv, guard } = stream;
-            if !send.is_closed() {
+            let Unacknowledged { send, recv, guard } = stream;
+            if send.is_closed() {
+                // QUIC itself goes on sending what is left then, as long as there is a connection.
+                drop(link.within(LINGER, pin!(send.acknowledged())).await);
+            } else {
                 // RFC 9000 §3.2: what has not been read when a reset comes may be thrown away, and QUIC
                 // does not tell what was.
                 let travel = 2 * link.connection.rtt();
                 link.tasks.sleep(travel.clamp(LEAST_TRAVEL, MOST_TRAVEL)).await;
-            } else if link.within(LINGER, pin!(send.acknowledged())).await.is_err() {
-                // The peer keeps the connection but does not take what is left.
-                send.cancel();
             }
             drop((send, recv, guard));
         }));

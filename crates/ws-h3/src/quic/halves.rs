@@ -111,12 +111,6 @@ impl Outbound {
         let _ended = self.stream.stopped().await;
     }
 
-    /// Gives up what the peer does not take of a finished direction.
-    pub(crate) fn cancel(&mut self) {
-        self.closed = false;
-        self.reset(Code::H3_REQUEST_CANCELLED);
-    }
-
     fn clear(&mut self) {
         self.queue.clear();
         self.done = 0;

@@ -1,11 +1,14 @@
-//! Who comes in, and from where: admission, and clients that move.
+//! Who comes in, and from where: admission, clients that move, and networks that are away.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use ws_h3::{Admission, Error, Handshake, QuicOptions};
+use ws_h3::{Admission, Error, Handshake, QuicOptions, Request};
 
-use crate::support::raw::{RawPeer, Section};
-use crate::support::{Host, Setup, Tokio, open, read_exact, serve, soon, write_all};
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
+use crate::support::{Host, Setup, Tokio, open, read_exact, serve, shutdown, soon, write_all};
 
 fn loopback() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
@@ -103,4 +106,50 @@ async fn moving_to_another_address_forgives_no_waste() {
     let Some(Error::ProtocolError { code, .. }) = handle.close_reason() else { panic!() };
     assert_eq!(code, 0x107, "excessive load");
     assert!((1000..10_000).contains(&opened), "{opened} requests were wasted");
+}
+
+/// Passes packets on between one client and `server`, unless the network is away.
+async fn network(front: tokio::net::UdpSocket, server: SocketAddr, is_away: Arc<AtomicBool>) {
+    let back = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
+    back.connect(server).await.unwrap();
+    let (mut there, mut here, mut client) = ([0; 65_536], [0; 65_536], None);
+    loop {
+        tokio::select! {
+            Ok((len, from)) = front.recv_from(&mut there) => {
+                client = Some(from);
+                if !is_away.load(Ordering::Relaxed) {
+                    back.send(&there[..len]).await.unwrap();
+                }
+            }
+            Ok(len) = back.recv(&mut here) => {
+                if !is_away.load(Ordering::Relaxed) {
+                    front.send_to(&here[..len], client.unwrap()).await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_was_lost_on_the_way_arrives_when_the_network_is_back() {
+    let host = Host::new(Setup::default());
+    let front = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
+    let (address, is_away) = (front.local_addr().unwrap(), Arc::new(AtomicBool::new(false)));
+    tokio::spawn(network(front, host.address, Arc::clone(&is_away)));
+    let endpoint = quinn::Endpoint::client(loopback()).unwrap();
+    let connecting = endpoint.connect_with(host.client_config(), address, "localhost").unwrap();
+    let (quic, mut server) = soon(async { tokio::join!(connecting, host.accept()) }).await;
+    let peer = RawPeer::new(quic.unwrap(), &[]).await;
+    let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    is_away.store(true, Ordering::Relaxed);
+    soon(write_all(&mut stream, &mut &b"goodbye"[..])).await.unwrap();
+    soon(shutdown(&mut stream)).await.unwrap();
+    drop(stream);
+    // Longer than a connection with nothing else on it would wait for it.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    is_away.store(false, Ordering::Relaxed);
+    assert_eq!(soon(recv.read_to_end(100)).await.unwrap(), frame(0, b"goodbye"));
 }
