@@ -18,9 +18,8 @@ use super::frames::{FrameEvent, FrameReader};
 #[derive(Debug)]
 pub(crate) struct Outbound {
     stream: quinn::SendStream,
-    /// What QUIC has not taken yet; the first `done` pieces are empty.
+    /// What QUIC has not taken yet.
     queue: Vec<Bytes>,
-    done: usize,
     /// Whether QUIC has taken something since that was last asked.
     has_progress: bool,
     /// Finished or reset.
@@ -29,7 +28,7 @@ pub(crate) struct Outbound {
 
 impl Outbound {
     pub(crate) fn new(stream: quinn::SendStream) -> Self {
-        Self { stream, queue: Vec::new(), done: 0, has_progress: false, closed: false }
+        Self { stream, queue: Vec::new(), has_progress: false, closed: false }
     }
 
     /// Queues `bytes` behind what is queued.
@@ -39,23 +38,14 @@ impl Outbound {
         }
     }
 
-    /// Gives all that is queued to QUIC, as far as flow control and memory allow.
+    /// Gives all that is queued to QUIC, as far as flow control and memory allow. What fails once fails
+    /// ever after.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteError>> {
         while !self.is_flushed() {
-            let rest = self.queue.get_mut(self.done..).unwrap_or_default();
-            let written = ready!(pin!(self.stream.write_chunks(rest)).poll(cx));
-            match written {
-                Ok(written) => {
-                    self.done += written.chunks;
-                    self.has_progress = true;
-                }
-                Err(error) => {
-                    self.clear();
-                    return Poll::Ready(Err(error));
-                }
-            }
+            let written = ready!(pin!(self.stream.write_chunks(&mut self.queue)).poll(cx))?;
+            self.queue.drain(..written.chunks);
+            self.has_progress = true;
         }
-        self.clear();
         Poll::Ready(Ok(()))
     }
 
@@ -73,9 +63,8 @@ impl Outbound {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends this direction at once; queued data is dropped.
+    /// Ends this direction at once; what is queued is not sent.
     pub(crate) fn reset(&mut self, code: Code) {
-        self.clear();
         if !self.closed {
             self.closed = true;
             drop(self.stream.reset(to_varint(code)));
@@ -83,7 +72,7 @@ impl Outbound {
     }
 
     pub(crate) fn is_flushed(&self) -> bool {
-        self.done == self.queue.len()
+        self.queue.is_empty()
     }
 
     /// Whether QUIC has taken something since this was last asked: the peer has given credit for it.
@@ -109,11 +98,6 @@ impl Outbound {
     pub(crate) async fn acknowledged(&self) {
         // Lost with its connection: there is nothing to wait for either.
         let _ended = self.stream.stopped().await;
-    }
-
-    fn clear(&mut self) {
-        self.queue.clear();
-        self.done = 0;
     }
 }
 

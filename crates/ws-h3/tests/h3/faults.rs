@@ -199,6 +199,24 @@ async fn what_a_release_has_cancelled_does_not_count_as_flushed() {
 }
 
 #[tokio::test]
+async fn what_could_not_be_sent_does_not_count_as_flushed() {
+    let (_kept, mut stream, (_send, mut recv)) = accepted().await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    recv.stop(0x10c_u32.into()).unwrap();
+    soon(async {
+        while write_all(&mut stream, &mut &b"hello"[..]).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for _ in 0..2 {
+        let flushed = soon(poll_fn(|cx| stream.poll_flush(cx))).await;
+        let error = flushed.expect_err("the peer has not taken it");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+}
+
+#[tokio::test]
 async fn a_connection_with_nothing_open_says_goaway_before_it_is_closed() {
     let host = Host::new(Setup::default());
     let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
