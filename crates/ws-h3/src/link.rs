@@ -342,6 +342,7 @@ impl fmt::Debug for Link {
         f.debug_struct("Link")
             .field("connection", &self.connection.stable_id())
             .field("peer", &*self.peer.borrow())
+            .field("handshakes", &self.exchanges().len())
             .finish_non_exhaustive()
     }
 }

@@ -54,6 +54,31 @@ async fn who_waits_for_a_stream_asks_for_nothing_behind_a_goaway() {
     assert!(more.is_err(), "a request behind the GOAWAY");
 }
 
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn our_goaway_names_the_first_request_that_is_not_taken() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let handle = server.handle();
+    tokio::spawn(serve(server));
+    let mut control = soon(peer.accept_control()).await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let (send, mut recv) = peer.open(&Section::websocket().frame()).await;
+        assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+        open.push((send, recv));
+    }
+    handle.drain();
+    let goaway = frame(7, &[3 * 4]);
+    let mut seen = Vec::new();
+    while !seen.ends_with(&goaway) {
+        let chunk = soon(control.read_chunk(4096, true)).await.unwrap().unwrap();
+        seen.extend_from_slice(&chunk.bytes);
+    }
+    assert!(peer.quic.close_reason().is_none(), "they run to their end");
+}
+
 // RFC: H3-10.5-01
 // THREAT: rapid-reset
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,6 +23,18 @@ impl RawPeer {
         (send, recv)
     }
 
+    /// The other side's control stream, behind its type.
+    pub(crate) async fn accept_control(&self) -> quinn::RecvStream {
+        loop {
+            let mut stream = self.quic.accept_uni().await.unwrap();
+            let mut kind = [0xff];
+            stream.read_exact(&mut kind).await.unwrap();
+            if kind == [0] {
+                return stream;
+            }
+        }
+    }
+
     /// The HTTP/3 code with which the peer closed the connection.
     pub(crate) async fn closed_with(&self) -> u64 {
         match self.quic.closed().await {
