@@ -310,14 +310,10 @@ impl Link {
         }));
     }
 
-    /// Keeps the connection open until what was just sent can have left.
-    pub(crate) fn let_leave(&self, guard: Guard) {
+    /// Ready when what was just sent can have left.
+    pub(crate) fn leave(&self) -> Task {
         let travel = 2 * self.connection.rtt();
-        let sleep = self.tasks.sleep(travel.clamp(LEAST_LEAVE, MOST_LEAVE));
-        self.tasks.spawn(Box::pin(async move {
-            sleep.await;
-            drop(guard);
-        }));
+        self.tasks.sleep(travel.clamp(LEAST_LEAVE, MOST_LEAVE))
     }
 
     pub(crate) fn exchange(&self, id: u64) -> Option<Arc<Exchange>> {
@@ -387,7 +383,7 @@ pub(crate) trait Tasks: Send + Sync {
     fn now(&self) -> Instant;
 }
 
-type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Task<T = ()> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<R: Runtime> Tasks for R {
     fn spawn(&self, task: Task) {

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, watch};
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Unacknowledged};
+use crate::link::{Guard, Limits, Link, Task, Unacknowledged};
 use crate::quic::Connection;
 use crate::request::{Open, Request};
 use crate::windows::Windows;
@@ -188,6 +188,8 @@ async fn drive(
     let guard = Guard::new(Arc::new(alive));
     let open = guard.downgrade();
     let mut ours = Some(guard);
+    // Since we have said GOAWAY.
+    let mut left: Option<Task> = None;
     let mut peer = job.link.peer.subscribe();
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
@@ -207,8 +209,10 @@ async fn drive(
                         accepted.ok().flatten().map_or(Step::Ended, Step::Accepted),
                     );
                 }
-                if job.link.rejects() {
-                    return dead.poll_recv(cx).map(|_| Step::Ended);
+                if let Some(left) = &mut left {
+                    ready!(dead.poll_recv(cx));
+                    // Closing keeps back what has not left yet.
+                    return left.as_mut().poll(cx).map(|()| Step::Ended);
                 }
                 let drain = drain.as_mut().poll(cx).is_ready();
                 if drain || abandoned.as_mut().poll(cx).is_ready() {
@@ -266,8 +270,8 @@ async fn drive(
         if !matches!(goaway, Ok(Ok(()))) {
             break;
         }
-        // Closing keeps back what has not left yet.
-        ours.take().into_iter().for_each(|guard| job.link.let_leave(guard));
+        left = Some(job.link.leave());
+        ours = None;
     }
 }
 

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use ws_h3::Error;
+use bytes::BytesMut;
+use ws_h3::{Error, Request, Server};
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
-use crate::support::{Host, Setup, request, serve, soon};
+use crate::support::{Host, Setup, read, request, serve, shutdown, soon};
+use crate::turns::Counting;
 
 const EXCESSIVE_LOAD: u64 = 0x107;
+const REQUEST_REJECTED: u64 = 0x10b;
 
 // RFC: H3-5.2-01
 // THREAT: goaway
@@ -77,6 +80,36 @@ async fn our_goaway_names_the_first_request_that_is_not_taken() {
         seen.extend_from_slice(&chunk.bytes);
     }
     assert!(peer.quic.close_reason().is_none(), "they run to their end");
+}
+
+/// The last of what was open ends while the request is on its way.
+// RFC: H3-5.2-01
+// THREAT: goaway
+#[tokio::test]
+async fn a_request_that_comes_too_late_for_a_connection_that_ends_may_be_sent_again() {
+    let host = Host::new(Setup::default());
+    let runtime = Counting::default();
+    let (quic, receiver) = soon(async { tokio::join!(host.dial(), host.accept_quic()) }).await;
+    let server = Server::accept(receiver, runtime.clone(), &host.setup.server);
+    let (server, mut peer) = soon(async { tokio::join!(server, RawPeer::new(quic, &[])) }).await;
+    let mut server = server.unwrap();
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    peer.control.write_all(&frame(7, &[0])).await.unwrap();
+    send.finish().unwrap();
+    assert_eq!(soon(read(&mut stream, &mut BytesMut::new())).await.unwrap(), 0);
+    soon(shutdown(&mut stream)).await.unwrap();
+    soon(recv.read_to_end(4096)).await.unwrap();
+    // The end is acknowledged and the GOAWAY seen.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    runtime.stop();
+    drop(stream);
+    let (_late, mut of_late) = peer.open(&Section::websocket().frame()).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    runtime.go_on();
+    assert_eq!(soon(answer(&mut of_late)).await, Answer::Reset(REQUEST_REJECTED));
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
 }
 
 // RFC: H3-10.5-01

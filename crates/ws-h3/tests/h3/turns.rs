@@ -85,7 +85,18 @@ async fn a_frame_to_be_ignored_is_ignored_in_turns() {
 
 /// Tokio, but its tasks can be stopped, and those who wake themselves to go on later are counted.
 #[derive(Clone, Debug, Default)]
-struct Counting(Arc<Counts>);
+pub(crate) struct Counting(Arc<Counts>);
+
+impl Counting {
+    pub(crate) fn stop(&self) {
+        self.0.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.0.is_stopped.store(false, Ordering::Relaxed);
+        self.0.stopped.lock().unwrap().drain(..).for_each(Waker::wake);
+    }
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -151,13 +162,12 @@ async fn assert_taken_in_turns(bytes: &[u8]) {
     let (_server, mut peer) = soon(async { tokio::join!(server, RawPeer::new(quic, &[])) }).await;
     // The settings have come.
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let counts = &runtime.0;
-    counts.is_stopped.store(true, Ordering::Relaxed);
+    runtime.stop();
     send_all(&mut peer.control, bytes, &receiver).await;
-    counts.turns.store(0, Ordering::Relaxed);
-    counts.is_stopped.store(false, Ordering::Relaxed);
-    counts.stopped.lock().unwrap().drain(..).for_each(Waker::wake);
+    let turns = &runtime.0.turns;
+    turns.store(0, Ordering::Relaxed);
+    runtime.go_on();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    let turns = counts.turns.load(Ordering::Relaxed);
+    let turns = turns.load(Ordering::Relaxed);
     assert!((1..10).contains(&turns), "{turns} turns");
 }
