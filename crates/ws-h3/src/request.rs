@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h3::error::Code;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use ws_h3_upgrade::{ConnectRequest, validate_fields};
 
 use crate::error::Error;
@@ -260,6 +261,7 @@ fn judge(
     if validate_fields(head.headers()).is_err() {
         return malformed("a connection-specific field");
     }
+    join_cookies(head.headers_mut());
     let Some(protocol) = protocol else {
         if head.method() != Method::CONNECT {
             return Ok(false);
@@ -286,6 +288,16 @@ fn judge(
         return Err(Refusal::Status(StatusCode::TOO_EARLY));
     }
     Ok(true)
+}
+
+/// Puts a cookie together that came in pieces, as those of browsers do (RFC 9114 §4.2.1).
+fn join_cookies(headers: &mut HeaderMap) {
+    let pieces: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if pieces.len() > 1
+        && let Ok(whole) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
+    {
+        headers.insert(COOKIE, whole);
+    }
 }
 
 #[cfg(test)]

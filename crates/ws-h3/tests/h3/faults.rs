@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use ws_h3::Request;
 use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
@@ -79,14 +80,14 @@ async fn an_answer_that_is_not_taken_ends_its_stream_alone() {
     let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
     let peer = RawPeer::new(quic, &[]).await;
     let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
-    let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+    let Some(Request::Http(request)) = soon(server.next()).await else { panic!() };
     let page = http::Response::new(Bytes::from(vec![b'p'; 1 << 20]));
     let error = soon(request.respond(page)).await.unwrap_err();
     assert_eq!(error.reason(), "timeout");
     assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
     assert_eq!(soon(end(&mut recv)).await, Err(quinn::ReadError::Reset(0x10c_u32.into())));
     let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
-    let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+    let Some(Request::Http(request)) = soon(server.next()).await else { panic!() };
     soon(request.respond(http::Response::new(Bytes::new()))).await.unwrap();
     assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
 }
@@ -98,12 +99,37 @@ async fn who_asks_for_the_header_of_a_page_gets_no_body() {
     let peer = RawPeer::new(quic, &[]).await;
     for (method, has_body) in [("GET", true), ("HEAD", false)] {
         let (_send, mut recv) = peer.open(&Section::request(method).frame()).await;
-        let Some(ws_h3::Request::Http(request)) = soon(server.next()).await else { panic!() };
+        let Some(Request::Http(request)) = soon(server.next()).await else { panic!() };
         let page = http::Response::new(Bytes::from_static(b"a page"));
         soon(request.respond(page)).await.unwrap();
         let answer = soon(recv.read_to_end(4096)).await.unwrap();
         assert!(!answer.is_empty());
         assert_eq!(answer.windows(6).any(|bytes| bytes == b"a page"), has_body, "{method}");
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_that_came_in_pieces_is_whole() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    for (pieces, whole) in [
+        (&[][..], None),
+        (&["a=b"], Some("a=b")),
+        (&["a=b", "c=d", "e=f; g=h"], Some("a=b; c=d; e=f; g=h")),
+    ] {
+        for section in [Section::websocket(), Section::request("GET")] {
+            let section = pieces.iter().fold(section, |all, piece| all.line("cookie", piece));
+            let _directions = peer.open(&section.line("accept", "*/*").frame()).await;
+            let head = match soon(server.next()).await {
+                Some(Request::WebSocket(request)) => request.head().headers().clone(),
+                Some(Request::Http(request)) => request.head().headers().clone(),
+                other => panic!("{other:?}"),
+            };
+            let found: Vec<_> = head.get_all("cookie").iter().collect();
+            assert_eq!(found, whole.as_slice());
+            assert_eq!(head["accept"], "*/*");
+        }
     }
 }
 
@@ -151,7 +177,7 @@ async fn accepted() -> (impl Sized, ws_h3::H3Stream, (quinn::SendStream, quinn::
     let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
     let peer = RawPeer::new(quic, &[]).await;
     let directions = peer.open(&Section::websocket().frame()).await;
-    let Some(ws_h3::Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
     let stream = soon(request.accept(http::Response::new(()))).await.unwrap();
     ((host, server, peer), stream, directions)
 }
