@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h3::error::Code;
-use http::header::{COOKIE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use ws_h3_upgrade::{ConnectRequest, validate_fields};
 
@@ -109,8 +109,8 @@ impl HttpRequest {
     ///
     /// # Errors
     ///
-    /// [`Error::RequestTooBig`] when it is larger than `max` bytes; otherwise the stream or the
-    /// connection is gone.
+    /// [`Error::RequestTooBig`] when it is larger than `max` bytes, [`Error::MalformedMessage`] when it
+    /// is not as long as announced (RFC 9114 §4.1.2); otherwise the stream or the connection is gone.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
         let mut body = BytesMut::new();
         while let Some(piece) = poll_fn(|cx| self.open.exchange.poll_body(cx)).await? {
@@ -118,6 +118,11 @@ impl HttpRequest {
                 return Err(Error::RequestTooBig { max });
             }
             body.extend_from_slice(&piece);
+        }
+        let announced = self.open.head.headers().get(CONTENT_LENGTH);
+        let announced = announced.map(|len| len.to_str().ok().and_then(|len| len.parse().ok()));
+        if announced.is_some_and(|len| len != Some(body.len())) {
+            return Err(self.open.malformed("a body that is not as long as announced"));
         }
         Ok(body.freeze())
     }
@@ -166,9 +171,7 @@ impl Open {
             Ok(true) => return Some(Request::WebSocket(WebSocketRequest { open: self })),
             Ok(false) => return Some(Request::Http(HttpRequest { open: self })),
             Err(Refusal::Malformed(what)) => {
-                tracing::debug!(what, "malformed request");
-                self.link.count_waste();
-                self.exchange.abandon(Code::H3_MESSAGE_ERROR, Error::MalformedMessage(what));
+                self.malformed(what);
                 return None;
             }
             Err(Refusal::Status(status)) => status,
@@ -180,6 +183,14 @@ impl Open {
             tracing::debug!(%error, %status, "could not refuse a request");
         }
         None
+    }
+
+    /// Ends the stream of a malformed request.
+    fn malformed(&self, what: &'static str) -> Error {
+        tracing::debug!(what, "malformed request");
+        self.link.count_waste();
+        self.exchange.abandon(Code::H3_MESSAGE_ERROR, Error::MalformedMessage(what));
+        Error::MalformedMessage(what)
     }
 
     async fn accept(mut self, response: http::Response<()>) -> Result<H3Stream, Error> {

@@ -86,6 +86,18 @@ async fn a_refusal_whose_body_does_not_end_is_still_a_refusal() {
     }
 }
 
+#[tokio::test]
+async fn of_a_long_refusal_the_beginning_is_kept() {
+    let host = Host::new(Setup::default());
+    let head = Section::new().line(":status", "404").frame();
+    for (len, kept) in [(16 * 1024, 16 * 1024), (16 * 1024 + 1, 16 * 1024), (100_000, 16 * 1024)] {
+        let bytes = [&head[..], &frame(0, &vec![b'a'; len])].concat();
+        let (_client, result) = answered_with(&host, bytes, true).await;
+        let Err(Error::UnexpectedStatus(answer)) = result else { panic!("{result:?}") };
+        assert_eq!(answer.body().len(), kept, "of {len}");
+    }
+}
+
 // RFC: H3-4.1-01
 #[tokio::test]
 async fn what_does_not_belong_into_the_body_of_a_refusal_ends_the_connection() {

@@ -133,6 +133,28 @@ async fn a_cookie_that_came_in_pieces_is_whole() {
     }
 }
 
+// RFC: H3-4.1.2-01
+#[tokio::test]
+async fn a_body_that_is_not_as_long_as_announced_is_malformed() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let body = [frame(0, b"some "), frame(0, b"body")].concat();
+    for (announced, is_taken) in [("9", true), ("8", false), ("10", false), ("nine", false)] {
+        let head = Section::request("POST").line("content-length", announced).frame();
+        let (mut send, mut recv) = peer.open(&[&head[..], &body].concat()).await;
+        send.finish().unwrap();
+        let Some(Request::Http(mut request)) = soon(server.next()).await else { panic!() };
+        let found = soon(request.body(100)).await;
+        if is_taken {
+            assert_eq!(found.unwrap(), "some body");
+            continue;
+        }
+        assert_eq!(found.unwrap_err().reason(), "malformed_message", "{announced}");
+        assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(0x10e), "{announced}");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_data_frame_is_no_end() {
     let host = Host::new(Setup::default());

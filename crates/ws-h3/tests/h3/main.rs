@@ -15,5 +15,6 @@ mod hostile;
 mod leaving;
 mod support;
 mod turns;
+mod waits;
 mod websocket;
 mod windows;

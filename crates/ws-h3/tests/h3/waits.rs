@@ -1,0 +1,40 @@
+//! Requests that wait for a stream, and for how long.
+
+use std::time::Duration;
+
+use ws_h3::Error;
+
+use crate::support::{Host, Setup, open, soon};
+
+/// A host that lets one WebSocket be open, for which others wait so long.
+fn narrow(stream_timeout: Duration, handshake_timeout: Duration) -> Host {
+    let mut setup = Setup::default();
+    setup.server_quic.max_requests = 1;
+    setup.client.stream_timeout = stream_timeout;
+    setup.client.handshake_timeout = handshake_timeout;
+    Host::new(setup)
+}
+
+#[tokio::test]
+async fn the_wait_for_a_stream_leaves_half_of_the_time_to_the_handshake() {
+    let host = narrow(Duration::from_secs(60), Duration::from_secs(1));
+    let (client, _server) = soon(host.pair()).await;
+    let _open = soon(open(&client, "/echo")).await.unwrap();
+    let error = soon(open(&client, "/echo")).await.unwrap_err();
+    assert!(matches!(error, Error::TooManyStreams), "{error}");
+}
+
+#[tokio::test]
+async fn who_still_waits_for_a_stream_does_not_count_as_open() {
+    let host = narrow(Duration::from_secs(1), Duration::from_secs(15));
+    let (client, _server) = soon(host.pair()).await;
+    let _open = soon(open(&client, "/echo")).await.unwrap();
+    let waits = |client: ws_h3::Client| tokio::spawn(async move { open(&client, "/echo").await });
+    let first = waits(client.clone());
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    let second = waits(client.clone());
+    soon(first).await.unwrap().unwrap_err();
+    assert_eq!((client.open_streams(), client.max_streams()), (2, Some(1)));
+    soon(second).await.unwrap().unwrap_err();
+    assert_eq!((client.open_streams(), client.max_streams()), (1, Some(1)));
+}
