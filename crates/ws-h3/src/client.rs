@@ -150,10 +150,7 @@ impl Client {
     #[must_use]
     pub fn is_open(&self) -> bool {
         let peer = *self.handle.link.peer.borrow();
-        !peer.closed
-            && peer.goaway.is_none()
-            && self.handle.keep().is_some()
-            && self.close_reason().is_none()
+        peer.goaway.is_none() && self.handle.keep().is_some() && self.close_reason().is_none()
     }
 
     /// How many WebSockets are open, about to be, or not yet rid of what was sent on them.

@@ -80,7 +80,6 @@ impl Exchange {
                     return Poll::Ready(Ok(Some(bytes)));
                 }
                 Some(FrameEvent::Start { kind: frames::HEADERS, .. }) => {
-                    inbound.stop(Code::H3_NO_ERROR);
                     return Poll::Ready(Ok(None));
                 }
                 Some(FrameEvent::Start { kind, .. }) if kind != frames::DATA && is_known(kind) => {

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use ws_h3::Request;
 use ws_io::Transport;
 
-use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame, varint};
 use crate::support::{
     Host, Setup, Tokio, is_healthy, open, read, read_exact, request, shutdown, soon, write_all,
 };
@@ -131,6 +131,70 @@ async fn a_cookie_that_came_in_pieces_is_whole() {
             assert_eq!(head["accept"], "*/*");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_may_not_be_sent_is_not_sent() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let answers = |status: u16, name: &str| {
+        http::Response::builder().status(status).header(name, "x").body(()).unwrap()
+    };
+    for (accepts, status, name) in [
+        (true, 404, "x-any"),
+        (true, 200, "connection"),
+        (false, 200, "x-any"),
+        (false, 404, "transfer-encoding"),
+    ] {
+        let (_send, mut recv) = peer.open(&Section::websocket().frame()).await;
+        let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+        let response = answers(status, name);
+        let error = if accepts {
+            soon(request.accept(response)).await.unwrap_err()
+        } else {
+            soon(request.refuse(response.map(|()| Bytes::new()))).await.unwrap_err()
+        };
+        assert_eq!(error.reason(), "invalid_request", "{status} with {name}");
+        assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(0x10c));
+    }
+}
+
+// RFC: H3-4.2.2-01
+#[tokio::test]
+async fn who_is_answered_431_is_to_stop_without_error() {
+    let mut setup = Setup::default();
+    setup.server.max_header_size = 1000;
+    let host = Host::new(setup);
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    tokio::spawn(crate::support::serve(server));
+    let peer = RawPeer::new(quic, &[]).await;
+    let decoded = (0..30).fold(Section::websocket(), |all, i| all.line(&format!("f{i}"), ""));
+    let encoded = [varint(1), varint(1 << 40)].concat();
+    for request in [&encoded[..], &decoded.frame()] {
+        let (send, mut recv) = peer.open(request).await;
+        assert_eq!(soon(answer(&mut recv)).await, Answer::Status("431".into()));
+        assert_eq!(soon(end(&mut recv)).await, Ok(()));
+        assert_eq!(soon(send.stopped()).await.unwrap(), Some(0x100_u32.into()));
+    }
+}
+
+#[tokio::test]
+async fn why_a_stream_ended_is_told_behind_what_came_before() {
+    let (_kept, mut stream, (mut send, _recv)) = accepted().await;
+    // As many packets as are taken from QUIC at a time.
+    for _ in 0..16 {
+        send.write_all(&frame(0, b"x")).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    while stream.connection().stats().frame_rx.stream < 16 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    stream.connection().close(0x100_u32.into(), b"");
+    let mut buf = BytesMut::new();
+    assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 16);
+    let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionAborted, "{error}");
 }
 
 // RFC: H3-4.1.2-01

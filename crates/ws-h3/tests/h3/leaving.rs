@@ -80,6 +80,9 @@ async fn our_goaway_names_the_first_request_that_is_not_taken() {
         seen.extend_from_slice(&chunk.bytes);
     }
     assert!(peer.quic.close_reason().is_none(), "they run to their end");
+    let (late, mut of_late) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut of_late)).await, Answer::Reset(REQUEST_REJECTED));
+    assert_eq!(soon(late.stopped()).await.unwrap(), Some(0x10b_u32.into()));
 }
 
 /// The last of what was open ends while the request is on its way.
