@@ -1,5 +1,6 @@
 //! GOAWAY from either side, and what comes behind it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -113,6 +114,8 @@ async fn a_request_that_comes_too_late_for_a_connection_that_ends_may_be_sent_ag
     runtime.go_on();
     assert_eq!(soon(answer(&mut of_late)).await, Answer::Reset(REQUEST_REJECTED));
     assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
+    let reason = server.handle().close_reason().unwrap();
+    assert_eq!(reason.reason(), "closed", "nobody broke the protocol: {reason}");
 }
 
 // RFC: H3-10.5-01
@@ -136,4 +139,60 @@ async fn asking_without_end_behind_our_goaway_is_cut_off() {
     soon(flood).await;
     assert!(peer.quic.close_reason().is_some(), "all of them were rejected, one by one");
     assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
+}
+
+// RFC: H3-10.5-01
+// THREAT: rapid-reset, stop-sending
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asking_without_end_for_answers_that_are_not_wanted_is_cut_off() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    tokio::spawn(serve(server));
+    let flood = async {
+        for _ in 0..20_000 {
+            let Ok((mut send, mut recv)) = peer.quic.open_bi().await else { return };
+            let _ = recv.stop(0x10c_u32.into());
+            let _ = send.write_all(&Section::request("GET").frame()).await;
+            let _ = send.finish();
+        }
+    };
+    soon(flood).await;
+    assert!(peer.quic.close_reason().is_some(), "all of them were answered, one by one");
+    assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
+}
+
+/// A raw client that takes so much of each stream it does not read.
+async fn with_room(host: &Host, room: u32) -> (RawPeer, Server) {
+    let (mut config, mut transport) = (host.client_config(), quinn::TransportConfig::default());
+    transport.stream_receive_window(room.into());
+    config.transport_config(Arc::new(transport));
+    let endpoint = quinn::Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let connecting = endpoint.connect_with(config, host.address, "localhost").unwrap();
+    let (quic, server) = soon(async { tokio::join!(connecting, host.accept()) }).await;
+    (RawPeer::new(quic.unwrap(), &[]).await, server)
+}
+
+#[tokio::test]
+async fn who_does_not_take_our_goaway_keeps_what_is_open() {
+    let mut setup = Setup::default();
+    setup.server.handshake_timeout = Duration::from_millis(300);
+    let host = Host::new(setup);
+    let (peer, _server) = with_room(&host, 4096).await;
+    let settings = soon(async {
+        peer.accept_control().await.read_chunk(4096, true).await.unwrap().unwrap().bytes.len()
+    })
+    .await;
+    // The type of the stream and SETTINGS, and no GOAWAY.
+    let (peer, server) = with_room(&host, 1 + settings as u32).await;
+    let handle = server.handle();
+    tokio::spawn(serve(server));
+    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    handle.drain();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    send.write_all(&frame(0, b"alive")).await.unwrap();
+    let mut echo = [0; 7];
+    soon(recv.read_exact(&mut echo)).await.unwrap();
+    assert_eq!(&echo, b"\x00\x05alive");
 }
