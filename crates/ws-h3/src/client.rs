@@ -18,7 +18,7 @@ use ws_h3_upgrade::validate_fields;
 use ws_io::Runtime;
 
 use crate::error::Error;
-use crate::link::{Guard, Limits, Link, Peer, Unacknowledged};
+use crate::link::{Guard, Limits, Link, Unacknowledged};
 use crate::quic::{BidiStream, Connection, Exchange, OpenStreams};
 use crate::transport::H3Stream;
 use crate::windows::Windows;
@@ -215,11 +215,7 @@ impl Client {
         if request.headers().get_all(HOST).iter().any(|host| host != authority) {
             return Err(Error::InvalidRequest("a host header that contradicts the uri"));
         }
-        let wanted = |peer: &Peer| peer.connect_protocol.is_some() || peer.goaway.is_some();
-        let peer = link.peer(wanted).await?;
-        if peer.goaway.is_some() {
-            return Err(Error::GoingAway);
-        }
+        let peer = link.peer(|peer| peer.connect_protocol.is_some()).await?;
         if peer.connect_protocol != Some(true) {
             return Err(Error::PeerDoesNotAllowConnectProtocol);
         }

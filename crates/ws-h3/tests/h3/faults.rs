@@ -133,6 +133,20 @@ async fn a_cookie_that_came_in_pieces_is_whole() {
     }
 }
 
+// RFC: H3-10.5-01
+// THREAT: frame-flood
+#[tokio::test]
+async fn a_body_of_empty_frames_is_cut_off() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let head = Section::request("POST").frame();
+    let _directions = peer.open(&[&head[..], &[0, 0].repeat(1100)].concat()).await;
+    let Some(Request::Http(mut request)) = soon(server.next()).await else { panic!() };
+    assert_eq!(soon(request.body(10)).await.unwrap_err().reason(), "protocol_error");
+    assert_eq!(soon(peer.closed_with()).await, 0x107, "excessive load");
+}
+
 #[tokio::test]
 async fn an_answer_that_may_not_be_sent_is_not_sent() {
     let host = Host::new(Setup::default());
@@ -326,6 +340,7 @@ async fn what_could_not_be_sent_does_not_count_as_flushed() {
         let error = flushed.expect_err("the peer has not taken it");
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     }
+    soon(shutdown(&mut stream)).await.expect("an end is an end");
 }
 
 #[tokio::test]
