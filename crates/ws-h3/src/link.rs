@@ -339,6 +339,7 @@ impl fmt::Debug for Link {
             .field("connection", &self.connection.stable_id())
             .field("peer", &*self.peer.borrow())
             .field("handshakes", &self.exchanges().len())
+            .field("growth", &self.growth)
             .finish_non_exhaustive()
     }
 }

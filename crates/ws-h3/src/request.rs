@@ -217,7 +217,6 @@ impl Open {
         self.stream.stop_sending(Code::H3_NO_ERROR);
         if let Some((outbound, _)) = self.exchange.take()
             && outbound.is_closed()
-            && !outbound.is_acknowledged()
         {
             self.link.wait_for(Unacknowledged { send: outbound, recv: None, guard: self.alive });
         }

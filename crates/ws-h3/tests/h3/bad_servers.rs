@@ -235,3 +235,61 @@ async fn who_breaks_the_rules_of_the_connection_is_told_apart_from_who_has_left(
     let reason = client.close_reason();
     assert!(matches!(reason, Some(Error::ProtocolError { code: FRAME_UNEXPECTED, .. })));
 }
+
+// RFC: H3-4.1.2-01, H3-4.2.2-01
+#[tokio::test]
+async fn a_server_is_told_what_is_wrong_with_its_answer() {
+    let host = Host::new(Setup::default());
+    let ok = || Section::new().line(":status", "200");
+    let many = (0..101).fold(ok(), |all, i| all.line(&format!("f{i}"), ""));
+    for (section, code) in [(ok().line("Server", "x"), 0x10e_u32), (many, 0x107)] {
+        let serve = async { RawPeer::new(host.accept_quic().await, &[8, 1]).await };
+        let (client, peer) = soon(async { tokio::join!(host.client(), serve) }).await;
+        let answer = async {
+            let (mut send, mut recv) = peer.quic.accept_bi().await.unwrap();
+            send.write_all(&section.frame()).await.unwrap();
+            while let Ok(Some(_)) = recv.read_chunk(4096, true).await {}
+            (send.stopped().await.unwrap(), recv.received_reset().await.unwrap())
+        };
+        let (opened, told) =
+            soon(async { tokio::join!(client.connect(request("/")), answer) }).await;
+        opened.unwrap_err();
+        assert_eq!(told, (Some(code.into()), Some(code.into())));
+    }
+}
+
+#[tokio::test]
+async fn a_client_does_not_count_what_its_server_resets() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let peer = peer;
+            let ok = Section::new().line(":status", "200").frame();
+            while let Ok((mut send, recv)) = peer.quic.accept_bi().await {
+                send.write_all(&ok).await.unwrap();
+                tokio::spawn(async move {
+                    let _kept = recv;
+                    tokio::task::yield_now().await;
+                    send.reset(quinn::VarInt::from_u32(0x10c)).unwrap();
+                });
+            }
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    // More than a server would forgive, some at a time.
+    let mut sockets = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let client = client.clone();
+        sockets.spawn(async move {
+            for _ in 0..11 {
+                if let Ok((_, mut stream)) = client.connect(request("/")).await {
+                    let read = read(&mut stream, &mut BytesMut::new()).await;
+                    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+                }
+            }
+        });
+    }
+    soon(sockets.join_all()).await;
+    assert!(client.is_open(), "{:?}", client.close_reason());
+}

@@ -133,6 +133,20 @@ async fn a_cookie_that_came_in_pieces_is_whole() {
     }
 }
 
+// RFC: H3-7.1-01
+#[tokio::test]
+async fn a_body_that_ends_inside_a_frame_ends_the_connection() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let head = Section::request("POST").frame();
+    let (mut send, _recv) = peer.open(&[&head[..], &frame(0, b"body")[..5]].concat()).await;
+    send.finish().unwrap();
+    let Some(Request::Http(mut request)) = soon(server.next()).await else { panic!() };
+    assert_eq!(soon(request.body(10)).await.unwrap_err().reason(), "protocol_error");
+    assert_eq!(soon(peer.closed_with()).await, 0x106, "frame error");
+}
+
 // RFC: H3-10.5-01
 // THREAT: frame-flood
 #[tokio::test]
@@ -172,6 +186,35 @@ async fn an_answer_that_may_not_be_sent_is_not_sent() {
         assert_eq!(error.reason(), "invalid_request", "{status} with {name}");
         assert_eq!(soon(answer(&mut recv)).await, Answer::Reset(0x10c));
     }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_body_is_not_wanted_when_its_request_has_an_answer() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (send, mut recv) = peer.open(&Section::request("POST").frame()).await;
+    let Some(Request::Http(request)) = soon(server.next()).await else { panic!() };
+    soon(request.respond(http::Response::default())).await.unwrap();
+    assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
+    assert_eq!(soon(send.stopped()).await.unwrap(), Some(0x100_u32.into()), "no error");
+}
+
+#[tokio::test]
+async fn the_last_page_of_a_connection_arrives_before_that_is_closed() {
+    let host = Host::new(Setup::default());
+    let (quic, mut server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    let (_send, mut recv) = peer.open(&Section::request("GET").frame()).await;
+    let Some(Request::Http(request)) = soon(server.next()).await else { panic!() };
+    server.handle().drain();
+    // The GOAWAY has left.
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let page = http::Response::new(Bytes::from(vec![b'p'; 200_000]));
+    soon(request.respond(page)).await.unwrap();
+    let came = soon(recv.read_to_end(1 << 20)).await.unwrap();
+    assert!(came.len() > 200_000 && came.ends_with(b"ppp"), "{} bytes", came.len());
+    assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
 }
 
 // RFC: H3-4.2.2-01
@@ -371,6 +414,22 @@ async fn a_breach_behind_data_is_reported_whatever_comes_behind_it() {
     assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
     let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error}");
+    let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::NotConnected, "nothing is read behind it");
+}
+
+#[tokio::test]
+async fn a_request_that_says_too_little_or_too_much_is_not_sent() {
+    let host = Host::new(Setup::default());
+    let (client, server) = soon(host.pair()).await;
+    for (uri, field) in [("/echo", "x-any"), ("localhost:443", "x-any"), ("https://a/", "upgrade")]
+    {
+        let request = http::Request::builder().uri(uri).header(field, "x").body(()).unwrap();
+        let error = soon(client.connect(request)).await.unwrap_err();
+        assert_eq!(error.reason(), "invalid_request", "{uri} with {field}");
+    }
+    assert_eq!(server.connection().stats().frame_rx.stream, 3, "three stream headers, no request");
+    assert!(soon(is_healthy(&client)).await);
 }
 
 #[tokio::test]

@@ -16,5 +16,6 @@ mod leaving;
 mod support;
 mod turns;
 mod waits;
+mod waste;
 mod websocket;
 mod windows;

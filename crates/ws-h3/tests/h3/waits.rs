@@ -1,4 +1,4 @@
-//! Requests that wait for a stream, and for how long.
+//! Requests that wait, for a stream or for SETTINGS, and for how long.
 
 use std::time::Duration;
 
@@ -37,4 +37,23 @@ async fn who_still_waits_for_a_stream_does_not_count_as_open() {
     assert_eq!((client.open_streams(), client.max_streams()), (2, Some(1)));
     soon(second).await.unwrap().unwrap_err();
     assert_eq!((client.open_streams(), client.max_streams()), (1, Some(1)));
+}
+
+#[tokio::test]
+async fn who_waits_for_settings_hears_of_the_end_of_the_connection() {
+    let host = Host::new(Setup::default());
+    let (client, mute) = soon(async { tokio::join!(host.client(), host.accept_quic()) }).await;
+    let waits = {
+        let client = client.clone();
+        tokio::spawn(async move { open(&client, "/echo").await })
+    };
+    soon(async {
+        while client.open_streams() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    mute.close(0x100_u32.into(), b"");
+    let error = soon(waits).await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), "closed", "{error}");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use ws_io::Transport;
 
 use crate::support::{Host, Setup, is_healthy, open, soon, write_all};
 
@@ -43,4 +44,23 @@ async fn however_many_readers_have_stopped_the_others_go_on() {
     // What they held comes back with them, and the window with that.
     drop(stopped);
     assert!(soon(is_healthy(&client)).await);
+}
+
+#[tokio::test]
+async fn a_websocket_that_has_ended_takes_no_room_whoever_keeps_it() {
+    let mut setup = Setup::default();
+    setup.client.windows = Some(setup.client_quic.windows());
+    let host = Host::new(setup);
+    let (client, _server) = soon(host.pair()).await;
+    let mut released = soon(open(&client, "/echo")).await.unwrap();
+    let dropped = soon(open(&client, "/echo")).await.unwrap();
+    let assert_open = |open| {
+        let known = format!("{client:?}");
+        assert!(known.contains(&format!("open: {open}, provided: 2")), "{known}");
+    };
+    assert_open(2);
+    assert!(released.release());
+    assert_open(1);
+    drop(dropped);
+    assert_open(0);
 }
