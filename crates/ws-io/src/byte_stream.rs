@@ -10,7 +10,7 @@ use futures_io::{AsyncBufRead, AsyncRead, AsyncWrite};
 use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 
-use crate::tasks::Side;
+use crate::side::Side;
 use crate::{Chunk, Error, Runtime, Transport, WebSocket};
 
 /// The most bytes of one call that become one message.
@@ -66,11 +66,11 @@ impl<T: Transport, R: Runtime> ByteStream<T, R> {
     fn poll_unread(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
         while self.unread.is_empty() {
             if self.has_met_text {
-                ready!(self.websocket.poll_as(Side::Stream, cx, WebSocket::poll_end));
+                ready!(self.websocket.poll_as(Side::Receiving, cx, WebSocket::poll_end));
                 let text = "a text message in a stream of bytes";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
             }
-            match ready!(self.websocket.poll_as(Side::Stream, cx, WebSocket::poll_chunk)) {
+            match ready!(self.websocket.poll_as(Side::Receiving, cx, WebSocket::poll_chunk)) {
                 Some(Ok(Chunk::Data { kind: DataKind::Binary, data, .. })) => self.unread = data,
                 Some(Ok(Chunk::Data { kind: DataKind::Text, .. })) => {
                     self.has_met_text = true;
@@ -157,7 +157,7 @@ impl<T: Transport, R: Runtime> AsyncWrite for ByteStream<T, R> {
             websocket.sink_is_done();
             buf.len()
         } else {
-            ready!(websocket.poll_as(Side::Sink, cx, WebSocket::poll_ready))?;
+            ready!(websocket.poll_as(Side::Sending, cx, WebSocket::poll_ready))?;
             let piece = buf.get(..PIECE).unwrap_or(buf);
             websocket.start_send(Message::Binary(Bytes::copy_from_slice(piece)))?;
             piece.len()
@@ -169,12 +169,12 @@ impl<T: Transport, R: Runtime> AsyncWrite for ByteStream<T, R> {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let websocket = &mut self.get_mut().websocket;
-        websocket.poll_as(Side::Sink, cx, WebSocket::poll_flush).map_err(Error::into)
+        websocket.poll_as(Side::Sending, cx, WebSocket::poll_flush).map_err(Error::into)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let websocket = &mut self.get_mut().websocket;
-        websocket.poll_as(Side::Sink, cx, WebSocket::poll_goodbye).map_err(Error::into)
+        websocket.poll_as(Side::Sending, cx, WebSocket::poll_goodbye).map_err(Error::into)
     }
 }
 

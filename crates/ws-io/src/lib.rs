@@ -148,6 +148,7 @@ mod read_budget;
 mod runtime;
 mod sender;
 mod server;
+mod side;
 mod split;
 mod stream_sink;
 mod tasks;

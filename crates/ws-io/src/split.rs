@@ -20,7 +20,8 @@ use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 use ws_session::{Compress, Outcome, Prepared, SendError};
 
-use crate::wakers::{Side, Wakers};
+use crate::side::Side;
+use crate::wakers::Wakers;
 use crate::{Chunk, Error, Runtime, Sender, Transport, WebSocket};
 
 /// The receiving half of a connection; made by [`WebSocket::split`].
@@ -50,7 +51,7 @@ pub(crate) fn halves<T: Transport, R: Runtime>(
         wakers,
     });
     let half = |side| Half { shared: Arc::clone(&shared), side };
-    (Reader { half: half(Side::Reader) }, Writer { half: half(Side::Writer) })
+    (Reader { half: half(Side::Receiving) }, Writer { half: half(Side::Sending) })
 }
 
 impl<T: Transport, R: Runtime> Reader<T, R> {
@@ -345,7 +346,7 @@ impl<T: Transport, R: Runtime> Drop for Half<T, R> {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.halves -= 1;
-        if self.side == Side::Reader
+        if self.side == Side::Receiving
             && let Some(websocket) = &mut state.websocket
         {
             websocket.receive_no_more();

@@ -10,7 +10,7 @@ use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_session::SendError;
 
-use crate::tasks::Side;
+use crate::side::Side;
 use crate::{Error, Runtime, Transport, WebSocket};
 
 /// Every message as [`WebSocket::next`] gives it.
@@ -24,7 +24,7 @@ impl<T: Transport, R: Runtime> Stream for WebSocket<T, R> {
         let websocket = self.get_mut();
         match websocket.connection.poll_whole() {
             Some(message) => Poll::Ready(Some(Ok(message))),
-            None => websocket.poll_as(Side::Stream, cx, Self::poll_any_message),
+            None => websocket.poll_as(Side::Receiving, cx, Self::poll_any_message),
         }
     }
 }
@@ -43,7 +43,7 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_as(Side::Sink, cx, Self::poll_ready)
+        self.get_mut().poll_as(Side::Sending, cx, Self::poll_ready)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
@@ -51,11 +51,11 @@ impl<T: Transport, R: Runtime> Sink<Message> for WebSocket<T, R> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_as(Side::Sink, cx, Self::poll_flush)
+        self.get_mut().poll_as(Side::Sending, cx, Self::poll_flush)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_as(Side::Sink, cx, Self::poll_goodbye)
+        self.get_mut().poll_as(Side::Sending, cx, Self::poll_goodbye)
     }
 }
 
@@ -79,7 +79,7 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
             self.tasks().get_or_insert_default().wait(side, cx.waker());
         }
         let Some(tasks) = self.tasks() else { return result };
-        if result.is_ready() && side == Side::Sink {
+        if result.is_ready() && side == Side::Sending {
             tasks.take(side);
         }
         if has_ended && let Some(waiting) = tasks.take(side.other()) {
@@ -92,13 +92,13 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     /// need not.
     pub(crate) fn sink_is_done(&mut self) {
         if let Some(tasks) = self.tasks() {
-            tasks.take(Side::Sink);
+            tasks.take(Side::Sending);
         }
     }
 
     /// Has the task look again that waits for the stream, if there is one.
     pub(crate) fn wake_stream(&mut self) {
-        if let Some(waiting) = self.tasks().as_mut().and_then(|tasks| tasks.take(Side::Stream)) {
+        if let Some(waiting) = self.tasks().as_mut().and_then(|tasks| tasks.take(Side::Receiving)) {
             waiting.wake();
         }
     }

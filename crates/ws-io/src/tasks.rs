@@ -8,21 +8,7 @@
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-/// Which side of the connection a task has hold of.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Stream,
-    Sink,
-}
-
-impl Side {
-    pub(crate) const fn other(self) -> Self {
-        match self {
-            Self::Stream => Self::Sink,
-            Self::Sink => Self::Stream,
-        }
-    }
-}
+use crate::side::Side;
 
 /// The tasks that wait.
 #[derive(Default)]
@@ -37,13 +23,13 @@ impl Tasks {
     /// task, or none.
     pub(crate) fn both(&mut self, side: Side, waker: &Waker) -> Option<Waker> {
         let other = match side {
-            Side::Stream => &self.sink,
-            Side::Sink => &self.stream,
+            Side::Receiving => &self.sink,
+            Side::Sending => &self.stream,
         };
         let other = other.as_ref().filter(|other| !other.will_wake(waker))?;
         let (stream, sink) = match side {
-            Side::Stream => (waker, other),
-            Side::Sink => (other, waker),
+            Side::Receiving => (waker, other),
+            Side::Sending => (other, waker),
         };
         let both = match &self.both {
             Some(both) if both.stream.will_wake(stream) && both.sink.will_wake(sink) => both,
@@ -67,8 +53,8 @@ impl Tasks {
 
     fn slot(&mut self, side: Side) -> &mut Option<Waker> {
         match side {
-            Side::Stream => &mut self.stream,
-            Side::Sink => &mut self.sink,
+            Side::Receiving => &mut self.stream,
+            Side::Sending => &mut self.sink,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
+use crate::side::Side;
+
 /// One waker for both halves.
 #[derive(Default)]
 pub(crate) struct Wakers {
@@ -28,8 +30,8 @@ impl Wakers {
 
     fn slot(&self, side: Side) -> MutexGuard<'_, Option<Waker>> {
         match side {
-            Side::Reader => &self.reader,
-            Side::Writer => &self.writer,
+            Side::Receiving => &self.reader,
+            Side::Sending => &self.writer,
         }
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -47,7 +49,7 @@ impl Wakers {
     }
 
     pub(crate) fn wake_other(&self, side: Side) {
-        self.wake_one(if side == Side::Reader { Side::Writer } else { Side::Reader });
+        self.wake_one(side.other());
     }
 
     pub(crate) fn wake_both(&self) {
@@ -55,8 +57,8 @@ impl Wakers {
             self.is_due.store(true, Ordering::Relaxed);
             return;
         }
-        self.wake_one(Side::Reader);
-        self.wake_one(Side::Writer);
+        self.wake_one(Side::Receiving);
+        self.wake_one(Side::Sending);
     }
 
     fn wake_one(&self, side: Side) {
@@ -109,10 +111,3 @@ fn mark() -> usize {
 
 /// The [`mark`] of no thread.
 const NOBODY: usize = 0;
-
-/// A half.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Reader,
-    Writer,
-}
