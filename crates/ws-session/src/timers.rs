@@ -61,8 +61,7 @@ const PARTING: Duration = Duration::from_millis(500);
 pub(crate) struct Timers {
     /// Whether bytes came since the last wait point.
     pub(crate) received: bool,
-    /// Whether the transport has not passed on all that it was given.
-    pub(crate) flushing: bool,
+    flushing: Flushing,
     /// How many bytes of a keep-alive ping are still to be written, which are no progress: a
     /// transport that is stuck may have room for them all the same.
     ping_len: u8,
@@ -77,6 +76,16 @@ pub(crate) struct Timers {
     tells_progress: bool,
     /// In a box, because an open session has none of it.
     farewell: Option<Box<Farewell>>,
+}
+
+/// Whether the transport has not passed on all that it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Flushing {
+    #[default]
+    No,
+    Yes,
+    /// It has, since the last wait point.
+    Ended,
 }
 
 /// Since when the session is closing, since when only the end of the transport is missing, and since
@@ -125,12 +134,16 @@ impl Timers {
                 self.message_since = None;
             }
         }
+        let ping_was_held = self.ping_left > 0 || self.flushing != Flushing::No;
         if self.written != activity.written {
             self.note_written(activity.written);
         }
-        if self.pinged_at.is_some() && (self.ping_left > 0 || self.flushing) {
-            // It has not left: meanwhile the peer is judged by what it takes.
-            self.pinged_at = Some(now);
+        if ping_was_held {
+            // It may have left just now: until then the peer was judged by what it takes.
+            self.pinged_at = self.pinged_at.map(|_| now);
+        }
+        if self.flushing == Flushing::Ended {
+            self.flushing = Flushing::No;
         }
         since(&mut self.stalled_since, now, activity.unwritten);
         if activity.closing {
@@ -167,6 +180,20 @@ impl Timers {
             Some(silence) => after(self.last_received, silence, Due::KeepAlive),
             None => after(self.last_received, config.idle_timeout, Due::Idle),
         }
+    }
+
+    /// Takes note of whether the transport has not passed on all that it was given.
+    pub(crate) fn set_flushing(&mut self, flushing: bool) {
+        if flushing {
+            self.flushing = Flushing::Yes;
+        } else if self.flushing == Flushing::Yes {
+            self.flushing = Flushing::Ended;
+        }
+    }
+
+    /// Whether the transport has not passed on all that it was given.
+    pub(crate) fn is_flushing(&self) -> bool {
+        self.flushing == Flushing::Yes
     }
 
     /// Takes note of whether the transport has passed something on, if it tells.

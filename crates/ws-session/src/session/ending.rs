@@ -65,7 +65,7 @@ impl Session {
 
     /// Throws away what is queued.
     pub(super) fn drop_output(&mut self) {
-        self.closing.throw_away(&self.outbound.queue, self.timers.flushing);
+        self.closing.throw_away(&self.outbound.queue, self.timers.is_flushing());
         self.outbound.queue = WriteQueue::new();
         self.outbound.drop_owed_pong();
     }

@@ -209,7 +209,7 @@ impl Session {
     /// peer that never reads is cut by the write timeout although [`transmit`](Self::transmit) is
     /// empty.
     pub fn set_flushing(&mut self, flushing: bool) {
-        self.timers.flushing = flushing;
+        self.timers.set_flushing(flushing);
     }
 
     /// Says whether bytes have left the transport since the last call, for one that takes more than it

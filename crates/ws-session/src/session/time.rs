@@ -82,7 +82,7 @@ impl Session {
 
     /// Whether bytes wait to be written, here or in the transport.
     fn is_unwritten(&self) -> bool {
-        !self.outbound.queue.is_empty() || self.timers.flushing
+        !self.outbound.queue.is_empty() || self.timers.is_flushing()
     }
 
     fn next_due(&mut self, now: Instant, reading: Reading) -> Option<(Instant, Due)> {

@@ -311,6 +311,33 @@ fn a_slow_reader_that_takes_more_than_our_ping_is_not_cut() {
 }
 
 #[test]
+fn a_ping_that_leaves_late_gives_the_peer_all_of_its_time_from_then_on() {
+    for is_in_transport in [false, true] {
+        let mut server = Driven::server(Config::default().with_write_timeout(300 * SECOND));
+        server.turn();
+        let start = server.now;
+        server.session.send(Message::binary(vec![0; 1000])).unwrap();
+        server.session.handle_timeout(start + 30 * SECOND);
+        if is_in_transport {
+            transmitted(&mut server.session);
+            server.session.set_flushing(true);
+        }
+        assert_eq!(server.session.poll_timeout(start + 30 * SECOND), Some(start + 60 * SECOND));
+        // Nothing happens until it leaves, with all that was before it.
+        transmitted(&mut server.session);
+        server.session.set_flushing(false);
+        let late = start + 59 * SECOND;
+        assert_eq!(
+            server.session.poll_timeout(late),
+            Some(late + 30 * SECOND),
+            "{is_in_transport}"
+        );
+        // It is not given again.
+        assert_eq!(server.session.poll_timeout(late + SECOND), Some(late + 30 * SECOND));
+    }
+}
+
+#[test]
 fn a_close_that_is_never_answered_ends_in_time() {
     let mut client = client();
     client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
