@@ -44,6 +44,8 @@ pub(crate) fn halves<T: Transport, R: Runtime>(
     mut websocket: WebSocket<T, R>,
 ) -> (Reader<T, R>, Writer<T, R>) {
     websocket.set_split(true);
+    // Whoever waited before has given it up.
+    websocket.receive_no_more();
     let wakers = Arc::new(Wakers::default());
     let shared = Arc::new(Shared {
         state: Mutex::new(State { websocket: Some(websocket), halves: 2 }),

@@ -15,7 +15,8 @@ use ws_io::{Error, Runtime as _, Transport as _, duplex};
 use ws_session::{Compress, Config, Prepared};
 
 use crate::support::{
-    Hostile, Plan, Sim, client, echo, give_up_after, pair, server, server_with, texts, yield_now,
+    Hostile, Plan, Sim, client, echo, frame, give_up_after, pair, server, server_with, texts,
+    yield_now,
 };
 
 #[test]
@@ -402,4 +403,35 @@ fn a_deadline_of_the_reader_holds_although_the_writer_moves_the_timer() {
         sim.sleep(Duration::from_secs(60)).await;
     });
     assert_eq!(ended.take(), Some((Error::Idle.reason(), 10 + 5)));
+}
+
+#[test]
+fn nobody_is_blamed_for_a_message_that_was_begun_before_the_split() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    let mut begun = frame(0x81, b"hello");
+    let mut rest = begun.split_off(7);
+    sim.block_on(async {
+        poll_fn(|cx| raw.poll_write(cx, &mut begun)).await.unwrap();
+        assert!(give_up_after(1, server.next()).await.is_none());
+        let (mut reader, mut writer) = server.split();
+        // A peer that takes what it is sent, little by little.
+        for _ in 0..120 {
+            assert!(give_up_after(1, writer.send(Message::binary(vec![0; 2000]))).await.is_none());
+            sim.sleep(Duration::from_secs(1)).await;
+            let mut taken = BytesMut::with_capacity(5000);
+            while give_up_after(1, poll_fn(|cx| raw.poll_read(cx, &mut taken, 1000)))
+                .await
+                .is_some()
+            {
+                taken.clear();
+                assert!(give_up_after(1, writer.flush()).await.is_none_or(|it| it.is_ok()));
+            }
+        }
+        // Nobody has received meanwhile, so the rest is not late.
+        assert!(give_up_after(1, reader.next()).await.is_none());
+        poll_fn(|cx| raw.poll_write(cx, &mut rest)).await.unwrap();
+        assert_eq!(reader.next().await.unwrap().unwrap(), Message::text("hello"));
+    });
 }
