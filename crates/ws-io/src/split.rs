@@ -292,7 +292,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
     /// Ready when the connection has ended. Receives only when there is no other half.
     fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
         self.shared.wakers.register(self.side, cx.waker());
-        self.with_halves(|websocket, halves| {
+        let end = self.with_halves(|websocket, halves| {
             if websocket.outcome().is_some() {
                 return Poll::Ready(());
             }
@@ -301,7 +301,12 @@ impl<T: Transport, R: Runtime> Half<T, R> {
                 return websocket.poll_end(&mut cx);
             }
             websocket.poll_end_beside_reader(&mut cx)
-        })
+        });
+        if end.is_ready() {
+            // The other half may wait for it too, and the timer that would have woken it is gone.
+            self.shared.wakers.wake_other(self.side);
+        }
+        end
     }
 
     /// Changes the connection, which the other half has to see.

@@ -1,7 +1,7 @@
 //! One connection, two tasks.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -403,6 +403,24 @@ fn a_deadline_of_the_reader_holds_although_the_writer_moves_the_timer() {
         sim.sleep(Duration::from_secs(60)).await;
     });
     assert_eq!(ended.take(), Some((Error::Idle.reason(), 10 + 5)));
+}
+
+#[test]
+fn a_reader_that_waits_is_told_of_an_end_that_the_closing_writer_meets_first() {
+    let sim = Sim::new();
+    let (client, _server) = pair(&sim);
+    let (mut reader, mut writer) = client.split();
+    let ended = sim.spawn_collect(async move { assert!(reader.next().await.is_none()) });
+    sim.block_on(async {
+        let mut close = pin!(writer.close(CloseCode::NORMAL, ""));
+        assert!(give_up_after(1, close.as_mut()).await.is_none());
+        yield_now().await;
+        // The peer does not answer for 5 s, and something else wakes the writer before the timer does.
+        sim.fall_behind(Duration::from_secs(6));
+        assert!(matches!(give_up_after(1, close.as_mut()).await, Some(Ok(()))));
+        yield_now().await;
+        assert!(!ended.is_empty(), "it still waits");
+    });
 }
 
 #[test]
