@@ -5,11 +5,13 @@
 //! connection last, neither can lose a wake-up to the other.
 //!
 //! A waker may run its task at once, and that may want the lock: the halves and the senders are woken
-//! when it was given back.
+//! when it was given back. What wakes or drops other tasks all the same, such as a transport, may have one
+//! of them poll the other half or drop it: then that waits, and dropping takes no lock.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -48,7 +50,9 @@ pub(crate) fn halves<T: Transport, R: Runtime>(
     websocket.receive_no_more();
     let wakers = Arc::new(Wakers::default());
     let shared = Arc::new(Shared {
-        state: Mutex::new(State { websocket: Some(websocket), halves: 2 }),
+        websocket: Mutex::new(Some(websocket)),
+        is_alone: AtomicBool::new(false),
+        is_deaf: AtomicBool::new(false),
         waker: Waker::from(Arc::clone(&wakers)),
         wakers,
     });
@@ -97,7 +101,7 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
         if !Arc::ptr_eq(&self.half.shared, &writer.half.shared) {
             return Err(ReuniteError { reader: self, writer });
         }
-        let websocket = self.half.shared.lock().websocket.take();
+        let websocket = self.half.shared.lock().take();
         let mut websocket = websocket.expect("both halves live, so nobody reunited them before");
         websocket.set_split(false);
         Ok(websocket)
@@ -180,6 +184,7 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
     ///
     /// [`Error::Send`] for a code or reason that cannot be sent; nothing happened then.
     pub async fn close(&mut self, code: CloseCode, reason: impl Into<String>) -> Result<(), Error> {
+        poll_fn(|cx| self.half.poll(cx, |_, _| Poll::Ready(()))).await;
         match self.half.change(|websocket| websocket.start_close(code, reason)) {
             Err(Error::Send(error)) if !matches!(error, SendError::Closed) => {
                 return Err(Error::Send(error));
@@ -277,36 +282,37 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut WebSocket<T, R>, &mut Context<'_>) -> Poll<P>,
     ) -> Poll<P> {
-        self.shared.wakers.register(self.side, cx.waker());
+        let Shared { wakers, waker, is_deaf, .. } = &*self.shared;
+        wakers.register(self.side, cx.waker());
+        if wakers.put_off() {
+            // The other half has the lock, further up in this thread, and wakes this one afterwards.
+            return Poll::Pending;
+        }
         let (result, has_ended) = self.with(|websocket| {
-            let result = poll(websocket, &mut Context::from_waker(&self.shared.waker));
+            if self.side == Side::Receiving {
+                is_deaf.store(false, Ordering::Relaxed);
+            }
+            let result = poll(websocket, &mut Context::from_waker(waker));
             (result, websocket.is_over())
         });
         if has_ended {
-            // The other half may wait for the end.
-            self.shared.wakers.wake_other(self.side);
+            // The other half may wait for the end, and the timer that would have woken it is gone.
+            wakers.wake_other(self.side);
         }
         result
     }
 
     /// Ready when the connection has ended. Receives only when there is no other half.
     fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
-        self.shared.wakers.register(self.side, cx.waker());
-        let end = self.with_halves(|websocket, halves| {
+        self.poll(cx, |websocket, cx| {
             if websocket.outcome().is_some() {
-                return Poll::Ready(());
+                Poll::Ready(())
+            } else if self.shared.is_alone.load(Ordering::Acquire) {
+                websocket.poll_end(cx)
+            } else {
+                websocket.poll_end_beside_reader(cx)
             }
-            let mut cx = Context::from_waker(&self.shared.waker);
-            if halves == 1 {
-                return websocket.poll_end(&mut cx);
-            }
-            websocket.poll_end_beside_reader(&mut cx)
-        });
-        if end.is_ready() {
-            // The other half may wait for it too, and the timer that would have woken it is gone.
-            self.shared.wakers.wake_other(self.side);
-        }
-        end
+        })
     }
 
     /// Changes the connection, which the other half has to see.
@@ -317,17 +323,14 @@ impl<T: Transport, R: Runtime> Half<T, R> {
     }
 
     fn with<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
-        self.with_halves(|websocket, _| act(websocket))
-    }
-
-    /// Also tells how many halves there are.
-    fn with_halves<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>, u8) -> P) -> P {
-        let wakers = &self.shared.wakers;
+        let Shared { wakers, is_deaf, .. } = &*self.shared;
         let mut state = self.shared.lock();
         let held = wakers.hold();
-        let halves = state.halves;
-        let websocket = state.websocket();
-        let result = act(websocket, halves);
+        let websocket = state.as_mut().expect("a half that can be used has not been reunited");
+        if is_deaf.load(Ordering::Relaxed) {
+            websocket.receive_no_more();
+        }
+        let result = act(websocket);
         let due = websocket.due();
         let wakes = held.release();
         drop(state);
@@ -345,45 +348,35 @@ struct Waiting<'a, T: Transport, R: Runtime>(&'a Half<T, R>);
 
 impl<T: Transport, R: Runtime> Drop for Waiting<'_, T, R> {
     fn drop(&mut self) {
-        self.0.with(WebSocket::receive_no_more);
+        self.0.shared.is_deaf.store(true, Ordering::Relaxed);
     }
 }
 
 impl<T: Transport, R: Runtime> Drop for Half<T, R> {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.halves -= 1;
-        if self.side == Side::Receiving
-            && let Some(websocket) = &mut state.websocket
-        {
-            websocket.receive_no_more();
+        let Shared { wakers, is_alone, is_deaf, .. } = &*self.shared;
+        if self.side == Side::Receiving {
+            is_deaf.store(true, Ordering::Relaxed);
         }
-        drop(state);
-        self.shared.wakers.wake_other(self.side);
+        is_alone.store(true, Ordering::Release);
+        wakers.wake_other(self.side);
     }
 }
 
 struct Shared<T: Transport, R: Runtime> {
-    state: Mutex<State<T, R>>,
+    /// Gone only once the halves are reunited, and then no half is left to ask for it.
+    websocket: Mutex<Option<WebSocket<T, R>>>,
+    /// Whether one of the halves was dropped.
+    is_alone: AtomicBool,
+    /// Whether nobody waits to receive. The connection is told under the lock.
+    is_deaf: AtomicBool,
     /// `wakers`, as the connection knows it.
     waker: Waker,
     wakers: Arc<Wakers>,
 }
 
-struct State<T: Transport, R: Runtime> {
-    /// Gone only once the halves are reunited, and then no half is left to ask for it.
-    websocket: Option<WebSocket<T, R>>,
-    halves: u8,
-}
-
 impl<T: Transport, R: Runtime> Shared<T, R> {
-    fn lock(&self) -> MutexGuard<'_, State<T, R>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<T: Transport, R: Runtime> State<T, R> {
-    fn websocket(&mut self) -> &mut WebSocket<T, R> {
-        self.websocket.as_mut().expect("a half that can be used has not been reunited")
+    fn lock(&self) -> MutexGuard<'_, Option<WebSocket<T, R>>> {
+        self.websocket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

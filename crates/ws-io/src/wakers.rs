@@ -49,16 +49,26 @@ impl Wakers {
     }
 
     pub(crate) fn wake_other(&self, side: Side) {
-        self.wake_one(side.other());
+        if !self.put_off() {
+            self.wake_one(side.other());
+        }
     }
 
     pub(crate) fn wake_both(&self) {
-        if self.holder.load(Ordering::Relaxed) == mark() {
-            self.is_due.store(true, Ordering::Relaxed);
-            return;
+        if !self.put_off() {
+            self.wake_one(Side::Receiving);
+            self.wake_one(Side::Sending);
         }
-        self.wake_one(Side::Receiving);
-        self.wake_one(Side::Sending);
+    }
+
+    /// Whether it is this thread that holds the lock of the connection; then it wakes both when it gives
+    /// that back.
+    pub(crate) fn put_off(&self) -> bool {
+        let is_held = self.holder.load(Ordering::Relaxed) == mark();
+        if is_held {
+            self.is_due.store(true, Ordering::Relaxed);
+        }
+        is_held
     }
 
     fn wake_one(&self, side: Side) {

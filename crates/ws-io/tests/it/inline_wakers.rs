@@ -1,7 +1,8 @@
 //! Halves whose wakers run their task at once, in the call that wakes them.
 
+use std::future::pending;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
@@ -9,10 +10,10 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use ws_frame::Message;
-use ws_io::{Duplex, Transport, duplex};
+use ws_io::{CloseCode, Duplex, Notice, NoticeBoard, Transport, duplex};
 use ws_session::SendError;
 
-use crate::support::{Sim, pair, server};
+use crate::support::{Sim, give_up_after, pair, server};
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -171,5 +172,104 @@ fn a_task_that_finds_the_queue_closed_may_use_the_other_half() {
         drop(client);
         run(async move { while reader.next().await.is_some() {} });
         assert_eq!(told.try_recv(), Ok((Err(SendError::Closed), true)));
+    });
+}
+
+#[test]
+fn a_task_that_ends_with_its_last_waker_may_hold_a_half() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (client, mut server) = pair(&sim);
+        let (give, given) = mpsc::channel();
+        run(async move {
+            // From here on the transport and the timer keep this task.
+            assert!(give_up_after(1, server.next()).await.is_none());
+            let (reader, writer) = server.split();
+            give.send(reader).expect("somebody waits");
+            pending::<()>().await;
+            drop(writer);
+        });
+        let mut reader = given.try_recv().expect("it was given away");
+        let mut next = pin!(reader.next());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        assert!(given.try_recv().is_err_and(|error| error == mpsc::TryRecvError::Disconnected));
+        drop(client);
+        assert!(matches!(next.as_mut().poll(&mut cx), Poll::Ready(Some(Err(_)))));
+    });
+}
+
+/// Wakes somebody when its connection is off it.
+struct Board {
+    notice: Arc<Mutex<Notice>>,
+    waiting: Arc<Mutex<Option<Waker>>>,
+}
+
+impl NoticeBoard for Board {
+    fn notice(&self) -> Notice {
+        *self.notice.lock().expect("no panic")
+    }
+
+    fn wake_on_change(&self, _: &Waker) {}
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let waiting = self.waiting.lock().expect("no panic").take();
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+#[test]
+fn a_task_that_waits_for_the_end_of_a_connection_may_use_the_other_half() {
+    for closes in [false, true] {
+        in_time(move || {
+            let sim = Sim::new();
+            let (_client, mut server) = pair(&sim);
+            let notice = Arc::new(Mutex::new(Notice::Stay));
+            let waiting = Arc::new(Mutex::new(None));
+            let board = Board { notice: Arc::clone(&notice), waiting: Arc::clone(&waiting) };
+            server.watch(Arc::new(board));
+            let (mut reader, mut writer) = server.split();
+            let (tell, told) = mpsc::channel();
+            run(async move {
+                let mut waits = true;
+                std::future::poll_fn(|cx| {
+                    *waiting.lock().expect("no panic") = Some(cx.waker().clone());
+                    if std::mem::take(&mut waits) { Poll::Pending } else { Poll::Ready(()) }
+                })
+                .await;
+                if closes {
+                    writer.close(CloseCode::NORMAL, "").await.expect("a code that may be sent");
+                } else {
+                    writer.send(Message::text("late")).await.expect_err("it was cut");
+                }
+                tell.send(()).expect("somebody listens");
+            });
+            *notice.lock().expect("no panic") = Notice::Cut;
+            run(async move { while reader.next().await.is_some() {} });
+            assert_eq!(told.try_recv(), Ok(()));
+        });
+    }
+}
+
+#[test]
+fn a_task_that_the_transport_wakes_may_use_the_other_half() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (mut client, server) = pair(&sim);
+        let (mut reader, mut writer) = server.split();
+        let sender = reader.sender(1);
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            // It is the peer as well, and woken by what is written to it.
+            assert_eq!(client.next().await.expect("open").expect("open"), Message::text("first"));
+            writer.send(Message::text("second")).await.expect("open");
+            assert_eq!(client.next().await.expect("open").expect("open"), Message::text("second"));
+            tell.send(()).expect("somebody listens");
+        });
+        sender.try_send(Message::text("first")).expect("room");
+        run(async move { while reader.next().await.is_some() {} });
+        assert_eq!(told.try_recv(), Ok(()));
     });
 }
