@@ -14,6 +14,7 @@ use ws_frame::Message;
 use ws_session::{Failure, Outcome};
 
 use crate::mailbox::{Inbox, Mailbox};
+use crate::read_budget::READS_PER_TURN;
 use crate::{Error, Runtime, Transport, UpgradeInfo, WebSocket};
 
 /// What happens on a connection, one method each; [`run`] calls them, never two at a time.
@@ -185,7 +186,8 @@ impl<I> fmt::Debug for Peer<'_, I> {
 /// Lets `handler` have the connection until it has ended.
 ///
 /// `inbox` is where [`Handler::on_info`] gets its messages from; see [`mailbox`](crate::mailbox).
-/// Messages of the peer and of the program take turns, so neither can starve the other.
+/// Messages of the peer and of the program take turns, so neither can starve the other; after 32 of the
+/// program other tasks run.
 pub async fn run<T: Transport, R: Runtime, H: Handler>(
     mut websocket: WebSocket<T, R>,
     mut handler: H,
@@ -193,7 +195,7 @@ pub async fn run<T: Transport, R: Runtime, H: Handler>(
 ) -> Terminated<H, T, R> {
     let mailbox = inbox.mailbox().clone();
     let span = websocket.span().clone();
-    let mut turns = Turns { inbox: &mut inbox, info_first: false };
+    let mut turns = Turns { inbox: &mut inbox, info_first: false, infos: 0 };
     let mut happening = Happening::Open;
     let fault = loop {
         let (subject, mut peer) = (&mut handler, Peer { link: &mut websocket, mailbox: &mailbox });
@@ -336,6 +338,8 @@ enum Happening<I> {
 struct Turns<'a, I> {
     inbox: &'a mut Inbox<I>,
     info_first: bool,
+    /// Messages of the program since the task last let others run.
+    infos: u8,
 }
 
 impl<I> Turns<'_, I> {
@@ -344,11 +348,17 @@ impl<I> Turns<'_, I> {
         cx: &mut Context<'_>,
         websocket: &mut WebSocket<T, R>,
     ) -> Poll<Happening<I>> {
+        if self.infos == READS_PER_TURN {
+            // A handler that writes to itself would never let its task wait, nor its peer be heard.
+            self.infos = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if self.info_first
-            && let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx)
+            && let Poll::Ready(info) = self.poll_info(cx)
         {
             self.info_first = false;
-            return Poll::Ready(Happening::Info(info));
+            return Poll::Ready(info);
         }
         if let Poll::Ready(next) = websocket.poll_message(cx) {
             self.info_first = true;
@@ -359,11 +369,22 @@ impl<I> Turns<'_, I> {
             });
         }
         if !self.info_first
-            && let Poll::Ready(Some(info)) = Pin::new(&mut *self.inbox).poll_next(cx)
+            && let Poll::Ready(info) = self.poll_info(cx)
         {
-            return Poll::Ready(Happening::Info(info));
+            return Poll::Ready(info);
         }
+        self.infos = 0;
         Poll::Pending
+    }
+
+    fn poll_info(&mut self, cx: &mut Context<'_>) -> Poll<Happening<I>> {
+        match Pin::new(&mut *self.inbox).poll_next(cx) {
+            Poll::Ready(Some(info)) => {
+                self.infos += 1;
+                Poll::Ready(Happening::Info(info))
+            }
+            _ => Poll::Pending,
+        }
     }
 }
 

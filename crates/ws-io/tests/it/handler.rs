@@ -7,7 +7,7 @@ use ws_frame::Message;
 use ws_io::{Error, Fault, Flow, Handler, MailboxError, Peer, Runtime as _, duplex, mailbox, run};
 use ws_session::{Cause, Outcome};
 
-use crate::support::{Sim, client, pair, server, texts};
+use crate::support::{Sim, client, pair, server, texts, yield_now};
 
 type Log = Arc<Mutex<Vec<String>>>;
 
@@ -266,4 +266,45 @@ fn clones_of_a_mailbox_share_its_room() {
         assert!(mailbox.is_closed());
         assert_eq!(mailbox.try_send(1), Err(MailboxError::Closed(1)));
     }
+}
+
+/// Always has something to say to itself.
+struct Busy {
+    thoughts: usize,
+}
+
+impl Handler for Busy {
+    type Info = ();
+    type Error = Error;
+
+    async fn on_open(&mut self, peer: &mut Peer<'_, ()>) -> Result<Flow, Error> {
+        peer.mailbox().try_send(()).unwrap();
+        Ok(Flow::Continue)
+    }
+
+    async fn on_message(&mut self, _: Message, _: &mut Peer<'_, ()>) -> Result<Flow, Error> {
+        Ok(Flow::Stop)
+    }
+
+    async fn on_info(&mut self, (): (), peer: &mut Peer<'_, ()>) -> Result<Flow, Error> {
+        self.thoughts += 1;
+        assert!(self.thoughts < 100_000, "nobody else runs");
+        peer.mailbox().try_send(()).unwrap();
+        Ok(Flow::Continue)
+    }
+}
+
+// THREAT: endless-loop
+#[test]
+fn a_handler_that_always_has_mail_lets_other_tasks_run() {
+    let sim = Sim::new();
+    let (mut client, server) = pair(&sim);
+    let (_mailbox, inbox) = mailbox(1);
+    let served = sim.spawn_collect(run(server, Busy { thoughts: 0 }, inbox));
+    sim.block_on(async {
+        yield_now().await;
+        client.send(Message::text("enough")).await.unwrap();
+        while client.next().await.is_some() {}
+        assert!(served.output().await.fault.is_none());
+    });
 }
