@@ -466,6 +466,10 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         };
         if deadline.is_some_and(|deadline| deadline <= now) {
             self.session.handle_write_timeout(now);
+            if self.session.is_finished() {
+                // Nobody need receive any more to give back what is shared.
+                self.finish();
+            }
             return Poll::Ready(());
         }
         if has_reader && deadline.is_some() && self.alarm.is_due(now) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Chunk, Duplex, Runtime as _, WebSocket, duplex};
+use ws_io::{Chunk, Duplex, Error, Runtime as _, WebSocket, duplex};
 
 use crate::support::{Hostile, Plan, Sim, client, give_up_after, join, server};
 
@@ -122,4 +122,27 @@ fn who_waits_to_send_is_woken_by_the_reader_that_meets_the_end() {
     // It is polled before the reader, and finds nothing.
     sim.block_on(writer.send(Message::text("never leaves"))).unwrap_err();
     assert_eq!(sim.elapsed().as_secs(), 1);
+}
+
+#[test]
+fn the_stream_of_what_has_ended_is_given_back_though_nobody_receives() {
+    for is_split in [false, true] {
+        let sim = Sim::new();
+        let (_takes_nothing, right) = duplex(1000);
+        let transport = Hostile::new(right, Plan::default());
+        let counts = transport.counts();
+        let mut server = server(&sim, transport);
+        let message = Message::binary(vec![7; 5000]);
+        let send = async {
+            let sent = if is_split {
+                let (_reader, mut writer) = server.split();
+                let sent = writer.send(message).await;
+                (sent, counts.lock().unwrap().releases)
+            } else {
+                (server.send(message).await, counts.lock().unwrap().releases)
+            };
+            assert!(matches!(sent, (Err(Error::WriteStalled), 1)), "{sent:?}, split: {is_split}");
+        };
+        sim.block_on(send);
+    }
 }

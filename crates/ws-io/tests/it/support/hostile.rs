@@ -90,6 +90,7 @@ pub(crate) struct Counts {
     pub(crate) reads: usize,
     pub(crate) writes: usize,
     pub(crate) shutdowns: usize,
+    pub(crate) releases: usize,
     /// Bytes.
     pub(crate) written: usize,
 }
@@ -175,6 +176,11 @@ impl Transport for Hostile {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         std::task::ready!(self.call(cx, |counts| counts.shutdowns += 1))?;
         self.inner.poll_shutdown(cx)
+    }
+
+    fn release(&mut self) -> bool {
+        self.counts.lock().unwrap().releases += 1;
+        false
     }
 
     fn name(&self) -> &'static str {
