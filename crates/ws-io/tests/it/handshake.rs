@@ -424,40 +424,6 @@ fn a_handshake_survives_every_transport_that_keeps_its_promises() {
     }
 }
 
-// RFC: M1-3.2-03
-#[test]
-fn a_browser_that_asks_for_a_page_gets_one() {
-    for (target, path) in [
-        ("/health", "/health"),
-        // As a proxy asks (RFC 9112 §3.2.2).
-        ("http://a.example/health?all", "/health?all"),
-        ("HTTP://a.example:8080", "/"),
-        ("http://a.example?all", "/?all"),
-    ] {
-        page_at("GET", target, path);
-        page_at("HEAD", target, path);
-    }
-}
-
-fn page_at(method: &str, target: &str, path: &str) {
-    let sim = Sim::new();
-    let (mut raw, right) = duplex(64 * 1024);
-    sim.block_on(async {
-        write(&mut raw, format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
-        poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
-        let arrival =
-            ws_io::receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
-        let ws_io::Arrival::Page(request) = arrival else { panic!("{arrival:?}") };
-        assert_eq!(request.path(), path);
-        request.answer(&ws_io::Page::html("fine")).await.unwrap();
-        let answer = read_to_end(&mut raw).await;
-        // RFC 9110 §9.3.2: the fields of a `GET`, and no content.
-        let end = if method == "HEAD" { "\r\n\r\n" } else { "\r\n\r\nfine" };
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(end), "{answer}");
-        assert!(answer.contains("Content-Length: 4\r\n"), "{answer}");
-    });
-}
-
 #[cfg(feature = "deflate")]
 #[test]
 fn compression_is_agreed_on_and_used() {

@@ -22,6 +22,7 @@ mod handshake;
 #[cfg(feature = "deflate")]
 mod inflating;
 mod inline_wakers;
+mod pages;
 mod random_use;
 mod sender;
 mod shared;
