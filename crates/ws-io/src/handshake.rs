@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf as _, BytesMut};
+use bytes::{Buf, BytesMut};
 use ws_session::{Account, BudgetExceeded, Charge, Session, SharedBudget, TransportError};
 
 use crate::alarm::Alarm;
@@ -62,15 +62,13 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
         Ok(read > 0)
     }
 
-    /// Writes and flushes all of `bytes`, whose memory goes back to the pool if it is of one.
-    pub(crate) async fn write(&mut self, mut bytes: BytesMut) -> Result<(), Error> {
+    /// Writes and flushes all of `bytes`.
+    pub(crate) async fn write(&mut self, mut bytes: impl Buf) -> Result<(), Error> {
         let written = poll_fn(|cx| match self.poll_write(cx, &mut bytes) {
             Poll::Ready(result) => Poll::Ready(Ok(result)),
             Poll::Pending => self.poll_timeout(cx, self.deadline),
         });
-        written.await?.map_err(|error| self.failed(error))?;
-        read_budget::give(&mut bytes);
-        Ok(())
+        written.await?.map_err(|error| self.failed(error))
     }
 
     /// Ends our direction and reads what the peer still sends, so that unread input does not
@@ -116,7 +114,7 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
         Error::Transport(self.transport.classify(error))
     }
 
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &mut dyn Buf) -> Poll<io::Result<()>> {
         while bytes.has_remaining() {
             if ready!(self.transport.poll_write(cx, bytes))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

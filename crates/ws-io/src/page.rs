@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::{Buf as _, BufMut as _, BytesMut};
 use ws_handshake::{HandshakeError, Refusal, field};
 
 use crate::handshake::Wire;
@@ -85,13 +85,12 @@ impl Page {
         Self { headers: vec![("Content-Type".into(), content_type.into())], body }
     }
 
-    fn write_to(&self, out: &mut BytesMut) {
+    fn write_head(&self, out: &mut BytesMut) {
         out.put_slice(b"HTTP/1.1 200 OK\r\nConnection: close\r\n");
         for (name, value) in &self.headers {
             out.put_slice(format!("{name}: {value}\r\n").as_bytes());
         }
         out.put_slice(format!("Content-Length: {}\r\n\r\n", self.body.len()).as_bytes());
-        out.put_slice(&self.body);
     }
 }
 
@@ -130,11 +129,12 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
     ///
     /// The answer could not be written in time.
     pub async fn answer(mut self, page: &Page) -> Result<(), Error> {
-        let mut answer = BytesMut::new();
-        page.write_to(&mut answer);
-        fit_to_method(&self.wire.buffer, &mut answer);
+        let mut head = BytesMut::new();
+        page.write_head(&mut head);
+        let body = if asks_for_head(&self.wire.buffer) { &[] } else { page.body() };
         self.wire.buffer.clear();
-        self.wire.write(answer).await?;
+        // A page may be large: it is not copied.
+        self.wire.write(head.chain(body)).await?;
         self.wire.hang_up().await;
         Ok(())
     }
@@ -162,10 +162,15 @@ impl<T: Transport, R: Runtime> fmt::Debug for PageRequest<T, R> {
     }
 }
 
-/// Takes the body off the answer to a `HEAD`, whose fields stay as they are (RFC 9110 §9.3.2).
+/// Whether the answer has no body, whatever its fields say (RFC 9110 §9.3.2).
+fn asks_for_head(request: &[u8]) -> bool {
+    request.trim_ascii_start().starts_with(b"HEAD ")
+}
+
+/// Takes the body off the answer to a `HEAD`.
 pub(crate) fn fit_to_method(request: &[u8], answer: &mut BytesMut) {
     const END: &[u8] = b"\r\n\r\n";
-    if request.trim_ascii_start().starts_with(b"HEAD ")
+    if asks_for_head(request)
         && let Some(end) = answer.windows(END.len()).position(|bytes| bytes == END)
     {
         answer.truncate(end + END.len());
@@ -182,10 +187,10 @@ mod tests {
         let page =
             Page::html("hello").with_header("Cache-Control", "no-store").expect("a valid field");
         let mut out = BytesMut::new();
-        page.write_to(&mut out);
+        page.write_head(&mut out);
         let expected = "HTTP/1.1 200 OK\r\nConnection: close\r\n\
                         Content-Type: text/html; charset=utf-8\r\nCache-Control: no-store\r\n\
-                        Content-Length: 5\r\n\r\nhello";
+                        Content-Length: 5\r\n\r\n";
         assert_eq!(out, expected.as_bytes());
         for (name, value) in [("X-A", "a\r\nb"), ("bad name", "a"), ("Content-Length", "1")] {
             assert!(Page::html("").with_header(name, value).is_err(), "{name}");

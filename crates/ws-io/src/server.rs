@@ -213,7 +213,8 @@ impl<T: Transport, R: Runtime> Incoming<T, R> {
         if let Err(error) = ws_h1_upgrade::accept(&self.upgrade, &headers, &mut answer) {
             return Err(self.fail(error).await);
         }
-        self.wire.write(answer).await?;
+        self.wire.write(&mut answer).await?;
+        read_budget::give(&mut answer);
         let session = self.options.session(&agreed, self.wire.take_leftover());
         let Request { path, headers, .. } = self.upgrade.request;
         let info = UpgradeInfo::new(path)

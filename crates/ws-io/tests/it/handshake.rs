@@ -11,7 +11,7 @@ use ws_io::{
     Request, Runtime as _, SubprotocolPolicy, Transport, WsUri, accept, connect, duplex, receive,
 };
 
-use crate::support::{Hostile, Plan, Sim, Socket, echo, frame, join};
+use crate::support::{Hostile, Plan, Sim, Socket, echo, frame, join, read_to_end, write};
 
 fn uri() -> WsUri {
     "ws://chat.example/room?id=7".parse().unwrap()
@@ -20,19 +20,6 @@ fn uri() -> WsUri {
 const REQUEST: &str = "GET /room HTTP/1.1\r\nHost: chat.example\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
-
-async fn write(raw: &mut Duplex, bytes: impl AsRef<[u8]>) {
-    let mut bytes = bytes.as_ref();
-    while !bytes.is_empty() {
-        poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
-    }
-}
-
-async fn read_to_end(raw: &mut Duplex) -> String {
-    let mut bytes = BytesMut::new();
-    while matches!(poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await, Ok(1..)) {}
-    String::from_utf8_lossy(&bytes).into_owned()
-}
 
 /// What a server answers to a raw request, and what it makes of it.
 fn answer_to(request: &str, options: AcceptOptions) -> (Result<Socket, Error>, String) {

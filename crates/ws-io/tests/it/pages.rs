@@ -2,23 +2,11 @@
 
 use std::future::poll_fn;
 
+use allocation_counter::measure;
 use bytes::BytesMut;
-use ws_io::{AcceptOptions, Arrival, Duplex, Page, Transport as _, duplex, receive_any};
+use ws_io::{AcceptOptions, Arrival, Page, Transport as _, duplex, receive_any};
 
-use crate::support::Sim;
-
-async fn write(raw: &mut Duplex, bytes: impl AsRef<[u8]>) {
-    let mut bytes = bytes.as_ref();
-    while !bytes.is_empty() {
-        poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
-    }
-}
-
-async fn read_to_end(raw: &mut Duplex) -> String {
-    let mut bytes = BytesMut::new();
-    while matches!(poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await, Ok(1..)) {}
-    String::from_utf8_lossy(&bytes).into_owned()
-}
+use crate::support::{Sim, join, read_to_end, write};
 
 // RFC: M1-3.2-03
 #[test]
@@ -41,8 +29,7 @@ fn page_at(method: &str, target: &str, path: &str) {
     sim.block_on(async {
         write(&mut raw, format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
         poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
-        let arrival =
-            receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
+        let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
         let Arrival::Page(request) = arrival else { panic!("{arrival:?}") };
         assert_eq!(request.path(), path);
         request.answer(&Page::html("fine")).await.unwrap();
@@ -52,4 +39,33 @@ fn page_at(method: &str, target: &str, path: &str) {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(end), "{answer}");
         assert!(answer.contains("Content-Length: 4\r\n"), "{answer}");
     });
+}
+
+// THREAT: memory-amplification
+#[test]
+fn a_page_leaves_from_where_it_lies() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(64 * 1024);
+    let page = Page::text("x".repeat(SIZE));
+    let mut received = 0;
+    let info = measure(|| {
+        sim.block_on(async {
+            write(&mut raw, "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+            let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
+            let Arrival::Page(request) = arrival else { panic!("{arrival:?}") };
+            let reading = async {
+                let mut bytes = BytesMut::with_capacity(10_000);
+                while let Ok(len @ 1..) = poll_fn(|cx| raw.poll_read(cx, &mut bytes, 10_000)).await
+                {
+                    received += len;
+                    bytes.clear();
+                }
+            };
+            let (answered, ()) = join(request.answer(&page), reading).await;
+            answered.unwrap();
+        });
+    });
+    assert!(received > SIZE, "{received} bytes came");
+    assert!(info.bytes_max < 512 * 1024, "{} bytes were held beside the page", info.bytes_max);
 }

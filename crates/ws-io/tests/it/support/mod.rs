@@ -4,6 +4,7 @@ mod buffered;
 mod hostile;
 mod sim;
 
+use std::future::poll_fn;
 use std::sync::{Arc, LazyLock};
 
 use bytes::BytesMut;
@@ -78,6 +79,21 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> BytesMut {
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(payload);
     bytes
+}
+
+/// Writes all of it.
+pub(crate) async fn write(raw: &mut Duplex, bytes: impl AsRef<[u8]>) {
+    let mut bytes = bytes.as_ref();
+    while !bytes.is_empty() {
+        poll_fn(|cx| raw.poll_write(cx, &mut bytes)).await.unwrap();
+    }
+}
+
+/// What comes until the end, or a failure.
+pub(crate) async fn read_to_end(raw: &mut Duplex) -> String {
+    let mut bytes = BytesMut::new();
+    while matches!(poll_fn(|cx| raw.poll_read(cx, &mut bytes, 1000)).await, Ok(1..)) {}
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 pub(crate) fn texts(messages: &[Message]) -> Vec<&str> {
