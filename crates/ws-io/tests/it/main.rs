@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod budgets;
 mod buffered;
 mod bytes;
 mod cancel;

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use allocation_counter::measure;
 use bytes::BytesMut;
-use ws_io::{AcceptOptions, Arrival, Page, Transport as _, duplex, receive_any};
+use ws_io::{AcceptOptions, Arrival, Page, Refusal, Transport as _, duplex, receive_any};
 
 use crate::support::{Sim, join, read_to_end, write};
 
@@ -68,4 +68,29 @@ fn a_page_leaves_from_where_it_lies() {
     });
     assert!(received > SIZE, "{received} bytes came");
     assert!(info.bytes_max < 512 * 1024, "{} bytes were held beside the page", info.bytes_max);
+}
+
+// RFC: M1-3.2-03
+#[test]
+fn a_refusal_of_a_page_has_words_unless_only_the_head_is_asked_for() {
+    // Empty lines before a request are passed over (RFC 9112 §2.2).
+    for (start, has_words) in
+        [("GET", true), ("HEAD", false), ("\r\nHEAD", false), ("\r\nGET", true)]
+    {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, format!("{start} /none HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+            let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
+            let Arrival::Page(request) = arrival else { panic!("{arrival:?}") };
+            let refusal = Refusal::new(404).unwrap().with_body(&b"not here"[..]);
+            request.refuse(&refusal).await.unwrap();
+            let answer = read_to_end(&mut raw).await;
+            assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+            assert!(answer.contains("Content-Length: 8\r\n"), "{answer}");
+            let end = if has_words { "\r\n\r\nnot here" } else { "\r\n\r\n" };
+            assert!(answer.ends_with(end), "{start:?}: {answer}");
+        });
+    }
 }

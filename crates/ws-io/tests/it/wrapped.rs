@@ -1,7 +1,9 @@
 //! Streams of the `futures` ecosystem as transports.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,13 +14,22 @@ use ws_io::{
     accept, connect, duplex,
 };
 
-use crate::support::{Sim, echo, join};
+use crate::support::{Sim, echo, frame, join, server, write};
 
 /// A stream in memory that knows only the traits of `futures-io`. Its closing ends its direction, or
 /// only flushes, as that of many sockets does.
 struct Plain {
     inner: Duplex,
     closes: bool,
+    shutdowns: Arc<AtomicUsize>,
+    /// What shutting it down fails with.
+    fails: Option<ErrorKind>,
+}
+
+impl Plain {
+    fn new(inner: Duplex, closes: bool) -> Self {
+        Self { inner, closes, shutdowns: Arc::default(), fails: None }
+    }
 }
 
 impl AsyncRead for Plain {
@@ -57,8 +68,8 @@ fn a_stream_of_the_futures_traits_carries_a_connection() {
     let sim = Sim::new();
     let (left, right) = duplex(1000);
     let address = "127.0.0.1:80".parse().ok();
-    let left = FuturesIo::new(Plain { inner: left, closes: true }, "plain").with_peer_addr(address);
-    let right = FuturesIo::new(Plain { inner: right, closes: true }, "plain");
+    let left = FuturesIo::new(Plain::new(left, true), "plain").with_peer_addr(address);
+    let right = FuturesIo::new(Plain::new(right, true), "plain");
     let options = ConnectOptions::default();
     let uri = "ws://localhost/".parse().unwrap();
     sim.block_on(async {
@@ -83,7 +94,7 @@ fn a_stream_of_the_futures_traits_carries_a_connection() {
 fn a_stream_that_ends_only_when_dropped_is_dropped_after_both_goodbyes() {
     let sim = Sim::new();
     let (left, right) = duplex(1000);
-    let right = FuturesIo::new(Plain { inner: right, closes: false }, "plain");
+    let right = FuturesIo::new(Plain::new(right, false), "plain");
     let uri = "ws://localhost/".parse().unwrap();
     let options = ConnectOptions::default();
     sim.block_on(async {
@@ -97,4 +108,31 @@ fn a_stream_that_ends_only_when_dropped_is_dropped_after_both_goodbyes() {
         assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
         assert_eq!(sim.elapsed(), Duration::ZERO);
     });
+}
+
+#[test]
+fn a_stream_with_a_shutdown_of_its_own_ends_with_it_and_waits_for_the_peer() {
+    // The peer does not end its direction, which is waited for unless the transport has failed.
+    for (fails, waits) in [
+        (None, 1500),
+        // The peer has gone before.
+        (Some(ErrorKind::NotConnected), 1500),
+        (Some(ErrorKind::PermissionDenied), 0),
+    ] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(1000);
+        let plain = Plain { fails, ..Plain::new(right, false) };
+        let shutdowns = Arc::clone(&plain.shutdowns);
+        let transport = FuturesIo::new(plain, "plain").with_shutdown(|plain| {
+            plain.shutdowns.fetch_add(1, Ordering::SeqCst);
+            plain.fails.map_or(Ok(()), |kind| Err(kind.into()))
+        });
+        let mut server = server(&sim, transport);
+        sim.block_on(async {
+            write(&mut raw, frame(0x88, &1000_u16.to_be_bytes())).await;
+            while server.next().await.is_some() {}
+        });
+        assert_eq!(shutdowns.load(Ordering::SeqCst), 1, "{fails:?}");
+        assert_eq!(sim.elapsed(), Duration::from_millis(waits), "{fails:?}");
+    }
 }
