@@ -1,12 +1,16 @@
 //! Peers that take what we send slowly, or not at all.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use futures_core::Stream as _;
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Chunk, Duplex, Error, Runtime as _, WebSocket, duplex};
+use ws_io::{Chunk, Duplex, Error, Runtime as _, Transport as _, WebSocket, duplex};
 
-use crate::support::{Hostile, Plan, Sim, client, give_up_after, join, server};
+use crate::support::{Hostile, Plan, Sim, client, frame, give_up_after, join, server, write};
 
 /// Takes a message at `rate` bytes a second, and nothing else; how many bytes of it came.
 async fn take_slowly(sim: &Sim, client: &mut WebSocket<Duplex, Sim>, rate: usize) -> usize {
@@ -145,4 +149,37 @@ fn the_stream_of_what_has_ended_is_given_back_though_nobody_receives() {
         };
         sim.block_on(send);
     }
+}
+
+#[test]
+fn nobody_is_blamed_for_a_message_of_which_the_reader_was_dropped() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let (mut reader, mut writer) = server(&sim, right).split();
+    let mut begun = frame(0x81, b"hello");
+    let mut rest = begun.split_off(7);
+    rest.extend_from_slice(&frame(0x88, &1000_u16.to_be_bytes()));
+    let clock = sim.clone();
+    sim.spawn(async move {
+        write(&mut raw, begun).await;
+        // Takes its time, and answers the goodbye then.
+        let mut taken = BytesMut::new();
+        while !taken.ends_with(&1000_u16.to_be_bytes()) {
+            clock.sleep(Duration::from_secs(1)).await;
+            poll_fn(|cx| raw.poll_read(cx, &mut taken, 1000)).await.unwrap();
+        }
+        write(&mut raw, rest).await;
+        poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+    });
+    sim.block_on(async {
+        // As a stream, which is not said to be given up.
+        sim.sleep(Duration::from_millis(1)).await;
+        let next = poll_fn(|cx| Pin::new(&mut reader).poll_next(cx));
+        assert!(give_up_after(1, next).await.is_none());
+        drop(reader);
+        writer.send(Message::binary(vec![7; 70_000])).await.unwrap();
+        assert!(sim.elapsed() > Duration::from_secs(60), "more than the time for a message");
+        writer.close(CloseCode::NORMAL, "").await.unwrap();
+    });
+    assert!(writer.outcome().unwrap().clean, "{:?}", writer.outcome());
 }

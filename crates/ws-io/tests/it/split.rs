@@ -453,3 +453,20 @@ fn nobody_is_blamed_for_a_message_that_was_begun_before_the_split() {
         assert_eq!(reader.next().await.unwrap().unwrap(), Message::text("hello"));
     });
 }
+
+#[test]
+fn a_writer_that_waits_to_close_receives_once_the_reader_is_dropped() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    sim.spawn(async move { while server.next().await.is_some() {} });
+    let (reader, mut writer) = client.split();
+    let closed =
+        sim.spawn_collect(async move { writer.close(CloseCode::NORMAL, "").await.unwrap() });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(closed.is_empty(), "nobody has received the answer");
+        drop(reader);
+        sim.sleep(Duration::from_millis(1)).await;
+        assert!(!closed.is_empty(), "it still waits");
+    });
+}
