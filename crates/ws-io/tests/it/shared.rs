@@ -3,15 +3,18 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
 use ws_frame::Message;
-use ws_io::{Error, Runtime as _, duplex};
+use ws_io::{Config, Error, Runtime as _, Transport as _, duplex};
 
-use crate::support::{Sim, Socket, client, server};
+use crate::support::{Sim, Socket, client, give_up_after, server, server_with};
 
 /// A lock for the length of a poll. That of `futures` waits for the other task, which here is never
 /// in the middle of one.
@@ -140,4 +143,128 @@ fn the_stream_that_waits_keeps_the_deadline_of_a_goodbye_of_the_sink() {
         sim.sleep(Duration::from_secs(6)).await;
         assert!(!ended.is_empty(), "it still waits");
     });
+}
+
+#[test]
+fn a_stream_that_has_moved_to_another_task_is_woken_there() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let client = Shared::new(client(&sim, left));
+    let mut server = server(&sim, right);
+    let (sink, stream) = (client.clone(), client.clone());
+    sim.block_on(async {
+        assert!(give_up_after(1, client.next()).await.is_none());
+        sim.spawn(async move { drop(sink.send(Message::binary(vec![1; 5000])).await) });
+        sim.sleep(Duration::from_secs(1)).await;
+        let heard = sim.spawn_collect(async move {
+            let news = stream.next().await.unwrap().unwrap();
+            (news, stream.next().await.unwrap().unwrap_err())
+        });
+        sim.sleep(Duration::from_secs(1)).await;
+        server.send(Message::text("news")).await.unwrap();
+        assert_eq!(server.next().await.unwrap().unwrap().payload().len(), 5000);
+        // The sink waits last, and then the server is silent.
+        let sink = client.clone();
+        sim.spawn(async move { drop(sink.send(Message::binary(vec![1; 5000])).await) });
+        sim.sleep(Duration::from_secs(1)).await;
+        assert_eq!(server.next().await.unwrap().unwrap().payload().len(), 5000);
+        sim.sleep(Duration::from_secs(120)).await;
+        let (news, end) = heard.take().expect("nobody has been told");
+        assert!(news == Message::text("news") && matches!(end, Error::Idle), "{news:?}, {end:?}");
+    });
+}
+
+#[test]
+fn a_sink_that_has_moved_to_another_task_is_woken_there() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let client = Shared::new(client(&sim, left));
+    let mut server = server(&sim, right);
+    let (sink, stream) = (client.clone(), client.clone());
+    sim.spawn(async move { while stream.next().await.is_some() {} });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(give_up_after(1, client.send(Message::binary(vec![1; 5000]))).await.is_none());
+        let sent = sim.spawn_collect(async move { sink.send(Message::text("sent")).await });
+        sim.sleep(Duration::from_secs(1)).await;
+        while server.next().await.unwrap().unwrap() != Message::text("sent") {}
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(matches!(sent.take(), Some(Ok(()))), "it still waits");
+    });
+}
+
+#[test]
+fn one_task_that_sends_blames_nobody_for_what_it_does_not_receive() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let config = Config::default().with_message_timeout(Duration::from_secs(10));
+    let server = Shared::new(server_with(&sim, right, config.into()));
+    let (mut taking, mut sending) = client(&sim, left).split();
+    sim.spawn(async move { sending.send(Message::binary(vec![7; 5000])).await.unwrap() });
+    let clock = sim.clone();
+    sim.spawn(async move {
+        loop {
+            clock.sleep(Duration::from_secs(2)).await;
+            let _something = give_up_after(1, taking.next_chunk()).await;
+        }
+    });
+    let received = sim.block_on(async {
+        sim.sleep(Duration::from_millis(1)).await;
+        assert!(give_up_after(1, server.next()).await.is_none(), "a part of the message");
+        server.send(Message::binary(vec![0; 10_000])).await.unwrap();
+        server.next().await
+    });
+    assert!(sim.elapsed() > Duration::from_secs(15));
+    assert_eq!(received.unwrap().unwrap(), Message::binary(vec![7; 5000]));
+}
+
+#[test]
+fn a_silent_peer_is_noticed_by_the_stream_while_the_sink_waits_for_it() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let server = Shared::new(server(&sim, right));
+    let clock = sim.clone();
+    sim.spawn(async move {
+        let mut taken = BytesMut::new();
+        loop {
+            clock.sleep(Duration::from_secs(5)).await;
+            poll_fn(|cx| raw.poll_read(cx, &mut taken, 1000)).await.unwrap();
+        }
+    });
+    let sink = server.clone();
+    sim.spawn(async move { while sink.send(Message::binary(vec![0; 5000])).await.is_ok() {} });
+    let error = sim.block_on(async { server.next().await.unwrap().unwrap_err() });
+    assert!(matches!(error, Error::Idle), "{error:?}");
+    let (least, most) = (Duration::from_secs(60), Duration::from_secs(100));
+    assert!((least..most).contains(&sim.elapsed()), "{:?}", sim.elapsed());
+}
+
+#[test]
+fn a_sink_that_is_done_is_not_woken_for_the_stream() {
+    struct Task(AtomicUsize);
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+    let mut client = Pin::new(&mut client);
+    let task = Arc::new(Task(AtomicUsize::new(0)));
+    let waker = Waker::from(Arc::clone(&task));
+    let mut sink = Context::from_waker(&waker);
+    let mut stream = Context::from_waker(Waker::noop());
+    assert!(client.as_mut().poll_next(&mut stream).is_pending());
+    client.as_mut().start_send(Message::binary(vec![1; 1500])).unwrap();
+    assert!(client.as_mut().poll_flush(&mut sink).is_pending());
+    sim.block_on(async { assert!(give_up_after(1, server.next()).await.is_none()) });
+    assert!(client.as_mut().poll_flush(&mut sink).is_ready());
+    assert!(client.as_mut().poll_next(&mut stream).is_pending());
+    let before = task.0.load(Ordering::SeqCst);
+    sim.block_on(server.send(Message::text("news"))).unwrap();
+    assert_eq!(task.0.load(Ordering::SeqCst), before, "it was woken for nothing");
+    assert!(client.as_mut().poll_next(&mut stream).is_ready());
 }

@@ -2,10 +2,13 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
 use allocation_counter::measure;
+use futures_core::Stream as _;
 use futures_io::{AsyncRead as _, AsyncWrite as _};
+use futures_sink::Sink as _;
 use ws_frame::Message;
 use ws_io::{Transport as _, duplex};
 
@@ -79,6 +82,36 @@ fn bytes_that_come_and_go_allocate_nothing_in_steady_state() {
     }
     let info = measure(|| (0..100).for_each(|_| exchange()));
     assert_eq!(info.count_total, 0, "allocations for 100 times there and back");
+}
+
+#[test]
+fn two_tasks_that_share_a_connection_allocate_nothing_in_steady_state() {
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    let (receiving, sending) = (Waker::from(Arc::new(Task)), Waker::from(Arc::new(Task)));
+    let message = Message::binary(vec![5; 1000]);
+    let mut exchange = || {
+        let mut client = Pin::new(&mut client);
+        let mut cx = Context::from_waker(&receiving);
+        assert!(client.as_mut().poll_next(&mut cx).is_pending());
+        let mut cx = Context::from_waker(&sending);
+        assert!(client.as_mut().poll_ready(&mut cx).is_ready());
+        client.as_mut().start_send(message.clone()).unwrap();
+        assert!(client.poll_flush(&mut cx).is_ready());
+        assert!(poll(server.next()).is_ready());
+        assert!(poll(server.next()).is_pending());
+    };
+    for _ in 0..20 {
+        exchange();
+    }
+    let info = measure(|| (0..100).for_each(|_| exchange()));
+    assert_eq!(info.count_total, 0, "allocations for 100 messages");
 }
 
 // THREAT: memory-amplification
