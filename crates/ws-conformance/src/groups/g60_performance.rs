@@ -66,7 +66,7 @@ impl Play for Figure {
 async fn message(link: &mut Link) -> Result<Vec<u8>, Refused> {
     match link.next(Instant::now() + Duration::from_secs(30)).await {
         Next::Event(Event::Message(_, data)) => Ok(data),
-        other => Err(Refused::NoConnection(format!("expected an echo, saw {other:?}"))),
+        other => Err(Refused::NoConnection(format!("expected an echo, saw {other}"))),
     }
 }
 

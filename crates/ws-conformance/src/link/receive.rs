@@ -1,5 +1,6 @@
 //! Receiving on a link, with every rule of RFC 6455 §5 checked on the way.
 
+use std::fmt;
 use std::str;
 
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +23,17 @@ pub(crate) enum Next {
     Ended,
     /// The deadline passed.
     Late,
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(event) => event.fmt(f),
+            Self::Closed => f.write_str("a close frame"),
+            Self::Ended => f.write_str("the end"),
+            Self::Late => f.write_str("nothing in time"),
+        }
+    }
 }
 
 /// A message of which not every fragment has arrived.

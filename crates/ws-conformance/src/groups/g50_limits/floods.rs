@@ -162,6 +162,6 @@ async fn frames(link: &mut Link, count: usize, wait: Duration) -> Verdict {
         Next::Event(Event::Message(_, data)) if data == b"after them" => {
             Verdict::on(link, Behavior::Ok, close, "the text came back")
         }
-        other => Verdict::on(link, Behavior::NonStrict, close, format!("saw {other:?}")),
+        other => Verdict::on(link, Behavior::NonStrict, close, format!("saw {other}")),
     }
 }
