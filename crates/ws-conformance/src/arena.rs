@@ -368,6 +368,12 @@ impl Arena {
         Ok(request)
     }
 
+    /// The same request as an extended CONNECT.
+    pub(crate) fn connect(&self, secure: bool) -> Result<Connect, Refused> {
+        let upgrade = Head::parse(self.request("", None)?.as_bytes());
+        Ok(Connect::from_upgrade(&upgrade, secure, self.target()?.authority()))
+    }
+
     /// The server's half of an ordinary handshake; `extension` is the accepted element.
     pub(crate) async fn welcome(
         &self,

@@ -33,7 +33,7 @@ how
                                                    several peers the first name is the first one's
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
   --strict              NON-STRICT fails too       --silent         no progress
-  --header 'NAME: VALUE'  in each request to a server that is judged; may be repeated
+  --header 'NAME: VALUE'  in each request to a server; may be repeated
   --tls                 clients call by wss; over h3 and best they always do
   --ca-out FILE         writes the certificate that such clients are to trust
   --scale N             an attack of an Nth of its size (1)

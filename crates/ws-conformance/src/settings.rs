@@ -31,8 +31,8 @@ pub struct Settings {
     pub patience: Duration,
     /// What carries the WebSockets. Default: HTTP/1.1.
     pub carrier: Carrier,
-    /// Header lines, without their CRLF, that each request to a server that is judged carries besides
-    /// its own, for one that asks for credentials. Default: none.
+    /// Header lines, without their CRLF, that each request to a server carries besides its own, for
+    /// one that asks for credentials. Default: none.
     pub headers: Vec<String>,
     /// Whether clients are to call by TLS; over HTTP/3 they always are. Default: no.
     pub tls: bool,

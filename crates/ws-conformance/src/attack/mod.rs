@@ -74,7 +74,8 @@ impl Ending {
     }
 }
 
-/// Attacks the echo server at `target`. `scale` divides the size of the attacks that have one.
+/// Attacks the echo server at `target`. `scale` divides the size of the attacks that have one. Of
+/// `settings` the carrier and the header lines count.
 ///
 /// # Errors
 ///
@@ -82,13 +83,13 @@ impl Ending {
 pub async fn attack_server(
     name: &str,
     target: &Target,
-    carrier: Carrier,
+    settings: &Settings,
     scale: usize,
 ) -> io::Result<Attacked> {
-    let settings = settings(carrier);
+    let settings = patient(settings.carrier, &settings.headers);
     let arena = Arena::against_server(target.clone(), Arc::clone(&settings));
     let payload = open::payload(name, scale);
-    let neighbour = Neighbour::begin(target.clone()).await?;
+    let neighbour = Neighbour::begin(target.clone(), &settings.headers).await?;
     let began = Instant::now();
     let attacked = match handshake::attack(name, &arena, scale).await {
         None => below(name, &arena, scale).await,
@@ -153,7 +154,7 @@ async fn on_visitor(
     if let Some(ending) = handshake::attack_client(name, &mut visitor, scale).await {
         return Ok(ending);
     }
-    let settings = settings(visitor.carrier());
+    let settings = patient(visitor.carrier(), &[]);
     let arena = Arena::against_visitor(visitor, settings, Arc::new(Memory::default()));
     let link = handshake::welcome(arena, offer(name).is_some()).await.map_err(refused)?;
     open(name, payload, link, scale).await
@@ -181,9 +182,11 @@ fn offer(name: &str) -> Option<&'static str> {
     name.contains("inflate").then_some("permessage-deflate")
 }
 
-fn settings(carrier: Carrier) -> Arc<Settings> {
+/// The settings of an attacker, who has time.
+fn patient(carrier: Carrier, headers: &[String]) -> Arc<Settings> {
     let mut settings = Settings::new(Effort::Full);
     settings.carrier = carrier;
+    settings.headers = headers.to_vec();
     settings.wait = Duration::from_secs(10);
     Arc::new(settings)
 }
@@ -203,3 +206,37 @@ fn refused(refused: Refused) -> io::Error {
 const PATIENCE: Duration = Duration::from_secs(30);
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+
+#[cfg(all(test, feature = "h2", feature = "h3"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attack_asks_for_the_resource_of_the_url_with_the_header_of_the_run() {
+        for (carrier, name) in [
+            (Carrier::H1, "long header field"),
+            (Carrier::H2, "h2 oversized field section"),
+            (Carrier::H3, "h3 oversized field section"),
+        ] {
+            let identity = Arc::new(Identity::new().expect("a certificate"));
+            let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let identity = (carrier == Carrier::H3).then_some(identity);
+            let mut lobby = Lobby::bind(anywhere, carrier, identity).await.expect("a free port");
+            let target: Target = lobby.url("/here?x").parse().expect("a URL");
+            let settings = patient(carrier, &["Authorization: Bearer 12345".to_owned()]);
+            let attack = tokio::spawn(async move {
+                let arena = Arena::against_server(target, settings);
+                match handshake::attack(name, &arena, 4 * KIB).await {
+                    None => below(name, &arena, 4 * KIB).await,
+                    ended => ended,
+                }
+            });
+            let caller = lobby.accept().await.expect("a call");
+            let visitor = caller.into_visitor(&Log::new()).await.expect("a request");
+            assert_eq!(visitor.request.target(), "/here?x", "{name}");
+            let sent: Vec<&str> = visitor.request.values("authorization").collect();
+            assert_eq!(sent, ["Bearer 12345"], "{name}");
+            attack.abort();
+        }
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::{refused, settings};
+use super::{patient, refused};
 use crate::arena::Arena;
 use crate::carrier::Carrier;
 use crate::link::{Event, Link, Next, WriteMode};
@@ -31,8 +31,8 @@ pub(super) struct Neighbour {
 
 impl Neighbour {
     /// Connects, over HTTP/1.1 whatever the attack is over.
-    pub(super) async fn begin(target: Target) -> io::Result<Self> {
-        let mut arena = Arena::against_server(target, settings(Carrier::H1));
+    pub(super) async fn begin(target: Target, headers: &[String]) -> io::Result<Self> {
+        let mut arena = Arena::against_server(target, patient(Carrier::H1, headers));
         let link = arena.open().await.map_err(refused)?;
         let over = Arc::new(AtomicBool::new(false));
         let task = tokio::spawn(talk(link, Arc::clone(&over)));
@@ -59,7 +59,7 @@ async fn talk(mut link: Link, over: Arc<AtomicBool>) -> io::Result<Service> {
         link.send(&[Frame::text(text.clone())], WriteMode::OneGo).await;
         match link.next(began + LONGEST).await {
             Next::Event(Event::Message(_, data)) if data == text.as_bytes() => {}
-            other => return Err(io::Error::other(format!("the neighbour saw {other:?}"))),
+            other => return Err(io::Error::other(format!("the neighbour saw {other}"))),
         }
         service.echoes += 1;
         service.slowest = service.slowest.max(began.elapsed());

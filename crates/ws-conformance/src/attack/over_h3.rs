@@ -23,17 +23,7 @@ pub(super) async fn attack(
 async fn run(name: &str, arena: &Arena, scale: usize) -> Result<Ending, Refused> {
     let target = arena.target()?;
     let raw = RawH3::begin(&target.host, target.port).await?;
-    let authority = target.authority();
-    let fields = [
-        (":method", "CONNECT"),
-        (":protocol", "websocket"),
-        (":scheme", "https"),
-        (":authority", &authority),
-        (":path", "/"),
-        ("sec-websocket-version", "13"),
-    ];
-    let fields: Vec<(String, String)> =
-        fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let fields = arena.connect(true)?.field_lines();
     Ok(match name {
         "connection that says nothing" => ended(&raw, 0, PATIENCE).await,
         "streams that say nothing" => half_requests(&raw, &fields, 100_000 / scale).await,

@@ -38,15 +38,7 @@ impl Site {
         };
         let deadline = Instant::now() + arena.settings.wait;
         let begun = RawH2::begin(wire, arena.log.clone(), window, deadline).await;
-        let fields = [
-            (":method", "CONNECT"),
-            (":protocol", "websocket"),
-            (":scheme", if target.secure { "https" } else { "http" }),
-            (":authority", &target.authority()),
-            (":path", &target.path),
-            ("sec-websocket-version", "13"),
-        ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let fields = arena.connect(target.secure)?.field_lines();
         let raw = begun.map_err(Refused::NoConnection)?;
         Ok(Self::new(raw, fields, true))
     }

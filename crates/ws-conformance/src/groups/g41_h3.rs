@@ -15,7 +15,6 @@ use crate::arena::{Arena, Refused};
 use crate::carrier::Carrier;
 use crate::case::{Case, Judges};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
-use crate::wire::connect::Connect;
 use crate::wire::frame::Frame;
 use crate::wire::h3_stream::H3Stream;
 use crate::wire::http::Head;
@@ -41,9 +40,7 @@ async fn begin(arena: &Arena) -> Result<RawH3, Refused> {
 
 /// The field lines of an ordinary request.
 fn ordinary(arena: &Arena) -> Result<Vec<(String, String)>, Refused> {
-    let target = arena.target()?;
-    let upgrade = Head::parse(arena.request("", None)?.as_bytes());
-    Ok(Connect::from_upgrade(&upgrade, true, target.authority()).field_lines())
+    Ok(arena.connect(true)?.field_lines())
 }
 
 /// Opens a WebSocket on the connection.

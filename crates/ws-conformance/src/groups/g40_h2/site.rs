@@ -7,10 +7,8 @@ use tokio::time::Instant;
 
 use crate::arena::{Arena, Refused};
 use crate::server_side::lobby::Caller;
-use crate::wire::connect::Connect;
 use crate::wire::frame::{Frame, Header};
 use crate::wire::hpack::read_block;
-use crate::wire::http::Head;
 use crate::wire::mask;
 use crate::wire::raw_h2::{H2Frame, RawH2, flag, kind, setting, without_padding};
 use crate::wire::stream::Wire;
@@ -104,9 +102,7 @@ impl Site {
         let deadline = Instant::now() + arena.settings.wait * 2;
         let begun = RawH2::begin(wire, arena.log.clone(), window, deadline).await;
         let raw = begun.map_err(Refused::NoConnection)?;
-        let upgrade = Head::parse(arena.request("", None)?.as_bytes());
-        let connect = Connect::from_upgrade(&upgrade, target.secure, target.authority());
-        let fields = connect.field_lines();
+        let fields = arena.connect(target.secure)?.field_lines();
         let (streams, sent) = (HashMap::new(), HashMap::new());
         Ok(Self { raw, streams, goaway: None, suite_is_client: true, fields, next: 1, sent })
     }

@@ -9,9 +9,9 @@ use crate::case::{Case, Judges, Play, Playing};
 use crate::handshake::flaw_of_response;
 use crate::judge::{Behavior, Verdict};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
-use crate::wire::connect::{Answer, Connect, flaw_of_answer};
+use crate::wire::connect::{Answer, flaw_of_answer};
 use crate::wire::frame::Frame;
-use crate::wire::http::{self, Head};
+use crate::wire::http;
 use crate::wire::raw_h3;
 use crate::wire::stream::Wire;
 use crate::wire::tls;
@@ -110,7 +110,7 @@ impl Offer {
                 match stream.get_ref().1.alpn_protocol() {
                     Some(b"h2") => {
                         let (wire, log) = (Wire::new(stream), arena.log.clone());
-                        match Tunnel::connect(wire, &connect(arena)?, log).await {
+                        match Tunnel::connect(wire, &arena.connect(true)?, log).await {
                             Ok(answer) => by_stream(answer, arena).await,
                             // Without the setting, what is left is HTTP/1.1.
                             Err(why) => {
@@ -153,7 +153,7 @@ impl Offer {
             }
             Self::AltSvc => {
                 let port = arena.target()?.port;
-                match raw_h3::connect(host, port, &connect(arena)?).await {
+                match raw_h3::connect(host, port, &arena.connect(true)?).await {
                     Ok(answer) => by_stream(answer, arena).await,
                     Err(error) => {
                         let why = format!("no HTTP/3 at the same port: {error}");
@@ -163,12 +163,6 @@ impl Offer {
             }
         })
     }
-}
-
-fn connect(arena: &Arena) -> Result<Connect, Refused> {
-    let target = arena.target()?;
-    let upgrade = Head::parse(arena.request("", None)?.as_bytes());
-    Ok(Connect::from_upgrade(&upgrade, true, target.authority()))
 }
 
 async fn by_stream(answer: Answer, arena: &Arena) -> Found {
