@@ -350,6 +350,16 @@ mod tests {
         assert!(verdict.why.starts_with("close code 1001 was sent"), "{}", verdict.why);
     }
 
+    #[tokio::test]
+    async fn a_client_that_should_have_failed_is_told_that_first() {
+        let settings = Arc::new(quick_settings());
+        let cases = groups::all();
+        let verdict = judge_mutant(Fault::TakesBadWindow, false, "23.4.23", &cases, settings).await;
+        let why = verdict.expect("loopback sockets").why;
+        assert!(why.starts_with("the client went on with a handshake that had to fail"), "{why}");
+        assert!(why.contains("RSV bits 100"), "{why}");
+    }
+
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
         let sections = parse_sections(sections).expect("case numbers");
         let excluded = parse_sections(excluded).expect("case numbers");

@@ -141,7 +141,7 @@ impl Reply {
                 return Verdict::on(link, Behavior::Ok, close, why);
             }
             (Reaction::Open, false) => {
-                (Behavior::Failed, format!("the client did not echo our text: {next:?}"))
+                (Behavior::Failed, format!("the client did not echo our text: {next}"))
             }
             (Reaction::NotOpen, false) => (Behavior::Ok, "the client did not go on".into()),
             (Reaction::NotOpen, true) => {
@@ -163,13 +163,25 @@ impl Reply {
                 Next::Late => {
                     (Behavior::NonStrict, "the client did not go on, but left TCP open".into())
                 }
-                Next::Event(event) => (Behavior::Failed, format!("the client sent {event}")),
+                Next::Event(event) => {
+                    let why = format!(
+                        "the client went on with a handshake that had to fail: it sent {event}"
+                    );
+                    (Behavior::Failed, why)
+                }
             },
         };
-        if link.breaches().is_empty() || behavior == Behavior::Informational {
-            return Verdict { behavior, ..Verdict::on(link, behavior, CloseBehavior::Ok, why) };
+        let verdict = Verdict::on(link, behavior, CloseBehavior::Ok, why.clone());
+        match link.breaches().first() {
+            None => verdict,
+            Some(_) if behavior == Behavior::Informational => Verdict { behavior, why, ..verdict },
+            // What a client sends that should have failed is only the consequence.
+            Some(breach) if matches!(self.reaction, Reaction::Fail(_)) => {
+                let why = format!("{why}; there it also broke the protocol: {breach}");
+                Verdict { why, ..verdict }
+            }
+            Some(_) => verdict,
         }
-        Verdict::on(link, behavior, CloseBehavior::Ok, why)
     }
 }
 
