@@ -28,13 +28,15 @@ fn to_servers() -> Vec<Case> {
         ("five hundred subprotocols", offer(&many.join(", "))),
     ];
     let refuse = Answer::Refuse(&[400], Behavior::Failed);
-    let bad: [(&str, Vec<Edit>); 6] = [
-        ("a subprotocol that holds a space", offer("one two")),
-        ("a subprotocol twice", offer("one, one")),
-        ("an empty list of subprotocols", offer("")),
-        ("a subprotocol in quotes", offer("\"one\"")),
-        ("a subprotocol beyond ASCII", offer("größe")),
-        ("a subprotocol with a slash and brackets", offer("a/b, (c)")),
+    // §4.1 has a client name each only once, §4.2.1 does not have a server see to it.
+    let twice = Answer::Refuse(&[400], Behavior::NonStrict);
+    let bad: [(&str, Vec<Edit>, Answer); 6] = [
+        ("a subprotocol that holds a space", offer("one two"), refuse),
+        ("a subprotocol twice", offer("one, one"), twice),
+        ("an empty list of subprotocols", offer(""), refuse),
+        ("a subprotocol in quotes", offer("\"one\""), refuse),
+        ("a subprotocol beyond ASCII", offer("größe"), refuse),
+        ("a subprotocol with a slash and brackets", offer("a/b, (c)"), refuse),
     ];
     let rows: &[&str] = &["WS-4.2.2-08", "WS-4.2.2-09", "WS-4.2.2-13", "WS-11.3.4-01", "UP-7936"];
     let mut cases = Vec::new();
@@ -43,8 +45,8 @@ fn to_servers() -> Vec<Case> {
         let probe = Probe::new(edits, Answer::ShouldOpen).looking(single_and_offered);
         cases.push(probe.case(&[32, 1, number], &format!("that offers {what}"), rows));
     }
-    for (number, (what, edits)) in (11..).zip(bad) {
-        let probe = Probe::new(edits, refuse);
+    for (number, (what, edits, answer)) in (11..).zip(bad) {
+        let probe = Probe::new(edits, answer);
         let what = format!("that offers {what}");
         cases.push(probe.case(&[32, 1, number], &what, &["WS-4.2.1-08", "WS-8.1-01"]));
     }

@@ -138,7 +138,7 @@ impl Endpoint {
                     // What arrived during the write is looked at before more is waited for.
                     let arrived = self.wire.received() > before;
                     if !open || !arrived && !self.wire.fill().await {
-                        if self.has(Fault::IgnoresEnd) {
+                        if self.has(Fault::IgnoresEnd) || self.has(Fault::KeepsHalfOpen) {
                             return tokio::time::sleep(NEVER).await;
                         }
                         return self.wire.finish_sending().await;

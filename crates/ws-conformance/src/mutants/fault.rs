@@ -223,6 +223,15 @@ legal {
     EchoesUndefinedCodes: Both, "7.13.1" | "7.13.2" | "22.3.17", "echoes close codes from 5000 on";
     PadsData: Client, "40.14.1" | "40.14.10" | "40.14.11" | "40.14.13" | "h2:1.1.7", "pads what it sends in DATA";
     HintsEarly: Server, "40.1.3" | "40.2.1" | "40.2.9" | "40.3.1" | "h2:1.1.2", "sends an interim answer before the final one";
+    RefusesOddities: Server, "30.1.9" | "30.1.16" | "30.1.17" | "30.1.23" | "30.1.25" | "30.2.4" | "30.2.6" | "30.2.7", "refuses what no MUST has it accept";
+    ShowsPages: Server, "30.3.1" | "30.3.2" | "30.3.4" | "30.3.6" | "30.3.12" | "30.3.13" | "30.3.14" | "30.3.15" | "30.3.16" | "30.3.17", "answers with a page who asks for no WebSocket";
+    TrustsKeys: Server, "30.3.20" | "30.3.21", "does not decode keys";
+    KnowsVersion8: Server, "30.3.26", "understands version 8 too";
+    TakesNewerHttp: Both, "30.3.6" | "31.2.25", "takes any version of HTTP from 1.1 on";
+    ReplacesControls: Both, "30.4.1" | "30.4.2" | "31.2.30", "reads CR and NUL in a value as spaces";
+    SkipsOddLines: Server, "30.4.7" | "30.4.8" | "30.4.9" | "30.4.10" | "30.4.11", "passes over lines that are no field";
+    TakesSubprotocolTwice: Server, "32.1.12" | "h2:32.1.12" | "h3:32.1.12", "accepts a subprotocol that is offered twice";
+    KeepsHalfOpen: Both, "20.10.1" | "20.10.15" | "22.6.2", "goes on with TCP that is half closed";
     GivesSmallWindow: Server, "40.3.1" | "40.3.2" | "40.3.9" | "40.3.10" | "40.3.15" | "h2:1.1.7", "gives each stream a window of 100 octets";
 }
 }

@@ -24,6 +24,9 @@ pub(super) async fn accept(
         return Err(refusal(431, fault));
     }
     request::check(&octets, &head, fault).map_err(|status| refusal(status, fault))?;
+    if fault == Some(Fault::RefusesOddities) && !wire.buffered().is_empty() {
+        return Err(String::new());
+    }
     let key = head.values("Sec-WebSocket-Key").next().unwrap_or_default();
     let mut accept = http::accept_for(key);
     if fault == Some(Fault::WrongAccept) {
@@ -160,6 +163,8 @@ fn judge(
     let mut seen = head.clone();
     match fault {
         Some(Fault::IgnoresStatus) => seen.start = "HTTP/1.1 101 Yes".into(),
+        Some(Fault::TakesNewerHttp) => seen.start = seen.start.replace("HTTP/2.0", "HTTP/1.1"),
+        Some(Fault::ReplacesControls) => seen.flaws.retain(|flaw| !flaw.contains("CR or NUL")),
         Some(Fault::IgnoresUpgrade) => {
             seen.fields.retain(|(name, _)| !name.eq_ignore_ascii_case("Upgrade"));
             seen.fields.push(("Upgrade".into(), "websocket".into()));

@@ -1,5 +1,8 @@
 //! How the reference server reads a request: strictly, by RFC 9112 and RFC 6455 §4.2.1.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::fault::Fault;
 use crate::wire::extension;
 use crate::wire::http::{Head, is_token, is_token_octet, key_length};
@@ -8,13 +11,17 @@ use crate::wire::http::{Head, is_token, is_token_octet, key_length};
 pub(super) fn check(octets: &[u8], head: &Head, fault: Option<Fault>) -> Result<(), u16> {
     let has = |wanted| fault == Some(wanted);
     let demand = |holds: bool, status: u16| if holds { Ok(()) } else { Err(status) };
-    let spaced = has(Fault::AcceptsSpaceBeforeColon);
-    lines(octets, spaced)?;
+    lines(octets, fault)?;
     let parts: Vec<&str> = head.start.split(' ').collect();
     let &[method, target, version] = parts.as_slice() else { return Err(400) };
     demand(version.starts_with("HTTP/") && is_token(method), 400)?;
-    demand(method == "GET" || has(Fault::AcceptsPost), 405)?;
-    demand(version == "HTTP/1.1" || has(Fault::AcceptsHttp10), 505)?;
+    let refused = |status: u16| if has(Fault::ShowsPages) { 200 } else { status };
+    demand(method == "GET" || has(Fault::AcceptsPost), refused(405))?;
+    let newer = version > "HTTP/1.1" && has(Fault::TakesNewerHttp);
+    demand(version == "HTTP/1.1" || newer || has(Fault::AcceptsHttp10), refused(505))?;
+    if has(Fault::RefusesOddities) {
+        oddities(head)?;
+    }
     let form = target.starts_with('/') || target.starts_with("http://");
     demand(form && !target.contains('#') && target.bytes().all(|o| o > 0x20), 400)?;
     let hosts: Vec<&str> = head.values("Host").collect();
@@ -29,18 +36,23 @@ pub(super) fn check(octets: &[u8], head: &Head, fault: Option<Fault>) -> Result<
     demand(keys.len() == 1 || keys.len() == 2 && has(Fault::AcceptsTwoKeys), 400)?;
     let sixteen = |key: &&str| match key_length(key) {
         Some(16) => true,
-        Some(15) => has(Fault::AcceptsShortKey),
+        Some(15) => has(Fault::AcceptsShortKey) || has(Fault::TrustsKeys),
+        Some(_) => has(Fault::TrustsKeys),
         _ => false,
     };
     demand(keys.iter().all(sixteen), 400)?;
     let versions: Vec<&str> = head.values("Sec-WebSocket-Version").collect();
-    let known = versions == ["13"] || versions == ["8"] && has(Fault::AcceptsVersion8);
+    let eight = has(Fault::AcceptsVersion8) || has(Fault::KnowsVersion8);
+    let known = versions == ["13"] || versions == ["8"] && eight;
     demand(known, 426)?;
     lists(head, fault)
 }
 
 /// The octets of the lines: no bare CR, no NUL, no folding, names that are tokens.
-fn lines(octets: &[u8], spaced: bool) -> Result<(), u16> {
+fn lines(octets: &[u8], fault: Option<Fault>) -> Result<(), u16> {
+    let spaced = fault == Some(Fault::AcceptsSpaceBeforeColon);
+    let skips = fault == Some(Fault::SkipsOddLines);
+    let replaced: &[u8] = if fault == Some(Fault::ReplacesControls) { b"\t\r\0" } else { b"\t" };
     let text = octets.strip_suffix(b"\r\n\r\n").ok_or(400_u16)?;
     let mut rest = text;
     let mut is_start = true;
@@ -48,7 +60,10 @@ fn lines(octets: &[u8], spaced: bool) -> Result<(), u16> {
         let end = rest.windows(2).position(|pair| pair == b"\r\n").unwrap_or(rest.len());
         let (line, later) = rest.split_at(end);
         rest = later.get(2..).unwrap_or_default();
-        if line.iter().any(|octet| *octet < 0x20 && *octet != b'\t' || *octet == 0x7F) {
+        if skips && !is_start {
+            continue;
+        }
+        if line.iter().any(|octet| *octet < 0x20 && !replaced.contains(octet) || *octet == 0x7F) {
             return Err(400);
         }
         if !std::mem::take(&mut is_start) {
@@ -63,22 +78,35 @@ fn lines(octets: &[u8], spaced: bool) -> Result<(), u16> {
     Ok(())
 }
 
+/// What a server may refuse that is choosy, or has small limits.
+fn oddities(head: &Head) -> Result<(), u16> {
+    let demand = |holds: bool, status: u16| if holds { Ok(()) } else { Err(status) };
+    let long = head.fields.iter().any(|(_, value)| value.len() > 2000);
+    demand(!long && head.fields.len() < 30, 431)?;
+    demand(head.fields.iter().all(|(_, value)| value.is_ascii()), 400)?;
+    demand(head.values("Upgrade").all(|value| value.eq_ignore_ascii_case("websocket")), 426)?;
+    // RFC 4648 §3.5: spare bits that are not zero may be refused.
+    demand(head.values("Sec-WebSocket-Key").all(|key| STANDARD.decode(key).is_ok()), 400)
+}
+
 fn upgrade(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
-    let value = head.combined("Upgrade").ok_or(426_u16)?;
+    let is_page = fault == Some(Fault::ShowsPages);
+    let refused = |status: u16| if is_page { 200 } else { status };
+    let value = head.combined("Upgrade").ok_or(refused(426))?;
     let named = match fault {
         Some(Fault::UpgradeIsCaseSensitive) => value == "websocket",
         _ => head.lists("Upgrade", "websocket"),
     };
     if !named {
-        return Err(426);
+        return Err(refused(426));
     }
-    let value = head.combined("Connection").ok_or(400_u16)?.to_lowercase();
+    let value = head.combined("Connection").ok_or(refused(400))?.to_lowercase();
     let named = match fault {
         Some(Fault::ConnectionIsNoList) => value == "upgrade",
         Some(Fault::ConnectionBySubstring) => value.contains("upgrade"),
         _ => head.lists("Connection", "upgrade"),
     };
-    if named { Ok(()) } else { Err(400) }
+    if named { Ok(()) } else { Err(refused(400)) }
 }
 
 pub(super) fn lists(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
@@ -89,7 +117,8 @@ pub(super) fn lists(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
         unique.sort_unstable();
         unique.dedup();
         let tokens = names.iter().all(|name| is_token(name));
-        if names.is_empty() || !tokens || unique.len() < names.len() {
+        let repeats = unique.len() < names.len() && fault != Some(Fault::TakesSubprotocolTwice);
+        if names.is_empty() || !tokens || repeats {
             return Err(400);
         }
     }

@@ -29,7 +29,8 @@ pub(super) fn cases() -> Vec<Case> {
         Edit::Set("Sec-WebSocket-Version", "7".into()),
         Edit::Set("Connection", "Upgrade, close".into()),
     ];
-    let probe = Probe::new(refused, Answer::Refuse(&[426, 400], Behavior::Failed)).looking(form);
+    // §4.4: a server may understand other versions too.
+    let probe = Probe::new(refused, Answer::Refuse(&[426, 400], Behavior::NonStrict)).looking(form);
     cases.push(probe.case(
         &[30, 6, 8],
         "with version 7 and looks at the form of the refusal",

@@ -16,7 +16,7 @@ use crate::wire::frame::Frame;
 use crate::wire::http::{self, Head};
 use crate::wire::stream::Wire;
 
-/// A change to the ordinary request. `{path}`, `{host}` and `{key}` are filled in.
+/// A change to the ordinary request. `{path}`, `{host}`, `{origin}` and `{key}` are filled in.
 #[derive(Clone, Debug)]
 pub(crate) enum Edit {
     /// Another request line.
@@ -129,6 +129,7 @@ impl Probe {
         let target = arena.target()?;
         let text = format!("{before}{}{ending}{ending}", lines.join(ending))
             .replace("{path}", &target.path)
+            .replace("{origin}", if target.secure { "https://{host}" } else { "http://{host}" })
             .replace("{host}", &target.authority())
             .replace("{key}", key);
         let mut octets = text.into_bytes();
@@ -188,7 +189,7 @@ impl Probe {
         let flaw = self.converse(&mut link, arena).await;
         let informational = matches!(self.answer, Answer::Either);
         let (behavior, why) = match flaw {
-            Some(flaw) => (Behavior::Failed, flaw),
+            Some(flaw) => flaw,
             None if informational => (Behavior::Informational, "accepted".into()),
             None => (Behavior::Ok, "accepted, and the WebSocket works".into()),
         };
@@ -199,19 +200,30 @@ impl Probe {
     }
 
     /// The echoes of what followed the request, then of one more text.
-    async fn converse(&self, link: &mut Link, arena: &Arena) -> Option<String> {
+    async fn converse(&self, link: &mut Link, arena: &Arena) -> Option<(Behavior, String)> {
         let deadline = Instant::now() + arena.settings.wait;
         let mut expected: Vec<Event> = self.pipelined.iter().filter_map(answer_to).collect();
         link.send(&[Frame::text("after the handshake")], WriteMode::OneGo).await;
-        expected.push(Event::Message(Kind::Text, b"after the handshake".to_vec()));
+        let last = Event::Message(Kind::Text, b"after the handshake".to_vec());
+        expected.push(last.clone());
+        let mut flaw = None;
         for wanted in expected {
             match link.next(deadline).await {
                 Next::Event(event) if event == wanted => link.record(event),
-                other => return Some(format!("expected {wanted}, saw {other:?}")),
+                Next::Event(event) if event == last => {
+                    link.record(event);
+                    let why =
+                        format!("{wanted} did not come: what is sent too early (§4.1) is lost");
+                    flaw = Some((Behavior::NonStrict, why));
+                    break;
+                }
+                other => {
+                    return Some((Behavior::Failed, format!("expected {wanted}, saw {other}")));
+                }
             }
         }
         link.close(1000, arena.settings.wait).await;
-        None
+        flaw
     }
 
     fn refused(&self, response: &Response) -> Verdict {
@@ -309,5 +321,27 @@ fn answer_to(frame: &Frame) -> Option<Event> {
         2 => Some(Event::Message(Kind::Binary, frame.payload.clone())),
         9 => Some(Event::Pong(frame.payload.clone())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn a_request_names_the_scheme_of_its_server() {
+        for (url, scheme) in [("ws://a/x", "http"), ("wss://a/x", "https")] {
+            let target = url.parse().expect("a URL");
+            let arena = Arena::against_server(target, Arc::new(Settings::default()));
+            let line = Edit::Line("GET {origin}{path} HTTP/1.1".into());
+            let probe = Probe::new(vec![line, Edit::Add("Origin: {origin}".into())], Answer::Open);
+            let request = probe.request(&arena, "k").expect("a server");
+            let text = String::from_utf8(request).expect("UTF-8");
+            assert!(text.starts_with(&format!("GET {scheme}://a/x HTTP/1.1\r\n")), "{text}");
+            assert!(text.contains(&format!("\r\nOrigin: {scheme}://a\r\n")), "{text}");
+        }
     }
 }

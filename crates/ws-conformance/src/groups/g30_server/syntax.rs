@@ -6,15 +6,18 @@ use crate::judge::Behavior;
 
 pub(super) fn cases() -> Vec<Case> {
     let must = Answer::Refuse(&[400], Behavior::Failed);
+    // RFC 9112 §2.2: what does not match the grammar SHOULD be answered with 400.
     let should = Answer::Refuse(&[400], Behavior::NonStrict);
+    // RFC 9110 §5.5: a recipient may also read it as a space, which cannot be seen from outside.
+    let replaced = should;
     let target = Answer::Refuse(&[400, 404, 405], Behavior::NonStrict);
     let add = |line: &str| vec![Edit::Add(line.to_owned())];
     let line = |line: &str| vec![Edit::Line(line.to_owned())];
     let smuggled =
         vec![Edit::Add("Content-Length: 5".into()), Edit::Add("Transfer-Encoding: chunked".into())];
     let table: [(&str, Vec<Edit>, Answer); 27] = [
-        ("with a bare CR in a value", add("X-A: b\rX-C: d"), must),
-        ("with a NUL in a value", add("X-A: b\0c"), must),
+        ("with a bare CR in a value", add("X-A: b\rX-C: d"), replaced),
+        ("with a NUL in a value", add("X-A: b\0c"), replaced),
         ("with a space before a colon", add("X-A : b"), must),
         ("with a space before the colon of Upgrade", add("Upgrade : websocket"), must),
         ("with a folded value", add("X-A: b\r\n c"), Answer::Either),
@@ -23,11 +26,11 @@ pub(super) fn cases() -> Vec<Case> {
             line("GET {path} HTTP/1.1\r\n X-A: b"),
             Answer::Either,
         ),
-        ("with a line without a colon", add("no colon here"), must),
-        ("with a space in a field name", add("X A: b"), must),
-        ("with an empty field name", add(": b"), must),
-        ("with a control character in a field name", add("X-\u{1}A: b"), must),
-        ("with a bracket in a field name", add("X(A): b"), must),
+        ("with a line without a colon", add("no colon here"), should),
+        ("with a space in a field name", add("X A: b"), should),
+        ("with an empty field name", add(": b"), should),
+        ("with a control character in a field name", add("X-\u{1}A: b"), should),
+        ("with a bracket in a field name", add("X(A): b"), should),
         ("with lines that end in LF alone", vec![Edit::BareLf], Answer::Either),
         ("with two spaces in the request line", line("GET  {path} HTTP/1.1"), should),
         ("with tabs in the request line", line("GET\t{path}\tHTTP/1.1"), should),
