@@ -58,7 +58,7 @@ pub enum CloseBehavior {
     Informational,
     /// The connection ended without a closing handshake where one was due.
     Unclean,
-    /// A close code was received that is not among those allowed.
+    /// A close code was received that is not among those that fit.
     WrongCode,
     /// The suite, as the client, had to drop TCP because the server did not.
     FailedByClient,
@@ -174,7 +174,12 @@ impl Verdict {
     /// The graver of the two judgements, as one.
     #[must_use]
     pub fn overall(&self) -> Behavior {
-        if self.close.is_failure() { Behavior::Failed } else { self.behavior }
+        match self.close {
+            // A fitting code is a SHOULD (RFC 6455 §7.1.7), the one received only typical (§5.5.1).
+            CloseBehavior::WrongCode => self.behavior.max(Behavior::NonStrict),
+            close if close.is_failure() => Behavior::Failed,
+            _ => self.behavior,
+        }
     }
 }
 

@@ -261,6 +261,7 @@ impl Endpoint {
         }
         if !self.has(Fault::FailsWithoutClose) {
             let wrong = self.has(Fault::Utf8FailsWith1002) && code == 1007;
+            let code = if self.has(Fault::FailsWith1008) { 1008 } else { code };
             self.frame(Frame::close(if wrong { 1002 } else { code }, ""));
         }
         self.flush().await;

@@ -346,8 +346,11 @@ mod tests {
     #[tokio::test]
     async fn a_bad_end_is_the_first_thing_that_is_said() {
         let verdict = verdict_on(Fault::Closes1001, "1.1.1").await;
-        assert_eq!((verdict.behavior, verdict.overall()), (Behavior::Ok, Behavior::Failed));
+        assert_eq!((verdict.behavior, verdict.overall()), (Behavior::Ok, Behavior::NonStrict));
         assert!(verdict.why.starts_with("close code 1001 was sent"), "{}", verdict.why);
+        let verdict = verdict_on(Fault::NoCloseReply, "7.1.1").await;
+        assert_eq!((verdict.behavior, verdict.overall()), (Behavior::Ok, Behavior::Failed));
+        assert!(verdict.why.starts_with("our close frame was not answered"), "{}", verdict.why);
     }
 
     #[tokio::test]

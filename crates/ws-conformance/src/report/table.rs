@@ -102,8 +102,12 @@ mod tests {
 
     #[test]
     fn the_heading_of_a_case_is_the_verdict_on_all_of_it() {
-        let close = CloseBehavior::WrongCode;
-        let verdict = Verdict { close, ..Verdict::plain(Behavior::Ok, "close code 1001 was sent") };
+        is_the_heading(CloseBehavior::WrongCode, Behavior::NonStrict);
+        is_the_heading(CloseBehavior::Unclean, Behavior::Failed);
+    }
+
+    fn is_the_heading(close: CloseBehavior, overall: Behavior) {
+        let verdict = Verdict { close, ..Verdict::plain(Behavior::Ok, "the end was not right") };
         let report = Report {
             agent: "a peer".into(),
             peer_is_server: true,
@@ -116,13 +120,17 @@ mod tests {
             elapsed: Duration::ZERO,
         };
         let found = shortcomings(&report);
-        assert!(found.starts_with("1.1.1     FAILED        close WRONG CODE"), "{found}");
-        let sent = "Sends a text message of 0 octets in one frame. close code 1001 was sent";
+        assert!(found.starts_with(&format!("1.1.1     {overall:<14}close {close}")), "{found}");
+        let sent = "Sends a text message of 0 octets in one frame. the end was not right";
         assert!(found.contains(sent), "{found}");
         let reports = [report];
         let page = html::page(&reports);
-        assert!(page.contains("<span class=\"tag FAILED\">FAILED</span> close WRONG CODE"));
-        assert!(page.contains(">FAILED / WRONG CODE</a>"));
-        assert!(junit::document(&reports, false).contains("message=\"FAILED, close WRONG CODE: "));
+        let tag = format!("<span class=\"tag {overall}\">{overall}</span> close {close}");
+        assert!(page.contains(&tag), "{tag}");
+        assert!(page.contains(&format!(">{overall} / {close}</a>")));
+        let message = format!("message=\"{overall}, close {close}: ");
+        assert!(junit::document(&reports, true).contains(&message), "{message}");
+        let fails = junit::document(&reports, false).contains(&message);
+        assert_eq!(fails, overall == Behavior::Failed);
     }
 }
