@@ -15,7 +15,7 @@ use crate::case::{Case, CaseId, Weight};
 use crate::judge::{Behavior, Verdict};
 use crate::progress::Progress;
 use crate::pulse::Pulse;
-use crate::settings::Settings;
+use crate::settings::{Effort, Settings};
 
 /// What became of one case.
 #[derive(Clone, Debug)]
@@ -57,6 +57,10 @@ pub struct Report {
     pub results: Vec<CaseResult>,
     /// What was not played.
     pub left_out: Vec<LeftOut>,
+    /// What carried the WebSockets.
+    pub carrier: Carrier,
+    /// How much of the costly cases was run.
+    pub effort: Effort,
     /// How long the run took.
     pub elapsed: Duration,
 }
@@ -66,6 +70,11 @@ impl Report {
     #[must_use]
     pub fn count(&self, behavior: Behavior) -> usize {
         self.results.iter().filter(|result| result.verdict.overall() == behavior).count()
+    }
+
+    /// By what it was judged, in words.
+    pub(crate) fn how(&self) -> String {
+        format!("over {}, {}", self.carrier, self.effort.words())
     }
 
     /// Whether the peer passed: it was judged by every case that was chosen, and none failed.
@@ -177,7 +186,8 @@ where
     let mut results = harvest.results;
     results.sort_by(|left, right| left.id.cmp(&right.id));
     let (agent, elapsed) = (agent.to_owned(), started.elapsed());
-    Report { agent, peer_is_server, results, left_out, elapsed }
+    let (carrier, effort) = (settings.carrier, settings.effort);
+    Report { agent, peer_is_server, results, left_out, carrier, effort, elapsed }
 }
 
 /// What came of a case that was played once.
@@ -272,6 +282,8 @@ mod tests {
             peer_is_server: true,
             results: Vec::new(),
             left_out: Vec::new(),
+            carrier: Carrier::H1,
+            effort: Effort::Quick,
             elapsed: Duration::ZERO,
         };
         assert!(!report.passed(false));

@@ -18,6 +18,17 @@ pub enum Effort {
     Full,
 }
 
+impl Effort {
+    /// What is run, in words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Quick => "samples of the costly cases (--quick)",
+            Self::Normal => "every case in full",
+            Self::Full => "every case in full, with long patience (--full)",
+        }
+    }
+}
+
 /// Settings of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

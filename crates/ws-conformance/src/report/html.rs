@@ -12,7 +12,7 @@ use crate::log::{Entry, Who};
 use crate::run::{CaseResult, LeftOut, Report};
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem}
+:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border-bottom:1px solid #8884}
 .matrix td{text-align:center;font-size:.85rem}.matrix td a{color:inherit;text-decoration:none;display:block}
 .OK{background:#2da44e44}.NON-STRICT{background:#d4a72c66}.FAILED{background:#cf222e66}.INFORMATIONAL{background:#0969da33}.UNIMPLEMENTED{background:#8883}.UNJUDGED{background:#8250df44}
@@ -26,10 +26,12 @@ details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-
 #[must_use]
 pub fn page(reports: &[Report]) -> String {
     let mut html = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>WebSocket conformance</title>\
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width\"><title>WebSocket conformance</title>\
          <style>{STYLE}</style><h1>WebSocket conformance</h1>\n"
     );
     summaries(&mut html, reports);
+    shortcomings(&mut html, reports);
     matrix(&mut html, reports);
     for (agent, report) in reports.iter().enumerate() {
         let _ = writeln!(html, "<h2>{}</h2>", escape(&report.agent));
@@ -63,6 +65,11 @@ fn summaries(html: &mut String, reports: &[Report]) {
         Behavior::Unimplemented,
         Behavior::Unjudged,
     ];
+    let version = env!("CARGO_PKG_VERSION");
+    let how: BTreeSet<String> = reports.iter().map(Report::how).collect();
+    for how in how {
+        let _ = writeln!(html, "<p>ws-conformance {version}, {how}</p>");
+    }
     html.push_str("<table><tr><th>peer<th>judged as");
     for behavior in columns {
         let _ = write!(html, "<th>{behavior}");
@@ -77,6 +84,31 @@ fn summaries(html: &mut String, reports: &[Report]) {
         let _ = writeln!(html, "<td>{:.1}</tr>", report.elapsed.as_secs_f64());
     }
     html.push_str("</table>\n");
+}
+
+/// What a reader looks for first.
+fn shortcomings(html: &mut String, reports: &[Report]) {
+    let is_against = |result: &&CaseResult| {
+        let overall = result.verdict.overall();
+        matches!(overall, Behavior::NonStrict | Behavior::Failed | Behavior::Unjudged)
+    };
+    html.push_str("<h2>What did not pass</h2>\n");
+    for (agent, report) in reports.iter().enumerate() {
+        let mut found: Vec<&CaseResult> = report.results.iter().filter(is_against).collect();
+        found.sort_by_key(|result| std::cmp::Reverse(result.verdict.overall()));
+        let open = if reports.len() == 1 { " open" } else { "" };
+        let (name, count) = (escape(&report.agent), found.len());
+        let _ = writeln!(html, "<details{open}><summary>{name}: {count} cases</summary><table>");
+        for CaseResult { id, description, verdict, .. } in found {
+            let (overall, link) = (verdict.overall(), anchor(agent, id));
+            let (what, why) = (escape(description), escape(&verdict.why));
+            let _ = writeln!(
+                html,
+                "<tr><th><a href=\"#{link}\">{id}</a><td class=\"{overall}\">{overall}<td>{what} {why}</tr>"
+            );
+        }
+        html.push_str("</table></details>\n");
+    }
 }
 
 fn matrix(html: &mut String, reports: &[Report]) {

@@ -23,6 +23,12 @@ pub fn document(reports: &[Report], strict: bool) -> String {
             report.count(Behavior::Unimplemented),
             report.elapsed.as_secs_f64()
         );
+        let (over, effort) = (report.carrier, report.effort.words());
+        let _ = writeln!(
+            xml,
+            "<properties><property name=\"over\" value=\"{over}\"/>\
+             <property name=\"cases\" value=\"{effort}\"/></properties>"
+        );
         for result in &report.results {
             let verdict = &result.verdict;
             let _ = write!(

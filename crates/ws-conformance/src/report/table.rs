@@ -47,7 +47,7 @@ pub fn summary(report: &Report) -> String {
     let kind = if report.peer_is_server { "server" } else { "client" };
     let seconds = report.elapsed.as_secs_f64();
     let cases = report.results.len();
-    let _ = writeln!(text, "{cases} cases against a {kind} in {seconds:.1} s");
+    let _ = writeln!(text, "{cases} cases against a {kind} in {seconds:.1} s, {}", report.how());
     if !report.is_complete() {
         let unjudged = report.count(Behavior::Unjudged);
         let _ = writeln!(text, "no pass: {unjudged} of the {cases} came to no judgement");
@@ -95,10 +95,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::carrier::Carrier;
     use crate::groups::all;
     use crate::judge::{CloseBehavior, Verdict};
     use crate::report::{html, junit};
     use crate::run::CaseResult;
+    use crate::settings::Effort;
 
     #[test]
     fn the_heading_of_a_case_is_the_verdict_on_all_of_it() {
@@ -117,6 +119,8 @@ mod tests {
                 .map(|case| CaseResult::new(case, verdict.clone()))
                 .collect(),
             left_out: Vec::new(),
+            carrier: Carrier::H1,
+            effort: Effort::Quick,
             elapsed: Duration::ZERO,
         };
         let found = shortcomings(&report);
@@ -128,6 +132,16 @@ mod tests {
         let tag = format!("<span class=\"tag {overall}\">{overall}</span> close {close}");
         assert!(page.contains(&tag), "{tag}");
         assert!(page.contains(&format!(">{overall} / {close}</a>")));
+        assert!(
+            page.contains("over h1, samples of the costly cases (--quick)"),
+            "how it was judged"
+        );
+        let (_, list) = page.split_once("<h2>What did not pass</h2>").expect("a list of them");
+        let (list, _) = list.split_once("<h2>").expect("the matrix behind it");
+        assert!(list.contains("<a href=\"#a0-1.1.1\">1.1.1</a>"), "{list}");
+        assert!(list.contains("the end was not right"), "{list}");
+        let properties = "<property name=\"over\" value=\"h1\"/>";
+        assert!(junit::document(&reports, false).contains(properties));
         let message = format!("message=\"{overall}, close {close}: ");
         assert!(junit::document(&reports, true).contains(&message), "{message}");
         let fails = junit::document(&reports, false).contains(&message);

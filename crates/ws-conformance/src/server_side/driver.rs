@@ -183,6 +183,8 @@ impl Desk {
             peer_is_server: false,
             results: self.cases.iter().map(|case| result(&played, case)).collect(),
             left_out: self.left_out.clone(),
+            carrier: self.settings.carrier,
+            effort: self.settings.effort,
             elapsed: self.started.elapsed(),
         };
         results.into_iter().map(report).collect()
