@@ -31,6 +31,9 @@ impl Progress {
         }
         if self.terminal {
             self.write(&format!("\r\x1b[K{done}/{total} {}", result.id));
+        } else if total >= 100 && done * 10 / total > (done - 1) * 10 / total {
+            // In a log each tenth is enough to see that a long run goes on.
+            self.write(&format!("{done} of {total} cases\n"));
         }
     }
 
