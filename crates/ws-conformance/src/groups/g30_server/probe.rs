@@ -8,7 +8,7 @@ use crate::arena::{Arena, Refused};
 use crate::carrier::Carrier;
 use crate::case::{Case, Judges, Play, Playing};
 use crate::handshake::flaw_of_response;
-use crate::judge::{Behavior, Verdict};
+use crate::judge::{Behavior, CloseBehavior, Verdict};
 use crate::link::{Event, Kind, Link, Next, WriteMode};
 use crate::log::Who;
 use crate::wire::connect::Answer as ByStream;
@@ -177,7 +177,8 @@ impl Probe {
         arena: &Arena,
     ) -> Result<Verdict, Refused> {
         if let Answer::Refuse(_, behavior) = self.answer {
-            let why = format!("a request that must be refused was answered {:?}", head.start);
+            let must = if behavior == Behavior::Failed { "must" } else { "should" };
+            let why = format!("a request that {must} be refused was answered {:?}", head.start);
             return Ok(Verdict::plain(behavior, why));
         }
         let found = self.look.and_then(|look| look(&head));
@@ -187,9 +188,15 @@ impl Probe {
         let mut link = Link::new(wire, arena.log.clone(), true, head);
         self.pipelined.iter().for_each(|frame| link.note_control(frame));
         let flaw = self.converse(&mut link, arena).await;
+        if let Some(flaw) = flaw.as_ref().filter(|_| !self.pipelined.is_empty()) {
+            link.close(1000, arena.settings.wait / 4).await;
+            let why =
+                format!("what came before the answer, as it must not (§4.1), is lost: {flaw}");
+            return Ok(Verdict::on(&link, Behavior::NonStrict, CloseBehavior::Informational, why));
+        }
         let informational = matches!(self.answer, Answer::Either);
         let (behavior, why) = match flaw {
-            Some(flaw) => flaw,
+            Some(flaw) => (Behavior::Failed, flaw),
             None if informational => (Behavior::Informational, "accepted".into()),
             None => (Behavior::Ok, "accepted, and the WebSocket works".into()),
         };
@@ -200,30 +207,19 @@ impl Probe {
     }
 
     /// The echoes of what followed the request, then of one more text.
-    async fn converse(&self, link: &mut Link, arena: &Arena) -> Option<(Behavior, String)> {
+    async fn converse(&self, link: &mut Link, arena: &Arena) -> Option<String> {
         let deadline = Instant::now() + arena.settings.wait;
         let mut expected: Vec<Event> = self.pipelined.iter().filter_map(answer_to).collect();
         link.send(&[Frame::text("after the handshake")], WriteMode::OneGo).await;
-        let last = Event::Message(Kind::Text, b"after the handshake".to_vec());
-        expected.push(last.clone());
-        let mut flaw = None;
+        expected.push(Event::Message(Kind::Text, b"after the handshake".to_vec()));
         for wanted in expected {
             match link.next(deadline).await {
                 Next::Event(event) if event == wanted => link.record(event),
-                Next::Event(event) if event == last => {
-                    link.record(event);
-                    let why =
-                        format!("{wanted} did not come: what is sent too early (§4.1) is lost");
-                    flaw = Some((Behavior::NonStrict, why));
-                    break;
-                }
-                other => {
-                    return Some((Behavior::Failed, format!("expected {wanted}, saw {other}")));
-                }
+                other => return Some(format!("expected {wanted}, saw {other}")),
             }
         }
         link.close(1000, arena.settings.wait).await;
-        flaw
+        None
     }
 
     fn refused(&self, response: &Response) -> Verdict {
@@ -239,6 +235,9 @@ impl Probe {
         let status = if let Response::Head(head) = response { head.status() } else { None };
         let (behavior, why) = match (self.answer, response, status) {
             (Answer::Either, ..) => (Behavior::Informational, saw),
+            (Answer::Open | Answer::ShouldOpen, Response::Head(_), None) => {
+                (Behavior::Failed, format!("{saw}, which is no answer of HTTP"))
+            }
             (Answer::Open, ..) => (Behavior::Failed, format!("a valid request was refused: {saw}")),
             (Answer::ShouldOpen, ..) => (
                 Behavior::NonStrict,
@@ -330,6 +329,18 @@ mod tests {
 
     use super::*;
     use crate::settings::Settings;
+
+    #[test]
+    fn octets_before_the_answer_are_a_failure_though_the_request_may_be_refused() {
+        let probe = Probe::new(Vec::new(), Answer::ShouldOpen);
+        for (answer, behavior) in [
+            ("HTTP/1.1 400 Bad Request\r\n\r\n", Behavior::NonStrict),
+            ("\u{5}earlyHTTP/1.1 101 Switching Protocols\r\n\r\n", Behavior::Failed),
+        ] {
+            let verdict = probe.refused(&Response::Head(Head::parse(answer.as_bytes())));
+            assert_eq!(verdict.behavior, behavior, "{}", verdict.why);
+        }
+    }
 
     #[test]
     fn a_request_names_the_scheme_of_its_server() {
