@@ -56,7 +56,7 @@ pub use judge::{Behavior, CloseBehavior, Verdict};
 pub use mutants::{SelfTest, self_test};
 pub use report::{coverage, html, json, junit, table};
 pub use run::{CaseResult, LeftOut, Report};
-pub use select::{Selection, parse_sections};
+pub use select::{Selection, parse_reasons, parse_sections};
 pub use server_side::{judge_client, listen};
 pub use settings::{Effort, Settings};
 pub use target::Target;

@@ -33,33 +33,39 @@ async fn main() -> ExitCode {
 /// Does what was asked; false when a peer did not pass.
 async fn run(options: Options) -> io::Result<bool> {
     match options.action {
-        Action::Help => print(options::HELP).map(|()| true),
-        Action::Coverage => print(&coverage::table(&all_cases())).map(|()| true),
-        Action::List => {
-            let lines: Vec<String> = all_cases()
-                .iter()
-                .map(|case| {
-                    let Case { id, description, expectation, .. } = case;
-                    let over = options.settings.carrier;
-                    let not =
-                        case.why_not_over(over).map(|why| format!(" [not over {over}: {why}]"));
-                    format!("{id:<10}{description} {expectation}{}\n", not.unwrap_or_default())
-                })
-                .collect();
-            print(&lines.concat()).map(|()| true)
-        }
+        Action::Help => print(options::HELP),
+        Action::Coverage => print(&coverage::table(&all_cases())),
+        Action::Version => print(concat!("ws-conformance ", env!("CARGO_PKG_VERSION"), "\n")),
+        Action::List => print(&list(&options)),
         Action::SelfTest => {
             let outcome = self_test(&options.selection).await?;
             print(&outcome.to_string())?;
-            Ok(outcome.passed())
+            return Ok(outcome.passed());
         }
         Action::Attack(ref name) => attack(name, &options).await,
-        Action::Judge => judge(&options).await,
+        Action::Judge => return judge(&options).await,
     }
+    .map(|()| true)
+}
+
+/// The chosen cases, one a line.
+fn list(options: &Options) -> String {
+    let over = options.settings.carrier;
+    let line = |case: Case| {
+        let whom = match (case.applies(true), case.applies(false)) {
+            (true, false) => " [judges servers]",
+            (false, true) => " [judges clients]",
+            _ => "",
+        };
+        let not = case.why_not_over(over).map(|why| format!(" [not over {over}: {why}]"));
+        let Case { id, description, expectation, .. } = case;
+        format!("{id:<10}{description} {expectation}{whom}{}\n", not.unwrap_or_default())
+    };
+    all_cases().into_iter().filter(|case| options.selection.includes(case)).map(line).collect()
 }
 
 /// Attacks the one server that was named, or the client that calls.
-async fn attack(name: &str, options: &Options) -> io::Result<bool> {
+async fn attack(name: &str, options: &Options) -> io::Result<()> {
     let scale = options.scale;
     let attacked = match options.peers.as_slice() {
         [] => {
@@ -69,7 +75,7 @@ async fn attack(name: &str, options: &Options) -> io::Result<bool> {
         [Peer::Server(target)] => attack_server(name, target, &options.settings, scale).await,
         _ => Err(io::Error::other("an attack is on one server, or on the client that calls")),
     };
-    print(&format!("{}\n", attacked?)).map(|()| true)
+    print(&format!("{}\n", attacked?))
 }
 
 async fn judge(options: &Options) -> io::Result<bool> {
@@ -106,6 +112,10 @@ async fn judge(options: &Options) -> io::Result<bool> {
             }
         };
         reports.push(report);
+    }
+    for report in &mut reports {
+        let (is_server, over) = (report.peer_is_server, options.settings.carrier);
+        report.left_out.extend(options.selection.left_out(&all_cases(), is_server, over));
     }
     tell_apart(&mut reports);
     for report in &reports {

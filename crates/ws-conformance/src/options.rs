@@ -1,10 +1,13 @@
 //! The command line.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use lexopt::prelude::*;
-use ws_conformance::{Carrier, Effort, Selection, Settings, Target, parse_sections};
+use ws_conformance::{
+    Carrier, Effort, Selection, Settings, Target, all_cases, parse_reasons, parse_sections,
+};
 
 use crate::outputs::Outputs;
 
@@ -18,14 +21,15 @@ ws-conformance judges any WebSocket server or client
   ws-conformance --listen 127.0.0.1:9001          wait for a driver (/getCaseCount, /runCase …);
                                                   groups 1 to 13 unless --section or --full
   ws-conformance --self-test                      judge the suite itself by seeded faults
-  ws-conformance --coverage | --list              RFC rows and their cases | all cases
+  ws-conformance --list | --coverage              the chosen cases | RFC rows and their cases
   ws-conformance --attack NAME --server URL       attack a server, and say how that ended; without
                                                   --server the client that calls
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
-  --exclude 9,12        without these sections     --over h1        h2, h3: the carrier;
-                                                   best: the cases of falling back
+  --exclude 9,12        without these sections     --exclude-from FILE  the same; in each line a
+                                                   number and the reason, which reports repeat
+  --over h1             h2, h3: the carrier; best: the cases of falling back
   --quick               samples of costly cases    --full           all, with long patience
 
 how
@@ -37,6 +41,7 @@ how
   --tls                 clients call by wss; over h3 and best they always do
   --ca-out FILE         writes the certificate that such clients are to trust
   --scale N             an attack of an Nth of its size (1)
+  --version             of this program
 
 reports
   --json FILE           index of all cases         --junit FILE     for CI
@@ -62,6 +67,7 @@ pub(crate) enum Action {
     SelfTest,
     Coverage,
     List,
+    Version,
     Attack(String),
     Help,
 }
@@ -108,6 +114,7 @@ impl Options {
                 Long("self-test") => options.action = Action::SelfTest,
                 Long("coverage") => options.action = Action::Coverage,
                 Long("list") => options.action = Action::List,
+                Long("version") | Short('V') => options.action = Action::Version,
                 Long("attack") => options.action = Action::Attack(parser.value()?.string()?),
                 Long("scale") => options.scale = parser.value()?.parse::<usize>()?.max(1),
                 Long("help") | Short('h') => options.action = Action::Help,
@@ -118,6 +125,13 @@ impl Options {
                 Long("exclude") => {
                     let sections = parser.value()?.parse_with(parse_sections)?;
                     options.selection.excluded.extend(sections);
+                }
+                Long("exclude-from") => {
+                    let path = parser.value()?.string()?;
+                    let naming = |why: String| format!("{path}: {why}");
+                    let text = fs::read_to_string(&path).map_err(|e| naming(e.to_string()))?;
+                    let excused = parse_reasons(&text, &all_cases()).map_err(naming)?;
+                    options.selection.excused.extend(excused);
                 }
                 Long("over") => {
                     carrier = parser.value()?.parse_with(str::parse::<Carrier>)?;

@@ -33,14 +33,14 @@ pub struct CaseResult {
     pub verdict: Verdict,
 }
 
-/// Cases that were chosen and have no meaning over the carrier of the run.
+/// Cases that have no meaning over the carrier of the run, or were left out for a reason given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LeftOut {
     /// Why.
-    pub reason: &'static str,
-    /// Their group.
-    pub group: u16,
+    pub reason: String,
+    /// The section they lie in.
+    pub section: CaseId,
     /// How many they are.
     pub count: usize,
 }
@@ -63,6 +63,13 @@ pub struct Report {
     pub effort: Effort,
     /// How long the run took.
     pub elapsed: Duration,
+}
+
+impl LeftOut {
+    /// How many cases that is, in words.
+    pub(crate) fn cases(&self) -> String {
+        format!("{} case{}", self.count, if self.count == 1 { "" } else { "s" })
+    }
 }
 
 impl Report {
@@ -241,10 +248,10 @@ pub(crate) fn left_out(cases: &[Case], carrier: Carrier) -> Vec<LeftOut> {
     let mut found: Vec<LeftOut> = Vec::new();
     for case in cases {
         let Some(reason) = case.why_not_over(carrier) else { continue };
-        let group = case.id.group();
-        match found.iter_mut().find(|one| one.group == group && one.reason == reason) {
+        let section = CaseId::new(&[case.id.group()]);
+        match found.iter_mut().find(|one| one.section == section && one.reason == reason) {
             Some(one) => one.count += 1,
-            None => found.push(LeftOut { reason, group, count: 1 }),
+            None => found.push(LeftOut { reason: reason.to_owned(), section, count: 1 }),
         }
     }
     found

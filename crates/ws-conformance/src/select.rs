@@ -1,6 +1,8 @@
 //! Which cases are run: sections such as 1, 6.4 or 20.1.3, and exceptions.
 
+use crate::carrier::Carrier;
 use crate::case::{Case, CaseId};
+use crate::run::LeftOut;
 
 /// A choice of cases.
 #[derive(Clone, Debug, Default)]
@@ -10,21 +12,43 @@ pub struct Selection {
     pub sections: Vec<CaseId>,
     /// No cases in these sections.
     pub excluded: Vec<CaseId>,
+    /// No cases in these either, for the reason beside each, which reports repeat.
+    pub excused: Vec<(CaseId, String)>,
 }
 
 impl Selection {
     /// The chosen cases that can judge this kind of peer.
     #[must_use]
     pub fn apply(&self, cases: Vec<Case>, peer_is_server: bool) -> Vec<Case> {
-        let lies_in = |case: &Case, sections: &[CaseId]| {
-            sections.iter().any(|section| case.id.is_within(section))
-        };
-        let chosen = |case: &Case| {
-            case.applies(peer_is_server)
-                && (self.sections.is_empty() || lies_in(case, &self.sections))
-                && !lies_in(case, &self.excluded)
-        };
+        let chosen = |case: &Case| case.applies(peer_is_server) && self.includes(case);
         cases.into_iter().filter(chosen).collect()
+    }
+
+    /// Whether the case is chosen, whomever it judges.
+    #[must_use]
+    pub fn includes(&self, case: &Case) -> bool {
+        self.is_wanted(case) && !self.excused.iter().any(|(section, _)| case.id.is_within(section))
+    }
+
+    /// What of `cases` was left out for a reason that was given, and would have been played.
+    #[must_use]
+    pub fn left_out(&self, cases: &[Case], peer_is_server: bool, carrier: Carrier) -> Vec<LeftOut> {
+        let played = |case: &&Case| {
+            case.applies(peer_is_server)
+                && case.why_not_over(carrier).is_none()
+                && self.is_wanted(case)
+        };
+        let left_out = |(section, reason): &(CaseId, String)| {
+            let within = cases.iter().filter(|case| case.id.is_within(section));
+            let count = within.filter(played).count();
+            LeftOut { reason: reason.clone(), section: section.clone(), count }
+        };
+        self.excused.iter().map(left_out).filter(|one| one.count > 0).collect()
+    }
+
+    fn is_wanted(&self, case: &Case) -> bool {
+        let lies_in = |sections: &[CaseId]| sections.iter().any(|one| case.id.is_within(one));
+        (self.sections.is_empty() || lies_in(&self.sections)) && !lies_in(&self.excluded)
     }
 }
 
@@ -35,4 +59,29 @@ impl Selection {
 /// What is not a case number, in words.
 pub fn parse_sections(list: &str) -> Result<Vec<CaseId>, String> {
     list.split(',').map(str::parse).collect()
+}
+
+/// Reads a file of cases to leave out: in each line a case or a section and, behind white space, the
+/// reason. Empty lines and those that begin with `#` are passed over.
+///
+/// # Errors
+///
+/// The first line that names no case of `cases`, or no reason, in words.
+pub fn parse_reasons(text: &str, cases: &[Case]) -> Result<Vec<(CaseId, String)>, String> {
+    let read = |line: &str| {
+        let (number, reason) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let section: CaseId = number.parse()?;
+        if !cases.iter().any(|case| case.id.is_within(&section)) {
+            return Err(format!("there is no case {section}"));
+        }
+        match reason.trim() {
+            "" => Err(format!("{section} has no reason")),
+            reason => Ok((section, reason.to_owned())),
+        }
+    };
+    (1..)
+        .zip(text.lines().map(str::trim))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(number, line)| read(line).map_err(|why| format!("line {number}: {why}")))
+        .collect()
 }

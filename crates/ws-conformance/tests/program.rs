@@ -232,3 +232,59 @@ fn a_header_goes_along_with_each_request() {
         assert_eq!(line.as_deref(), Some("Authorization: Bearer 12345"), "{arguments:?}");
     }
 }
+
+#[test]
+fn cases_are_left_out_by_a_file_that_gives_a_reason_for_each() {
+    let folder = folder("known");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let known =
+        file("known", "# known\n\n1.1.1  issue 7: no empty texts\n1.2 no binary yet\n30 -\n");
+    let html = folder.join("report.html");
+    let page = html.to_str().expect("UTF-8");
+    let client = ["--client", "true {url}", "--section", "1", "--html", page];
+    let output = run(&[&client[..], &["--exclude-from", &known]].concat());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("1.1.1  not played, 1 case: issue 7: no empty texts"), "{said}");
+    assert!(said.contains("1.2  not played, 8 cases: no binary yet"), "{said}");
+    assert!(said.contains("7 cases against a client"), "{said}");
+    // No case of section 30 was chosen.
+    assert!(!said.contains("30  not played"), "{said}");
+    let report = fs::read_to_string(&html).expect("a page");
+    assert!(report.contains("issue 7: no empty texts"));
+    for (name, text, what) in [
+        ("bare", "1.1.1\n", "line 1: 1.1.1 has no reason"),
+        ("none", "\n1.99 gone\n", "line 2: there is no case 1.99"),
+        ("word", "all of them\n", "line 1: \"all\" is no case number"),
+    ] {
+        let said =
+            could_not_run(&run(&[&client[..], &["--exclude-from", &file(name, text)]].concat()));
+        assert!(said.contains(what), "{said}");
+    }
+    let said = could_not_run(&run(&[&client[..], &["--exclude-from", "/no/such/file"]].concat()));
+    assert!(said.contains("/no/such/file"), "{said}");
+}
+
+#[test]
+fn the_list_is_of_the_chosen_cases_and_says_whom_they_judge() {
+    let listed = |arguments: &[&str]| {
+        let output = run(&[&["--list"][..], arguments].concat());
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let list = listed(&["--section", "20.1,20.2", "--exclude", "20.1.8"]);
+    assert_eq!(list.lines().count(), 15, "{list}");
+    assert_eq!(list.matches("[judges servers]").count(), 7, "{list}");
+    assert_eq!(list.matches("[judges clients]").count(), 8, "{list}");
+    assert!(listed(&[]).lines().count() > 900);
+}
+
+#[test]
+fn the_version_is_told() {
+    let output = run(&["--version"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, format!("ws-conformance {}\n", env!("CARGO_PKG_VERSION")));
+}

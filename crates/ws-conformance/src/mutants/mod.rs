@@ -374,7 +374,7 @@ mod tests {
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
         let sections = parse_sections(sections).expect("case numbers");
         let excluded = parse_sections(excluded).expect("case numbers");
-        let selection = Selection { sections, excluded };
+        let selection = Selection { sections, excluded, ..Selection::default() };
         for is_server in [true, false] {
             let settings = quick_settings();
             let report = judge_reference(&selection, is_server, carrier, &settings).await;

@@ -35,11 +35,12 @@ pub fn page(reports: &[Report]) -> String {
     matrix(&mut html, reports);
     for (agent, report) in reports.iter().enumerate() {
         let _ = writeln!(html, "<h2>{}</h2>", escape(&report.agent));
-        for LeftOut { reason, group, count } in &report.left_out {
-            let title = title(*group);
+        for left_out in &report.left_out {
+            let (LeftOut { section, reason, .. }, cases) = (left_out, left_out.cases());
+            let (title, reason) = (title(section.group()), escape(reason));
             let _ = writeln!(
                 html,
-                "<p class=\"note\">{group} {title}: {count} cases are not played: {reason}</p>"
+                "<p class=\"note\">{section} {title}: {cases} not played: {reason}</p>"
             );
         }
         let mut group = None;

@@ -41,8 +41,9 @@ pub fn summary(report: &Report) -> String {
         line(&mut text, &format!("{group:>3}  {}", title(*group)), counts);
     }
     line(&mut text, "     all", &total);
-    for LeftOut { reason, group, count } in &report.left_out {
-        let _ = writeln!(text, "{group:>3}  not played, {count} cases: {reason}");
+    for left_out in &report.left_out {
+        let (LeftOut { section, reason, .. }, cases) = (left_out, left_out.cases());
+        let _ = writeln!(text, "{section:>3}  not played, {cases}: {reason}");
     }
     let kind = if report.peer_is_server { "server" } else { "client" };
     let seconds = report.elapsed.as_secs_f64();
