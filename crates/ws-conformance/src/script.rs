@@ -354,6 +354,9 @@ impl Script {
     }
 
     fn unmet(&self, link: &Link) -> String {
+        if self.outcomes.is_empty() {
+            return format!("saw {}", words(link.events()));
+        }
         let wanted: Vec<String> = self.outcomes.iter().map(Outcome::describe).collect();
         format!("expected {}; saw {}", wanted.join(", or "), words(link.events()))
     }

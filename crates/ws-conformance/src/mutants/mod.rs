@@ -371,6 +371,16 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_case_that_expects_nothing_says_only_what_it_saw() {
+        let sections = parse_sections("7.1.6").expect("a case number");
+        let selection = Selection { sections, ..Selection::default() };
+        let report = judge_reference(&selection, true, Carrier::H1, &quick_settings()).await;
+        let results = report.expect("loopback sockets").results;
+        let whys: Vec<&str> = results.iter().map(|result| result.verdict.why.as_str()).collect();
+        assert!(whys.len() == 1 && whys[0].starts_with("observed only: saw"), "{whys:?}");
+    }
+
     async fn passes_strictly(sections: &str, excluded: &str, carrier: Carrier, least: usize) {
         let sections = parse_sections(sections).expect("case numbers");
         let excluded = parse_sections(excluded).expect("case numbers");
