@@ -1,0 +1,212 @@
+//! One stream of a connection, seen from its driver.
+
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use h2::RecvStream;
+
+use crate::hub::{End, Parting, Slot, StreamCore, StreamWaker};
+use crate::leaving::Leaving;
+
+/// It is the driver's alone; what its user sees of it is the [`StreamCore`].
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) core: Arc<StreamCore>,
+    pub(crate) recv: RecvStream,
+    pub(crate) waker: Waker,
+    pub(crate) mark: Arc<StreamWaker>,
+    pub(crate) opened: Instant,
+    /// Tells the streams apart that had the same key.
+    pub(crate) serial: u64,
+    pub(crate) is_tunnel: bool,
+    pub(crate) has_deadline: bool,
+    pub(crate) has_answer_deadline: bool,
+    pub(crate) leaving: Option<Box<Leaving>>,
+    /// Given back when the stream is closed on both sides, by whomever; at the latest when it is over.
+    pub(crate) slot: Option<Slot>,
+}
+
+/// Where a stream stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Live,
+    /// The peer has not taken all that our side has to say.
+    Answering,
+    /// Our side is done and the peer's end is awaited.
+    Parting,
+    /// It is, but the peer sends on and on.
+    Flooded,
+    /// The user has just gone; the stream is reset when what was sent on it has left.
+    Dropped,
+    /// Nobody has anything to say any more.
+    Over,
+}
+
+/// What came of looking for frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Quiet,
+    /// The peer has just reset the stream.
+    Reset,
+    /// The budget has no room for what lies unread.
+    Crowding,
+}
+
+impl Entry {
+    /// Moves what has come into the inbox.
+    pub(crate) fn take_frames(&mut self) -> Taken {
+        let mut state = self.core.lock();
+        let is_evicted = state.end == Some(End::Evicted);
+        if state.end.is_some() && !is_evicted {
+            return Taken::Quiet;
+        }
+        let mut has_news = false;
+        let mut released = 0;
+        let mut is_closed = false;
+        let end = loop {
+            let mut cx = Context::from_waker(&self.waker);
+            match self.recv.poll_data(&mut cx) {
+                Poll::Pending => break None,
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(leaving) = &mut self.leaving {
+                        leaving.discarded += frame.len();
+                        released += frame.len();
+                    } else if !is_evicted {
+                        has_news |= !frame.is_empty();
+                        state.inbox.push(frame);
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    is_closed = true;
+                    break Some(End::of_error(&error));
+                }
+                // Our side of it is still open, also after trailers.
+                Poll::Ready(None) => break Some(End::of_data(self.is_tunnel, &self.recv)),
+            }
+        };
+        if is_evicted {
+            // What came is thrown away. No credit is given for it, so it comes to an end.
+            drop(state);
+            self.give_credit(released);
+            return Taken::Quiet;
+        }
+        state.end = end;
+        let has_room = state.charge();
+        let mut wakers = [None, None];
+        if has_news || end.is_some() {
+            wakers[0] = state.reader.take();
+        }
+        if let (Some(_), Parting::Waiting(waker)) = (end, &mut state.parting) {
+            wakers[1] = waker.take();
+        }
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+        self.give_credit(released);
+        if is_closed {
+            self.slot = None;
+        }
+        match end {
+            // A peer may answer our end in whatever way it likes.
+            Some(End::Reset(_)) if self.leaving.is_none() => Taken::Reset,
+            _ if has_room => Taken::Quiet,
+            _ => Taken::Crowding,
+        }
+    }
+
+    /// Whether there is memory for what lies unread.
+    pub(crate) fn is_within_budget(&self) -> bool {
+        self.core.lock().charge()
+    }
+
+    /// Resets a stream for which there is none.
+    pub(crate) fn evict(&mut self) {
+        let credit = self.recv.flow_control();
+        // It fails on a stream that was reset, which needs no credit.
+        self.core.evict(|unread| drop(credit.release_capacity(unread)));
+    }
+
+    /// Takes note of what the user of the stream has told us.
+    pub(crate) fn next_stage(&mut self) -> Stage {
+        let mut state = self.core.lock();
+        let end = state.end;
+        let has_ended = end.is_some();
+        match &state.parting {
+            Parting::Waiting(_) => return Stage::Parting,
+            Parting::Aborted => return Stage::Over,
+            Parting::Ended(_) | Parting::Dropped(_) => {
+                let parting = mem::replace(&mut state.parting, Parting::Expired);
+                let unread = state.inbox.len();
+                state.inbox.clear();
+                // The user may keep what is left of the stream; its account and handle end here.
+                let meter = state.meter.take();
+                drop(state);
+                drop(meter);
+                self.give_credit(unread);
+                if let Parting::Ended(leaving) | Parting::Dropped(leaving) = parting {
+                    let is_dropped = leaving.is_dropped;
+                    self.leaving = Some(leaving);
+                    if is_dropped {
+                        return match end {
+                            // Nothing of it is left in `h2`.
+                            Some(End::Reset(_) | End::Evicted | End::Broken(_) | End::Gone) => {
+                                Stage::Over
+                            }
+                            _ => Stage::Dropped,
+                        };
+                    }
+                }
+            }
+            Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
+        }
+        if let Some(leaving) = &mut self.leaving {
+            leaving.send_rest(&mut Context::from_waker(&self.waker));
+        }
+        match &self.leaving {
+            None => Stage::Live,
+            Some(leaving) if !leaving.rest.is_empty() => {
+                if leaving.discarded > DISCARD_MAX {
+                    Stage::Flooded
+                } else {
+                    Stage::Answering
+                }
+            }
+            Some(leaving) if leaving.is_dropped => Stage::Live,
+            Some(_) if has_ended => Stage::Over,
+            Some(leaving) if leaving.discarded > DISCARD_MAX => Stage::Flooded,
+            Some(_) => Stage::Parting,
+        }
+    }
+
+    /// Whether our side has said all that it has to say.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.rest.is_empty() && !leaving.is_dropped)
+    }
+
+    pub(crate) fn is_answering(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| !leaving.rest.is_empty())
+    }
+
+    fn give_credit(&mut self, bytes: usize) {
+        if bytes > 0 {
+            // It fails on a stream that was reset, which needs no credit.
+            drop(self.recv.flow_control().release_capacity(bytes));
+        }
+    }
+}
+
+/// Bytes of a peer that goes on sending after the end: what may have been on its way.
+const DISCARD_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::StreamState;
+
+    #[test]
+    fn an_open_stream_is_small() {
+        let sizes = (size_of::<Option<Entry>>(), size_of::<StreamState>());
+        assert!(sizes.0 <= 96 && sizes.1 <= 144, "{sizes:?}");
+    }
+}
