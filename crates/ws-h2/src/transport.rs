@@ -136,6 +136,10 @@ impl Transport for H2Stream {
             };
         }
         let count = wanted.min(capacity);
+        if count < wanted {
+            // The rest is reserved when the stream comes for it.
+            send.reserve_capacity(count);
+        }
         let data = take_frame(buf, count);
         match self.progress.send(count, &self.reader.core.hub.taken, || send.send_data(data, false))
         {

@@ -116,6 +116,30 @@ async fn streams_that_do_not_write_on_leave_the_connection_window_to_others() {
     assert!(written.is_ok_and(|written| written.is_ok()));
 }
 
+/// Such as one that is sent in pieces, and whose writer has something else to do in between.
+// RFC: H2-5.2-01
+// THREAT: isolation
+#[tokio::test]
+async fn a_message_of_which_a_part_was_taken_leaves_the_connection_window_to_others() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    let mut streams = Vec::new();
+    for id in [1, 3] {
+        wire.send(&[connect(id), window_update(id, 1 << 20)].concat()).await;
+        let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+        streams.push(request.accept(http::Response::new(())).unwrap());
+    }
+    let [begun, neighbour] = &mut streams[..] else { panic!() };
+    let mut large = pattern(1 << 20);
+    let taken = std::future::poll_fn(|cx| begun.poll_write(cx, &mut large)).await.unwrap();
+    assert_eq!(taken, 65_535, "the connection's window");
+    settle().await;
+    wire.send(&window_update(0, 32 * 1024)).await;
+    settle().await;
+    let mut words = pattern(10_000);
+    let written = tokio::time::timeout(Duration::from_secs(1), neighbour.write(&mut words)).await;
+    assert!(written.is_ok_and(|written| written.is_ok()));
+}
+
 // RFC: H2-5.2-01
 // THREAT: isolation
 #[tokio::test(start_paused = true)]
