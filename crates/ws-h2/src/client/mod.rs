@@ -369,6 +369,7 @@ fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
         // Twice the limit, so that we see what is too large and can say so.
         .max_header_list_size(config.max_header_size.max(1).saturating_mul(2))
         .max_send_buffer_size(config.send_buffer.max(1))
+        .max_concurrent_reset_streams(windows.streams as usize)
         .max_local_error_reset_streams(Some(LOCAL_RESETS))
         .data_frame_budget(CLIENT_FRAMES);
     builder

@@ -253,3 +253,26 @@ async fn a_stream_that_trailers_end_keeps_its_place_until_it_is_dropped() {
     assert_eq!(wire.next_of(RST_STREAM).await.unwrap().stream, id);
     assert_eq!(client.open_streams(), 0);
 }
+
+/// What a busy server sent before it knew that its streams were dropped is no fault of its own.
+#[tokio::test]
+async fn what_crosses_the_resets_of_many_streams_leaves_the_others_alone() {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let (id, mut neighbour) = tunnel(&client, &mut wire).await;
+    let mut dropped = Vec::new();
+    for _ in 0..200 {
+        dropped.push(tunnel(&client, &mut wire).await);
+    }
+    let crossing = |(id, _): &(u32, H2Stream)| frame(DATA, 0, *id, b"on its way");
+    let crossing: Vec<u8> = dropped.iter().flat_map(crossing).collect();
+    drop(dropped);
+    for _ in 0..200 {
+        wire.next_of(RST_STREAM).await.unwrap();
+    }
+    for _ in 0..10 {
+        wire.send(&crossing).await;
+        settle().await;
+    }
+    wire.send(&frame(DATA, 0, id, b"still well?")).await;
+    assert_eq!(neighbour.read_len(11).await.unwrap(), "still well?");
+}
