@@ -61,29 +61,36 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             if let Poll::Ready(result) = self.poll_connection(cx, now) {
                 // Streams get what came together with the end.
                 drop(self.intake.drain(now));
-                return Poll::Ready(self.verdict.take().map_or(result, Err));
+                return self.end(result);
             }
             if self.take_from_streams(now).is_err() {
                 self.end_flood(now);
+                // Nobody wakes us to write the end.
+                continue;
             }
             if self.next_phase(now) || self.intake.has_dropped() && !self.turn.is_full() {
                 continue;
             }
             if let Poll::Ready(now) = self.poll_timer(cx, now) {
                 if matches!(self.phase, Phase::Ending(at) | Phase::Aborting(at) if at <= now) {
-                    return Poll::Ready(Err(Error::Timeout));
+                    return self.end(Err(Error::Timeout));
                 }
                 continue;
             }
             if self.hub.settle(cx) {
                 match self.turn.poll_end(cx, &self.hub.taken) {
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::from_io(error))),
+                    Poll::Ready(Err(error)) => return self.end(Err(Error::from_io(error))),
                     // Now there is room for what they had to say.
                     Poll::Ready(Ok(())) if self.intake.has_dropped() => {}
                     _ => return Poll::Pending,
                 }
             }
         }
+    }
+
+    /// The connection is over with this result, unless we have aborted it for another reason.
+    fn end(&mut self, result: Result<(), Error>) -> Poll<Result<(), Error>> {
+        Poll::Ready(self.verdict.take().map_or(result, Err))
     }
 
     fn take_from_streams(&mut self, now: Instant) -> Result<(), TooManyResets> {

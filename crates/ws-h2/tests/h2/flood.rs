@@ -150,6 +150,51 @@ async fn a_flood_that_ends_the_connection_is_told_to_its_streams_as_the_peers_fa
     }
 }
 
+/// Nobody is woken by that reset but the task that finds it.
+// RFC: H2-10.5-01
+// THREAT: rapid-reset
+#[tokio::test(start_paused = true)]
+async fn the_reset_that_is_one_too_many_ends_the_connection_at_once() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let start = Instant::now();
+    let mut kept = Vec::new();
+    for id in [1, 3] {
+        wire.send(&connect(id)).await;
+        kept.push(server.next().await.unwrap());
+        wire.send(&reset(id, 8)).await;
+        settle().await;
+    }
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert!(server.next().await.is_none());
+    assert_eq!(server.handle().close_reason().unwrap().reason(), "protocol_error");
+}
+
+/// Who floods need not read.
+// THREAT: rapid-reset
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_the_cause_of_the_end_also_where_its_peer_takes_no_bytes() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    // Room for what a server says first and not for its GOAWAY.
+    let (near, far) = tokio::io::duplex(60);
+    let mut wire = Wire(near);
+    let accepted = Server::accept(far, None, Tokio, &config);
+    let preface = async {
+        wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        wire.send(&frame(SETTINGS, 0, 0, &[])).await;
+    };
+    let (server, ()) = tokio::join!(accepted, preface);
+    let mut server = server.unwrap();
+    for id in [1, 3] {
+        wire.send(&[connect(id), reset(id, 8)].concat()).await;
+    }
+    while server.next().await.is_some() {}
+    assert_eq!(server.handle().close_reason().unwrap().reason(), "protocol_error");
+}
+
 // RFC: H2-10.5-01
 // THREAT: provoked-resets
 #[tokio::test]
