@@ -116,12 +116,10 @@ impl Intake {
 
     /// Takes everything off the connection that has come.
     pub(crate) fn drain(&mut self, now: Instant) -> Result<(), TooManyResets> {
-        let mut result = self.look_at_ready(now);
+        let result = self.look_at_ready(now);
         self.hub.swap_ready(&mut self.ready);
-        if result.is_ok() {
-            result = self.look_at_ready(now);
-        }
-        result
+        // All are looked at, however many were reset: it may be the last look.
+        self.look_at_ready(now).and(result)
     }
 
     fn look_at_ready(&mut self, now: Instant) -> Result<(), TooManyResets> {

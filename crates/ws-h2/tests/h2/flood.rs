@@ -195,6 +195,25 @@ async fn a_flood_is_the_cause_of_the_end_also_where_its_peer_takes_no_bytes() {
     assert_eq!(server.handle().close_reason().unwrap().reason(), "protocol_error");
 }
 
+/// Also of one whose turn to be looked at comes when the connection has been given up.
+// THREAT: rapid-reset
+#[tokio::test]
+async fn a_stream_learns_of_the_flood_however_many_resets_came_at_once() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    wire.send(&[connect(1), connect(3), connect(5)].concat()).await;
+    let mut stream = accept(&mut server).await;
+    let _waiting = (server.next().await, server.next().await);
+    settle().await;
+    let flood = [reset(3, 8), reset(5, 8), connect(7), reset(7, 8), connect(9), reset(9, 8)];
+    wire.send(&flood.concat()).await;
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+    assert!(wire.next().await.is_none());
+    let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error:?}");
+}
+
 // RFC: H2-10.5-01
 // THREAT: provoked-resets
 #[tokio::test]
