@@ -45,13 +45,12 @@ pub(crate) enum Stage {
 }
 
 /// What came of looking for frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Taken {
-    Quiet,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
     /// The peer has just reset the stream.
-    Reset,
+    pub(crate) is_reset: bool,
     /// The budget has no room for what lies unread.
-    Crowding,
+    pub(crate) is_crowding: bool,
 }
 
 impl Entry {
@@ -60,7 +59,7 @@ impl Entry {
         let mut state = self.core.lock();
         let is_evicted = state.end == Some(End::Evicted);
         if state.end.is_some() && !is_evicted {
-            return Taken::Quiet;
+            return Taken::default();
         }
         let mut has_news = false;
         let mut released = 0;
@@ -90,7 +89,7 @@ impl Entry {
             // What came is thrown away. No credit is given for it, so it comes to an end.
             drop(state);
             self.give_credit(released);
-            return Taken::Quiet;
+            return Taken::default();
         }
         state.end = end;
         let has_room = state.charge();
@@ -107,12 +106,9 @@ impl Entry {
         if is_closed {
             self.slot = None;
         }
-        match end {
-            // A peer may answer our end in whatever way it likes.
-            Some(End::Reset(_)) if self.leaving.is_none() => Taken::Reset,
-            _ if has_room => Taken::Quiet,
-            _ => Taken::Crowding,
-        }
+        // A peer may answer our end in whatever way it likes.
+        let is_reset = matches!(end, Some(End::Reset(_))) && self.leaving.is_none();
+        Taken { is_reset, is_crowding: !has_room }
     }
 
     /// Whether there is memory for what lies unread.
@@ -120,11 +116,11 @@ impl Entry {
         self.core.lock().charge()
     }
 
-    /// Resets a stream for which there is none.
-    pub(crate) fn evict(&mut self) {
+    /// Resets a stream for which there is none; whether it was not reset before.
+    pub(crate) fn evict(&mut self) -> bool {
         let credit = self.recv.flow_control();
         // It fails on a stream that was reset, which needs no credit.
-        self.core.evict(|unread| drop(credit.release_capacity(unread)));
+        self.core.evict(|unread| drop(credit.release_capacity(unread)))
     }
 
     /// Takes note of what the user of the stream has told us.

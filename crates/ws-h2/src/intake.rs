@@ -15,7 +15,7 @@ use h2::Reason;
 
 use crate::adoption::Adoption;
 use crate::alarm::after;
-use crate::entry::{Entry, Stage, Taken};
+use crate::entry::{Entry, Stage};
 use crate::hub::{Hub, Parting, StreamWaker};
 use crate::reset_budget::ResetBudget;
 
@@ -172,7 +172,6 @@ impl Intake {
         entry.mark.is_queued.store(false, Ordering::Release);
         let opened = entry.opened;
         let taken = entry.take_frames();
-        let is_reset = taken == Taken::Reset;
         match entry.next_stage() {
             Stage::Live => {}
             Stage::Answering => {
@@ -196,10 +195,8 @@ impl Intake {
             }
             Stage::Over => self.remove(key),
         }
-        if taken == Taken::Crowding {
-            self.make_room(key, now)?;
-        }
-        if is_reset { self.count_reset(opened, now) } else { Ok(()) }
+        let result = if taken.is_reset { self.count_reset(opened, now) } else { Ok(()) };
+        if taken.is_crowding { self.make_room(key, now).and(result) } else { result }
     }
 
     /// Whether streams wait to be [reset](Self::reset_dropped).
@@ -250,8 +247,9 @@ impl Intake {
         {
             tracing::debug!("the budget of memory is used up: resetting a stream");
             let opened = fullest.opened;
-            fullest.evict();
-            result = self.count_reset(opened, now).and(result);
+            if fullest.evict() {
+                result = self.count_reset(opened, now).and(result);
+            }
         }
         result
     }

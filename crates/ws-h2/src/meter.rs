@@ -55,9 +55,11 @@ impl StreamCore {
         }
     }
 
-    /// Throws away what lies unread, through `give_credit`, and resets the stream.
-    pub(crate) fn evict(&self, give_credit: impl FnOnce(usize)) {
+    /// Throws away what lies unread, through `give_credit`, and resets the stream; whether its peer had
+    /// not done so.
+    pub(crate) fn evict(&self, give_credit: impl FnOnce(usize)) -> bool {
         let mut state = self.lock();
+        let is_new = !matches!(state.end, Some(End::Reset(_)));
         let unread = state.inbox.len();
         state.inbox.clear();
         state.end = Some(End::Evicted);
@@ -75,6 +77,7 @@ impl StreamCore {
         if let Some(reader) = reader {
             reader.wake();
         }
+        is_new
     }
 }
 

@@ -145,6 +145,38 @@ async fn a_websocket_that_floods_before_it_is_accepted_is_reset_when_it_is() {
     assert_eq!(reason(&error), "budget_exceeded", "{error:?}");
 }
 
+/// A reset makes what lies unread no smaller.
+// THREAT: memory-amplification
+#[tokio::test]
+async fn what_came_together_with_a_reset_is_charged_too() {
+    let budget = SharedBudget::new(MIB);
+    let mut config = sharing(&budget);
+    (config.reset_burst, config.resets_per_second) = (2, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let mut streams = Vec::new();
+    for (id, room) in [(1, 40 * 1024), (3, 10 * 1024)] {
+        wire.send(&connect(id)).await;
+        let Some(Request::WebSocket(request)) = server.next().await else { panic!("no websocket") };
+        let mut stream = request.accept(Response::new(())).unwrap();
+        let others = use_up(&budget, room);
+        let used = budget.used();
+        wire.send(&[frame(DATA, 0, id, &[7; 16_000]), reset(id, 8)].concat()).await;
+        settle().await;
+        if room > 16_000 {
+            assert_eq!(budget.used() - used, 16_384);
+            assert_eq!(stream.read_len(16_000).await.unwrap().len(), 16_000);
+        } else {
+            let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
+            assert_eq!(reason(&error), "budget_exceeded", "{error:?}");
+        }
+        streams.push(stream);
+        drop(others);
+    }
+    // And who was reset for both reasons counts once.
+    wire.send(&frame(PING, 0, 0, &[0; 8])).await;
+    assert!(wire.next_of(PING).await.is_some());
+}
+
 // THREAT: provoked-resets
 #[tokio::test]
 async fn streams_that_are_reset_for_want_of_memory_count_as_resets() {
