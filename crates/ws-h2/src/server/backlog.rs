@@ -29,15 +29,14 @@ impl Backlog {
     }
 
     /// Rejects what nobody will answer, and what comes while as many wait as there may be streams: a
-    /// request that is left in `h2` would have its frames there as well. False if there was no room, which
-    /// takes a client that resets requests.
+    /// request that is left in `h2` would have its frames there as well. False if one had to be reset for
+    /// want of room, which takes a client that resets requests.
     pub(super) fn push(&self, exchange: Exchange, kind: fn(Exchange) -> Request) -> bool {
         let mut state = self.lock();
         let is_full = state.requests.len() >= self.max;
         if state.is_deserted || is_full {
             drop(state);
-            exchange.reject();
-            return !is_full;
+            return !(exchange.reject() && is_full);
         }
         state.requests.push_back(kind(exchange));
         let acceptor = state.acceptor.take();

@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
@@ -28,11 +29,9 @@ pub enum Request {
 impl Request {
     /// Rejects a request that nobody has seen.
     pub(super) fn reject(self) {
-        match self {
-            Self::WebSocket(WebSocketRequest(exchange)) | Self::Http(HttpRequest(exchange)) => {
-                exchange.reject();
-            }
-        }
+        let (Self::WebSocket(WebSocketRequest(exchange)) | Self::Http(HttpRequest(exchange))) =
+            self;
+        exchange.reject();
     }
 }
 
@@ -187,12 +186,15 @@ impl Exchange {
         }
     }
 
-    /// Tells the client that nothing was done, so that it may try elsewhere (RFC 9113 §8.7).
-    pub(crate) fn reject(mut self) {
-        if let Some(mut open) = self.open.take() {
-            open.responder.send_reset(Reason::REFUSED_STREAM);
-            open.reader.core.part(Parting::Aborted);
-        }
+    /// Tells the client that nothing was done, so that it may try elsewhere (RFC 9113 §8.7); whether it
+    /// had not reset the request itself.
+    pub(crate) fn reject(mut self) -> bool {
+        let Some(mut open) = self.open.take() else { return false };
+        let is_new =
+            open.responder.poll_reset(&mut Context::from_waker(Waker::noop())).is_pending();
+        open.responder.send_reset(Reason::REFUSED_STREAM);
+        open.reader.core.part(Parting::Aborted);
+        is_new
     }
 
     fn open(&mut self, response: Response<()>) -> Result<H2Stream, Error> {

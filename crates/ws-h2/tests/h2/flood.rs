@@ -214,6 +214,21 @@ async fn a_stream_learns_of_the_flood_however_many_resets_came_at_once() {
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_reset_where_there_is_no_room_for_it_is_charged_once() {
+    let mut config = ServerConfig::default();
+    (config.max_streams, config.reset_burst, config.resets_per_second) = (2, 10, 0);
+    let (_server, mut wire) = Wire::connect(&config, &[]).await;
+    for id in (1..).step_by(2).take(10) {
+        wire.send(&[connect(id), reset(id, 8)].concat()).await;
+        settle().await;
+    }
+    wire.send(&frame(PING, 0, 0, &[0; 8])).await;
+    assert!(wire.next_of(PING).await.is_some(), "ten are allowed");
+    wire.send(&[connect(21), reset(21, 8)].concat()).await;
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
+}
+
 // RFC: H2-10.5-01
 // THREAT: provoked-resets
 #[tokio::test]
