@@ -44,8 +44,9 @@ pub struct ServerConfig {
     /// How long a stream that we ended waits for its peer's end, 2 s by default, and how long a
     /// connection that has ended, or a stream that was dropped, may take to write its last bytes.
     pub linger: Duration,
-    /// How many young streams (under 5 s) may be reset at once before the connection is closed with
-    /// `ENHANCE_YOUR_CALM`, 1,000 by default; at least 1.
+    /// How many young streams (under 5 s) may be reset at once, by whomever, before the connection is
+    /// closed with `ENHANCE_YOUR_CALM`, 1,000 by default; at least 1. One that was answered and that
+    /// the client has reset counts only until its user has let go of it.
     pub reset_burst: u32,
     /// How many more resets each second allows, 33 by default.
     pub resets_per_second: u32,

@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) is_tunnel: bool,
     pub(crate) has_deadline: bool,
     pub(crate) has_answer_deadline: bool,
+    /// Whether what its reset was charged is given back when its user lets go of it.
+    pub(crate) is_owing: bool,
     pub(crate) leaving: Option<Box<Leaving>>,
     /// Given back when the stream is closed on both sides, by whomever; at the latest when it is over.
     pub(crate) slot: Option<Slot>,
@@ -49,6 +51,8 @@ pub(crate) enum Stage {
 pub(crate) struct Taken {
     /// The peer has just reset the stream.
     pub(crate) is_reset: bool,
+    /// It had been answered by then.
+    pub(crate) was_answered: bool,
     /// The budget has no room for what lies unread.
     pub(crate) is_crowding: bool,
 }
@@ -93,6 +97,8 @@ impl Entry {
         }
         state.end = end;
         let has_room = state.charge();
+        let was_answered =
+            matches!(state.parting, Parting::Open | Parting::Ended(_) | Parting::Dropped(_));
         let mut wakers = [None, None];
         if has_news || end.is_some() {
             wakers[0] = state.reader.take();
@@ -108,7 +114,7 @@ impl Entry {
         }
         // A peer may answer our end in whatever way it likes.
         let is_reset = matches!(end, Some(End::Reset(_))) && self.leaving.is_none();
-        Taken { is_reset, is_crowding: !has_room }
+        Taken { is_reset, was_answered, is_crowding: !has_room }
     }
 
     /// Whether there is memory for what lies unread.
@@ -154,7 +160,7 @@ impl Entry {
                     }
                 }
             }
-            Parting::Not | Parting::Expired | Parting::Abandoned => drop(state),
+            Parting::Not | Parting::Open | Parting::Expired | Parting::Abandoned => drop(state),
         }
         if let Some(leaving) = &mut self.leaving {
             leaving.send_rest(&mut Context::from_waker(&self.waker));

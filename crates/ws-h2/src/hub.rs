@@ -313,6 +313,8 @@ impl End {
 pub(crate) enum Parting {
     #[default]
     Not,
+    /// Not, and a server has answered the request: the stream is open.
+    Open,
     /// A client that is done gives the server the time to end the stream first.
     Waiting(Option<Waker>),
     /// The server did not.

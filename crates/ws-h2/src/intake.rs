@@ -17,7 +17,7 @@ use crate::adoption::Adoption;
 use crate::alarm::after;
 use crate::entry::{Entry, Stage};
 use crate::hub::{Hub, Parting, StreamWaker};
-use crate::reset_budget::ResetBudget;
+use crate::reset_budget::{ResetBudget, TooManyResets};
 
 /// All streams of a connection, seen from its driver.
 #[derive(Debug)]
@@ -53,10 +53,6 @@ struct Dropped {
     /// Whether the peer may have made its user drop it: it had not ended then.
     is_early: bool,
 }
-
-/// More resets than the budget allows: the connection has to end.
-#[derive(Debug)]
-pub(crate) struct TooManyResets;
 
 impl Intake {
     pub(crate) fn new(
@@ -98,6 +94,7 @@ impl Intake {
             is_tunnel,
             has_deadline: false,
             has_answer_deadline: false,
+            is_owing: false,
             leaving: None,
             slot,
         };
@@ -170,8 +167,16 @@ impl Intake {
     fn look_at(&mut self, key: usize, now: Instant) -> Result<(), TooManyResets> {
         let Some(Some(entry)) = self.entries.get_mut(key) else { return Ok(()) };
         entry.mark.is_queued.store(false, Ordering::Release);
-        let opened = entry.opened;
         let taken = entry.take_frames();
+        let mut result = Ok(());
+        if taken.is_reset
+            && let Some(resets) = &mut self.resets
+        {
+            match resets.charge(entry.opened, now) {
+                Ok(is_charged) => entry.is_owing = is_charged && taken.was_answered,
+                Err(error) => result = Err(error),
+            }
+        }
         match entry.next_stage() {
             Stage::Live => {}
             Stage::Answering => {
@@ -195,7 +200,6 @@ impl Intake {
             }
             Stage::Over => self.remove(key),
         }
-        let result = if taken.is_reset { self.count_reset(opened, now) } else { Ok(()) };
         if taken.is_crowding { self.make_room(key, now).and(result) } else { result }
     }
 
@@ -227,12 +231,8 @@ impl Intake {
         opened: Instant,
         now: Instant,
     ) -> Result<(), TooManyResets> {
-        let budget = self.resets.as_mut();
-        if budget.is_none_or(|budget| budget.charge(opened, now)) {
-            Ok(())
-        } else {
-            Err(TooManyResets)
-        }
+        let Some(resets) = &mut self.resets else { return Ok(()) };
+        resets.charge(opened, now).map(drop)
     }
 
     /// Resets the streams that hold most until the budget has room for what lies on this one.
@@ -269,8 +269,10 @@ impl Intake {
 
     /// Lets go of a stream that its user has left.
     fn remove(&mut self, key: usize) {
-        if self.entries.get_mut(key).and_then(Option::take).is_some() {
-            self.free.push(key);
+        let Some(entry) = self.entries.get_mut(key).and_then(Option::take) else { return };
+        self.free.push(key);
+        if let Some(resets) = self.resets.as_mut().filter(|_| entry.is_owing) {
+            resets.refund();
         }
     }
 }

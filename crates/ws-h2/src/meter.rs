@@ -48,6 +48,9 @@ impl StreamCore {
     /// The stream is open: from now on it can be reset by its connection's task, too.
     pub(crate) fn entrust(&self, mut responder: SendResponse<Bytes>) {
         let mut state = self.lock();
+        if matches!(state.parting, Parting::Not) {
+            state.parting = Parting::Open;
+        }
         if state.end == Some(End::Evicted) {
             responder.send_reset(Reason::ENHANCE_YOUR_CALM);
         } else if let Some(meter) = &mut state.meter {
@@ -65,7 +68,7 @@ impl StreamCore {
         state.end = Some(End::Evicted);
         // While it can still be given: the connection's window is not to shrink by a dead stream.
         give_credit(unread);
-        let is_in_use = matches!(state.parting, Parting::Not);
+        let is_in_use = matches!(state.parting, Parting::Open);
         if let Some(meter) = &mut state.meter {
             let _less = meter.charge.set(0);
             if let Some(mut responder) = meter.responder.take().filter(|_| is_in_use) {

@@ -3,6 +3,11 @@
 //! Rapid reset (CVE-2023-44487) makes a server begin work and throw it away without ever holding
 //! many streams at a time. `h2` bounds the streams that are reset before they were accepted and the
 //! resets it sends itself (CVE-2025-8671); this bounds those that were accepted, whoever resets them.
+//!
+//! A stream that was answered before its peer has reset it is a debt until its user lets go of it: so
+//! long work may go on that no limit of streams counts any more. After that it was as much work as one
+//! that was ended in order, and costs nothing: whoever shares a connection with those that open and
+//! drop WebSockets, behind a gateway or in a load test, is not to lose it by them.
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +25,10 @@ impl ResetBudget {
         Self { left: burst, burst, per_second, filled_at: now }
     }
 
-    /// Charges the end of a stream that was opened at `opened`; `false` when the budget is spent.
-    pub(crate) fn charge(&mut self, opened: Instant, now: Instant) -> bool {
+    /// Charges the end of a stream that was opened at `opened`; whether there was something to charge.
+    pub(crate) fn charge(&mut self, opened: Instant, now: Instant) -> Result<bool, TooManyResets> {
         if now.saturating_duration_since(opened) >= RAPID {
-            return true;
+            return Ok(false);
         }
         let elapsed = now.saturating_duration_since(self.filled_at).as_secs();
         if elapsed > 0 {
@@ -32,13 +37,19 @@ impl ResetBudget {
             self.left = self.left.saturating_add(gained).min(self.burst);
             self.filled_at += Duration::from_secs(elapsed);
         }
-        match self.left.checked_sub(1) {
-            Some(left) => self.left = left,
-            None => return false,
-        }
-        true
+        self.left = self.left.checked_sub(1).ok_or(TooManyResets)?;
+        Ok(true)
+    }
+
+    /// Gives back what one stream was charged.
+    pub(crate) fn refund(&mut self) {
+        self.left = self.left.saturating_add(1).min(self.burst);
     }
 }
+
+/// More resets than the budget allows: the connection has to end.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooManyResets;
 
 /// A stream that lived this long was no part of a rapid reset.
 const RAPID: Duration = Duration::from_secs(5);
@@ -58,7 +69,7 @@ mod tests {
         let start = now();
         let mut budget = ResetBudget::new(3, 2, start);
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut charge = |seconds| budget.charge(at(seconds), at(seconds));
+        let mut charge = |seconds| budget.charge(at(seconds), at(seconds)).is_ok();
         assert_eq!([charge(0), charge(0), charge(0), charge(0)], [true, true, true, false]);
         assert_eq!([charge(1), charge(1), charge(1)], [true, true, false]);
         assert_eq!([charge(90), charge(90), charge(90), charge(90)], [true, true, true, false]);
@@ -68,7 +79,20 @@ mod tests {
     fn streams_that_lived_are_free() {
         let start = now();
         let mut budget = ResetBudget::new(0, 0, start);
-        assert!(!budget.charge(start, start));
-        assert!(budget.charge(start, start + RAPID));
+        assert_eq!(budget.charge(start, start), Err(TooManyResets));
+        assert_eq!(budget.charge(start, start + RAPID), Ok(false));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again_and_fills_no_more_than_the_burst() {
+        let start = now();
+        let mut budget = ResetBudget::new(1, 1, start);
+        for seconds in 0..5 {
+            let now = start + Duration::from_secs(seconds);
+            assert_eq!(budget.charge(now, now), Ok(true));
+            budget.refund();
+        }
+        assert_eq!(budget.charge(start, start), Ok(true));
+        assert_eq!(budget.charge(start, start), Err(TooManyResets));
     }
 }

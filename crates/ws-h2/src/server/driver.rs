@@ -18,8 +18,9 @@ use crate::alarm::{Alarm, after};
 use crate::config::ServerConfig;
 use crate::error::Error;
 use crate::hub::{Hub, Shutdown, StreamCore};
-use crate::intake::{Intake, TooManyResets};
+use crate::intake::Intake;
 use crate::paced::{Paced, Turn};
+use crate::reset_budget::TooManyResets;
 
 pub(super) struct Driver<IO, R: Runtime> {
     pub(super) connection: h2::server::Connection<Paced<IO>, Bytes>,

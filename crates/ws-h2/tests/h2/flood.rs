@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::Response;
 use tokio::time::Instant;
-use ws_h2::{Error, H2Stream, Request, Server, ServerConfig};
+use ws_h2::{ClientConfig, Error, H2Stream, Request, Server, ServerConfig};
 
 use crate::support::*;
 use crate::wire::*;
@@ -212,6 +212,51 @@ async fn a_stream_learns_of_the_flood_however_many_resets_came_at_once() {
     assert!(wire.next().await.is_none());
     let error = stream.read(&mut BytesMut::new()).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error:?}");
+}
+
+/// A load test or a page with many tabs does just that.
+// RFC: H2-10.5-01
+#[tokio::test]
+async fn websockets_that_are_dropped_as_soon_as_they_are_open_cost_their_neighbour_nothing() {
+    let config = ServerConfig::default();
+    let (server, client) = pair(&config, &ClientConfig::default()).await;
+    serve_echo(server);
+    let (_, mut neighbour) = client.connect(request()).await.unwrap();
+    for _ in 0..2 * config.reset_burst {
+        drop(client.connect(request()).await.unwrap());
+    }
+    neighbour.write(&mut Bytes::from_static(b"still well?")).await.unwrap();
+    assert_eq!(neighbour.read_len(11).await.unwrap(), "still well?");
+}
+
+/// The reset has freed its place, and its user may still be at work.
+// RFC: H2-10.5-01
+// THREAT: rapid-reset
+#[tokio::test]
+async fn a_websocket_that_was_reset_counts_until_its_user_lets_go_of_it() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (10, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let mut ids = (1..).step_by(2);
+    let mut kept = Vec::new();
+    for round in 0..3 {
+        kept.clear();
+        settle().await;
+        for id in ids.by_ref().take(10) {
+            wire.send(&connect(id)).await;
+            kept.push(accept(&mut server).await);
+            wire.send(&reset(id, 8)).await;
+            settle().await;
+        }
+        wire.send(&frame(PING, 0, 0, &[0; 8])).await;
+        assert!(wire.next_of(PING).await.is_some(), "round {round}");
+    }
+    for id in ids.take(1) {
+        wire.send(&connect(id)).await;
+        kept.push(accept(&mut server).await);
+        wire.send(&reset(id, 8)).await;
+    }
+    assert_eq!(wire.goaway_code().await, Some(ENHANCE_YOUR_CALM));
 }
 
 #[tokio::test(start_paused = true)]
