@@ -4,7 +4,6 @@
 //! the whole connection when too many small ones lie there. So the driver takes all frames at once
 //! into each stream's inbox; what is held back from the peer until somebody reads is the credit.
 
-use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 
 use crate::adoption::Adoption;
-use crate::alarm::after;
+use crate::deadlines::Deadlines;
 use crate::entry::{Entry, Stage};
 use crate::hub::{Hub, Parting, StreamWaker};
 use crate::reset_budget::{ResetBudget, TooManyResets};
@@ -26,24 +25,14 @@ pub(crate) struct Intake {
     entries: Vec<Option<Entry>>,
     free: Vec<usize>,
     ready: Vec<usize>,
-    /// Streams that wait for the end of their peer, the nearest deadline first.
-    deadlines: VecDeque<Deadline>,
-    linger: Duration,
-    /// Streams whose peer has not taken all of its answer, likewise.
-    answers: VecDeque<Deadline>,
-    /// How long that may take.
-    answer_timeout: Duration,
+    /// Streams that wait for the end of their peer.
+    ends: Deadlines,
+    /// Streams whose peer has not taken all of its answer.
+    answers: Deadlines,
     resets: Option<ResetBudget>,
     /// Streams that their users have dropped.
     dropped: Vec<Dropped>,
     adopted: u64,
-}
-
-#[derive(Debug)]
-struct Deadline {
-    at: Instant,
-    key: usize,
-    serial: u64,
 }
 
 #[derive(Debug)]
@@ -66,10 +55,8 @@ impl Intake {
             entries: Vec::new(),
             free: Vec::new(),
             ready: Vec::new(),
-            deadlines: VecDeque::new(),
-            linger,
-            answers: VecDeque::new(),
-            answer_timeout,
+            ends: Deadlines::new(linger),
+            answers: Deadlines::new(answer_timeout),
             resets,
             dropped: Vec::new(),
             adopted: 0,
@@ -116,7 +103,14 @@ impl Intake {
         let result = self.look_at_ready(now);
         self.hub.swap_ready(&mut self.ready);
         // All are looked at, however many were reset: it may be the last look.
-        self.look_at_ready(now).and(result)
+        let result = self.look_at_ready(now).and(result);
+        for waits in [&mut self.ends, &mut self.answers] {
+            waits.forget(self.entries.len(), |deadline| {
+                let entry = self.entries.get(deadline.key).and_then(Option::as_ref);
+                entry.is_some_and(|entry| entry.serial == deadline.serial)
+            });
+        }
+        result
     }
 
     fn look_at_ready(&mut self, now: Instant) -> Result<(), TooManyResets> {
@@ -133,19 +127,18 @@ impl Intake {
 
     /// When [`expire`](Self::expire) is due.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let fronts = self.deadlines.front().into_iter().chain(self.answers.front());
-        fronts.map(|deadline| deadline.at).min()
+        self.ends.next().into_iter().chain(self.answers.next()).min()
     }
 
     /// Ends the waits that are over.
     pub(crate) fn expire(&mut self, now: Instant) {
-        while let Some(deadline) = due(&mut self.answers, now) {
+        while let Some(deadline) = self.answers.take(now) {
             let entry = self.entries.get(deadline.key).and_then(Option::as_ref);
             if entry.is_some_and(|entry| entry.serial == deadline.serial && entry.is_answering()) {
                 self.cut(deadline.key);
             }
         }
-        while let Some(deadline) = due(&mut self.deadlines, now) {
+        while let Some(deadline) = self.ends.take(now) {
             let Some(Some(entry)) = self.entries.get_mut(deadline.key) else { continue };
             if entry.serial != deadline.serial {
                 continue;
@@ -181,21 +174,19 @@ impl Intake {
             Stage::Live => {}
             Stage::Answering => {
                 if !mem::replace(&mut entry.has_answer_deadline, true) {
-                    let at = after(now, self.answer_timeout);
-                    self.answers.push_back(Deadline { at, key, serial: entry.serial });
+                    self.answers.push(key, entry.serial, now);
                 }
             }
             Stage::Parting => {
                 if !mem::replace(&mut entry.has_deadline, true) {
-                    let at = after(now, self.linger);
-                    self.deadlines.push_back(Deadline { at, key, serial: entry.serial });
+                    self.ends.push(key, entry.serial, now);
                 }
             }
             Stage::Flooded => self.cut(key),
             Stage::Dropped => {
-                let (at, serial) = (after(now, self.linger), entry.serial);
+                let serial = entry.serial;
                 let is_early = entry.core.lock().end.is_none();
-                self.deadlines.push_back(Deadline { at, key, serial });
+                self.ends.push(key, serial, now);
                 self.dropped.push(Dropped { key, serial, is_early });
             }
             Stage::Over => self.remove(key),
@@ -287,10 +278,4 @@ impl Drop for Intake {
             entry.core.abandon();
         }
     }
-}
-
-/// The first of these, when its time has come.
-fn due(deadlines: &mut VecDeque<Deadline>, now: Instant) -> Option<Deadline> {
-    let is_due = deadlines.front().is_some_and(|deadline| deadline.at <= now);
-    if is_due { deadlines.pop_front() } else { None }
 }

@@ -125,6 +125,7 @@ mod adoption;
 mod alarm;
 mod client;
 mod config;
+mod deadlines;
 mod entry;
 mod error;
 mod gathered;
