@@ -97,15 +97,12 @@ impl Entry {
         }
         state.end = end;
         let has_room = state.charge();
-        let was_answered =
-            matches!(state.parting, Parting::Open | Parting::Ended(_) | Parting::Dropped(_));
-        let mut wakers = [None, None];
-        if has_news || end.is_some() {
-            wakers[0] = state.reader.take();
-        }
-        if let (Some(_), Parting::Waiting(waker)) = (end, &mut state.parting) {
-            wakers[1] = waker.take();
-        }
+        let was_answered = !matches!(state.parting, Parting::Not | Parting::Aborted);
+        let wakers = match end {
+            Some(_) => state.take_waiting(),
+            None if has_news => [state.reader.take(), None],
+            None => [None, None],
+        };
         drop(state);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
@@ -160,7 +157,7 @@ impl Entry {
                     }
                 }
             }
-            Parting::Not | Parting::Open | Parting::Expired | Parting::Abandoned => drop(state),
+            _ => drop(state),
         }
         if let Some(leaving) = &mut self.leaving {
             leaving.send_rest(&mut Context::from_waker(&self.waker));

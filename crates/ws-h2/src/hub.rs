@@ -251,6 +251,15 @@ impl StreamState {
             none => *none = Some(cx.waker().clone()),
         }
     }
+
+    /// All who are to be woken by the end.
+    pub(crate) fn take_waiting(&mut self) -> [Option<Waker>; 2] {
+        let writer = match &mut self.parting {
+            Parting::Waiting(waker) | Parting::Stopped(waker) => waker.take(),
+            _ => None,
+        };
+        [self.reader.take(), writer]
+    }
 }
 
 /// How the receiving side of a stream ended.
@@ -315,6 +324,9 @@ pub(crate) enum Parting {
     Not,
     /// Not, and a server has answered the request: the stream is open.
     Open,
+    /// Not either, but nothing can be sent any more, and who wanted to waits until what came before that
+    /// can be read: another task than the one that reads.
+    Stopped(Option<Waker>),
     /// A client that is done gives the server the time to end the stream first.
     Waiting(Option<Waker>),
     /// The server did not.
@@ -349,17 +361,30 @@ impl StreamCore {
     /// The driver lets go of the stream: what the user holds of it finds its end.
     pub(crate) fn abandon(&self) {
         let mut state = self.lock();
+        let waiting = state.take_waiting();
         let parting = mem::replace(&mut state.parting, Parting::Abandoned);
         state.end.get_or_insert(End::Gone);
-        let reader = state.reader.take();
         let responder = state.meter.as_mut().and_then(|meter| meter.responder.take());
         drop(state);
         // `h2` keeps a stream as long as there is a handle of it.
-        drop(responder);
-        wake(reader);
-        if let Parting::Waiting(waker) = parting {
-            wake(waker);
+        drop((parting, responder));
+        waiting.into_iter().for_each(wake);
+    }
+
+    /// Ready when nothing more is added to what can be read, for who cannot write.
+    pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.end.is_some() {
+            return Poll::Ready(());
         }
+        match &mut state.parting {
+            Parting::Not | Parting::Open => {
+                state.parting = Parting::Stopped(Some(cx.waker().clone()));
+            }
+            Parting::Stopped(waker) | Parting::Waiting(waker) => *waker = Some(cx.waker().clone()),
+            _ => return Poll::Ready(()),
+        }
+        Poll::Pending
     }
 
     /// Ready with whether the peer has ended its direction; it has `linger` to do so.
@@ -370,7 +395,7 @@ impl StreamCore {
         }
         match &mut state.parting {
             Parting::Waiting(waker) => *waker = Some(cx.waker().clone()),
-            Parting::Not => {
+            Parting::Not | Parting::Stopped(_) => {
                 state.parting = Parting::Waiting(Some(cx.waker().clone()));
                 let key = state.key;
                 drop(state);

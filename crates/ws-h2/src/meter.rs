@@ -4,6 +4,8 @@
 //! back when half of it was read. The first KiB stays charged: small messages that come and go cost
 //! the shared counter nothing.
 
+use std::task::Waker;
+
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
@@ -68,18 +70,16 @@ impl StreamCore {
         state.end = Some(End::Evicted);
         // While it can still be given: the connection's window is not to shrink by a dead stream.
         give_credit(unread);
-        let is_in_use = matches!(state.parting, Parting::Open);
+        let is_in_use = matches!(state.parting, Parting::Open | Parting::Stopped(_));
         if let Some(meter) = &mut state.meter {
             let _less = meter.charge.set(0);
             if let Some(mut responder) = meter.responder.take().filter(|_| is_in_use) {
                 responder.send_reset(Reason::ENHANCE_YOUR_CALM);
             }
         }
-        let reader = state.reader.take();
+        let waiting = state.take_waiting();
         drop(state);
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+        waiting.into_iter().flatten().for_each(Waker::wake);
         is_new
     }
 }

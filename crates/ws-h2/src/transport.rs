@@ -71,7 +71,7 @@ impl H2Stream {
     /// cannot write reads what is there, and then no more.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if !self.is_shut {
-            ready!(self.reader.poll_end(cx));
+            ready!(self.reader.core.poll_end(cx));
         }
         Poll::Ready(match &mut self.send {
             Some(send) => why_closed(send, &self.reader, cx),
@@ -301,16 +301,6 @@ impl Reader {
 
     pub(crate) fn end(&self) -> Option<End> {
         self.core.lock().end
-    }
-
-    /// Ready when nothing more is added to what can be read.
-    fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.core.lock();
-        if state.end.is_some() {
-            return Poll::Ready(());
-        }
-        state.wake_at_news(cx);
-        Poll::Pending
     }
 
     pub(crate) fn end_error(&self) -> Option<Error> {

@@ -338,3 +338,28 @@ async fn a_runtime_that_ends_takes_its_streams_with_it() {
     assert!(server.next().await.is_none());
     assert!(!client.is_open() && client.close_reason().is_some());
 }
+
+/// One task may wait for what comes while another writes.
+#[tokio::test]
+async fn who_reads_and_who_writes_are_both_told_of_a_reset() {
+    let (client, mut wire) = Wire::serve(&[0, 8, 0, 0, 0, 1]).await;
+    let server = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        let answer = frame(HEADERS, END_HEADERS, id, &[0x88]);
+        wire.send(&[answer, reset(id, 8)].concat()).await;
+    };
+    let (opened, ()) = tokio::join!(client.connect(request()), server);
+    let (_, mut stream) = opened.unwrap();
+    // The connection's task has not told the stream yet.
+    let woken = [(); 2].map(|()| Arc::new(Woken(AtomicBool::new(false))));
+    let wakers = woken.clone().map(Waker::from);
+    let mut buf = BytesMut::new();
+    let read = stream.poll_read(&mut Context::from_waker(&wakers[0]), &mut buf, 100);
+    let written = stream.poll_write(&mut Context::from_waker(&wakers[1]), &mut &b"late"[..]);
+    assert!(read.is_pending() && written.is_pending());
+    settle().await;
+    assert_eq!(woken.map(|woken| woken.0.load(Ordering::Relaxed)), [true, true]);
+    for end in [stream.read(&mut buf).await.map(drop), stream.write(&mut &b"late"[..]).await] {
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}
