@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     pub(crate) waker: Waker,
     pub(crate) mark: Arc<StreamWaker>,
     pub(crate) opened: Instant,
-    /// Tells the streams apart that had the same key.
+    /// Tells what is noted of the stream from what was before, also of others that had its key.
     pub(crate) serial: u64,
     pub(crate) is_tunnel: bool,
     pub(crate) has_deadline: bool,

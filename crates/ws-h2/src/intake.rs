@@ -32,7 +32,7 @@ pub(crate) struct Intake {
     resets: Option<ResetBudget>,
     /// Streams that their users have dropped.
     dropped: Vec<Dropped>,
-    adopted: u64,
+    last_serial: u64,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Intake {
             answers: Deadlines::new(answer_timeout),
             resets,
             dropped: Vec::new(),
-            adopted: 0,
+            last_serial: 0,
         }
     }
 
@@ -70,14 +70,14 @@ impl Intake {
         let hub = Arc::clone(&self.hub);
         let mark = Arc::new(StreamWaker { hub, key, is_queued: AtomicBool::new(false) });
         core.adopt(key);
-        self.adopted += 1;
+        self.last_serial += 1;
         let entry = Entry {
             core,
             recv,
             waker: Waker::from(Arc::clone(&mark)),
             mark,
             opened: now,
-            serial: self.adopted,
+            serial: self.last_serial,
             is_tunnel,
             has_deadline: false,
             has_answer_deadline: false,
@@ -184,6 +184,9 @@ impl Intake {
             }
             Stage::Flooded => self.cut(key),
             Stage::Dropped => {
+                // What it waited for until now is over.
+                self.last_serial += 1;
+                entry.serial = self.last_serial;
                 let serial = entry.serial;
                 let is_early = entry.core.lock().end.is_none();
                 self.ends.push(key, serial, now);

@@ -266,6 +266,39 @@ async fn a_stream_that_is_dropped_where_the_socket_takes_nothing_gives_up_its_pl
     assert_eq!(client.open_streams(), 0);
 }
 
+/// Also when it was about to end in order, and somebody thought better of it.
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_the_drop_has_all_its_time_to_leave() {
+    let config = ClientConfig::default();
+    let settings = [0, 8, 0, 0, 0, 1, 0, 4, 0x7f, 0xff, 0xff, 0xff];
+    let (client, mut wire) = Wire::serve(&settings).await;
+    wire.send(&window_update(0, 1 << 30)).await;
+    let server = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
+    };
+    let (opened, ()) = tokio::join!(client.connect(request()), server);
+    let (_, mut stream) = opened.unwrap();
+    let mut bytes = pattern(4 << 20);
+    let full = timeout(Duration::from_millis(1), stream.write(&mut bytes)).await;
+    let sent = (4 << 20) - bytes.len();
+    assert!(full.is_err() && sent > 1 << 20, "nobody reads");
+    let ended = timeout(config.linger * 3 / 4, stream.shutdown()).await;
+    assert!(ended.is_err(), "the server does not end it");
+    drop(stream);
+    sleep(config.linger * 3 / 4).await;
+    let mut arrived = 0;
+    loop {
+        let frame = wire.next().await.unwrap();
+        match frame.kind {
+            DATA => arrived += frame.payload.len(),
+            RST_STREAM => break,
+            _ => {}
+        }
+    }
+    assert_eq!(arrived, sent);
+}
+
 /// Tokio, whose tasks can be dropped as by a runtime that ends.
 #[derive(Clone, Debug, Default)]
 struct Ending(Arc<Mutex<Vec<JoinHandle<()>>>>);
