@@ -169,6 +169,11 @@ pub(crate) const SERVER_FRAMES: usize = usize::MAX;
 /// On a client what comes behind a 200 lies in `h2` until whoever connects goes on.
 pub(crate) const CLIENT_FRAMES: usize = 64 * 1024 * 1024;
 
+/// The size of a send buffer that `h2` takes for one of `bytes`.
+pub(crate) fn send_buffer(bytes: usize) -> usize {
+    bytes.clamp(1, u32::MAX as usize)
+}
+
 /// Protocol errors of single streams, each answered with `RST_STREAM`, in the life of a connection
 /// (CVE-2025-8671).
 pub(crate) const LOCAL_RESETS: usize = 1024;

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_io::Runtime;
 
 use crate::alarm::{Alarm, after, within};
-use crate::config::{LOCAL_RESETS, SERVER_FRAMES, ServerConfig, Windows};
+use crate::config::{LOCAL_RESETS, SERVER_FRAMES, ServerConfig, Windows, send_buffer};
 use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown};
 use crate::intake::Intake;
@@ -168,7 +168,7 @@ fn builder(config: &ServerConfig, windows: Windows) -> h2::server::Builder {
         .initial_connection_window_size(windows.connection)
         .max_concurrent_streams(windows.streams)
         .max_header_list_size(config.max_header_size.max(1))
-        .max_send_buffer_size(config.send_buffer.max(1))
+        .max_send_buffer_size(send_buffer(config.send_buffer))
         .max_pending_accept_reset_streams(windows.streams as usize)
         .max_concurrent_reset_streams(windows.streams as usize)
         .max_local_error_reset_streams(Some(LOCAL_RESETS))

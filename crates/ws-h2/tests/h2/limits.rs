@@ -165,6 +165,24 @@ async fn a_zero_leaves_time_for_the_first_request_and_a_stream_to_be_reset() {
     assert!(client.is_open());
 }
 
+#[tokio::test]
+async fn a_limit_may_be_as_large_as_its_type() {
+    let (mut server_config, mut client_config) = (ServerConfig::default(), ClientConfig::default());
+    (server_config.max_streams, client_config.max_streams) = (u32::MAX, u32::MAX);
+    (server_config.stream_window, client_config.stream_window) = (u32::MAX, u32::MAX);
+    (server_config.send_buffer, client_config.send_buffer) = (usize::MAX, usize::MAX);
+    (server_config.max_header_size, client_config.max_header_size) = (u32::MAX, u32::MAX);
+    (server_config.max_headers, client_config.max_headers) = (usize::MAX, usize::MAX);
+    (server_config.handshake_timeout, client_config.handshake_timeout) =
+        (Duration::MAX, Duration::MAX);
+    (server_config.linger, client_config.linger) = (Duration::MAX, Duration::MAX);
+    (server_config.reset_burst, server_config.resets_per_second) = (u32::MAX, u32::MAX);
+    let (mut server, client) = pair(&server_config, &client_config).await;
+    let (mut near, mut far) = open(&mut server, &client).await;
+    far.write(&mut pattern(1 << 20)).await.unwrap();
+    assert_eq!(near.read_len(1 << 20).await.unwrap(), pattern(1 << 20));
+}
+
 /// The peer has reset it, or ended it; that we drop it then costs the peer nothing more.
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_a_peer_has_done_with_is_charged_once() {
