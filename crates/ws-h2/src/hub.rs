@@ -265,9 +265,9 @@ impl StreamState {
 /// How the receiving side of a stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// `END_STREAM`, or a reset without an error.
+    /// `END_STREAM`.
     Fin,
-    /// The peer's `RST_STREAM`.
+    /// The peer's `RST_STREAM`, which says with `NO_ERROR` that it is content (RFC 9113 §8.1).
     Reset(Reason),
     /// The peer broke the rules of the stream.
     Malformed(Reason),
@@ -292,7 +292,6 @@ impl End {
 
     pub(crate) fn of_error(error: &h2::Error) -> Self {
         match error.reason() {
-            Some(Reason::NO_ERROR) if error.is_reset() => Self::Fin,
             Some(code) if error.is_reset() && error.is_remote() => Self::Reset(code),
             Some(code) if error.is_reset() => Self::Malformed(code),
             Some(Reason::NO_ERROR) if error.is_go_away() => Self::Gone,
@@ -304,7 +303,7 @@ impl End {
 
     pub(crate) fn error(self, hub: &Hub) -> Option<Error> {
         match self {
-            Self::Fin => None,
+            Self::Fin | Self::Reset(Reason::NO_ERROR) => None,
             Self::Reset(code) => Some(Error::from_reset(code)),
             Self::Malformed(code) => Some(Error::MalformedMessage { code: code.into() }),
             Self::Evicted => {

@@ -86,9 +86,8 @@ impl H2Stream {
         self.has_ended = send.send_data(Bytes::new(), true).is_ok();
         match self.reader.end() {
             _ if self.has_ended => Ok(()),
-            // A peer that has said NO_ERROR is content with what it got.
-            Some(End::Fin) => Ok(()),
             Some(end) => {
+                // A peer that has said NO_ERROR is content with what it got.
                 let error = end.error(&self.reader.core.hub);
                 error.map_or(Ok(()), |error| Err(error.into()))
             }

@@ -150,6 +150,24 @@ async fn a_flood_that_ends_the_connection_is_told_to_its_streams_as_the_peers_fa
     }
 }
 
+// RFC: H2-10.5-01
+// THREAT: rapid-reset
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_resets_ends_its_connection_whatever_their_code() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (10, 0);
+    for code in [0, 1, 5, 7, 8, 11, 0xfeed] {
+        let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+        tokio::spawn(async move { while server.next().await.is_some() {} });
+        for id in (1..).step_by(2).take(11) {
+            wire.send(&[connect(id), reset(id, code)].concat()).await;
+            settle().await;
+        }
+        let end = tokio::time::timeout(Duration::from_secs(1), wire.goaway_code()).await;
+        assert_eq!(end, Ok(Some(ENHANCE_YOUR_CALM)), "{code}");
+    }
+}
+
 /// Nobody is woken by that reset but the task that finds it.
 // RFC: H2-10.5-01
 // THREAT: rapid-reset
