@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use h2::RecvStream;
 
-use crate::hub::{End, Parting, Slot, StreamCore, StreamWaker};
+use crate::hub::{End, Slot, StreamCore, StreamWaker};
 use crate::leaving::Leaving;
+use crate::parting::Parting;
 
 /// It is the driver's alone; what its user sees of it is the [`StreamCore`].
 #[derive(Debug)]

@@ -15,7 +15,8 @@ use h2::Reason;
 use crate::adoption::Adoption;
 use crate::deadlines::Deadlines;
 use crate::entry::{Entry, Stage};
-use crate::hub::{Hub, Parting, StreamWaker};
+use crate::hub::{Hub, StreamWaker};
+use crate::parting::Parting;
 use crate::reset_budget::{ResetBudget, TooManyResets};
 
 /// All streams of a connection, seen from its driver.

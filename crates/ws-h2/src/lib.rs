@@ -135,6 +135,7 @@ mod intake;
 mod leaving;
 mod meter;
 mod paced;
+mod parting;
 mod reset_budget;
 mod server;
 mod transport;

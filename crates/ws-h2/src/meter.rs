@@ -11,7 +11,8 @@ use h2::Reason;
 use h2::server::SendResponse;
 use ws_io::{Charge, SharedBudget};
 
-use crate::hub::{End, Parting, StreamCore, StreamState};
+use crate::hub::{End, StreamCore, StreamState};
+use crate::parting::Parting;
 
 /// One stream's account.
 #[derive(Debug)]

@@ -12,8 +12,9 @@ use h2::{FlowControl, Reason, SendStream};
 use ws_io::{Transport, TransportError};
 
 use crate::error::Error;
-use crate::hub::{End, Parting, StreamCore};
+use crate::hub::{End, StreamCore};
 use crate::leaving::Leaving;
+use crate::parting::Parting;
 
 /// One WebSocket's stream on an HTTP/2 connection.
 ///

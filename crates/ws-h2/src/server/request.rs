@@ -12,8 +12,9 @@ use http::{HeaderMap, Response, StatusCode};
 use ws_h2_upgrade::{ConnectRequest, validate_fields};
 
 use crate::error::Error;
-use crate::hub::{Parting, StreamCore};
+use crate::hub::StreamCore;
 use crate::leaving::Leaving;
+use crate::parting::Parting;
 use crate::transport::{H2Stream, Reader};
 
 /// A request on a connection.
