@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) is_tunnel: bool,
     pub(crate) has_deadline: bool,
     pub(crate) has_answer_deadline: bool,
+    /// Whether its peer is known to have reset it.
+    pub(crate) is_gone: bool,
     /// Whether what its reset was charged is given back when its user lets go of it.
     pub(crate) is_owing: bool,
     pub(crate) leaving: Option<Box<Leaving>>,
@@ -64,7 +66,9 @@ impl Entry {
         let mut state = self.core.lock();
         let is_evicted = state.end == Some(End::Evicted);
         if state.end.is_some() && !is_evicted {
-            return Taken::default();
+            let is_reset = state.is_late_reset(&self.waker) && !self.is_gone;
+            self.is_gone |= is_reset;
+            return Taken { is_reset, ..Taken::default() };
         }
         let mut has_news = false;
         let mut released = 0;
@@ -98,7 +102,13 @@ impl Entry {
         }
         state.end = end;
         let has_room = state.charge();
-        let was_answered = !matches!(state.parting, Parting::Not | Parting::Aborted);
+        let was_answered = state.is_answered();
+        self.is_gone = match end {
+            // A peer may answer our end in whatever way it likes.
+            Some(End::Reset(_)) => self.leaving.is_none(),
+            Some(_) => state.is_late_reset(&self.waker),
+            None => false,
+        };
         let wakers = match end {
             Some(_) => state.take_waiting(),
             None if has_news => [state.reader.take(), None],
@@ -110,9 +120,7 @@ impl Entry {
         if is_closed {
             self.slot = None;
         }
-        // A peer may answer our end in whatever way it likes.
-        let is_reset = matches!(end, Some(End::Reset(_))) && self.leaving.is_none();
-        Taken { is_reset, was_answered, is_crowding: !has_room }
+        Taken { is_reset: self.is_gone, was_answered, is_crowding: !has_room }
     }
 
     /// Whether there is memory for what lies unread.
@@ -134,7 +142,7 @@ impl Entry {
         let has_ended = end.is_some();
         match &state.parting {
             Parting::Waiting(_) => return Stage::Parting,
-            Parting::Aborted => return Stage::Over,
+            Parting::Aborted { .. } => return Stage::Over,
             Parting::Ended(_) | Parting::Dropped(_) => {
                 let parting = mem::replace(&mut state.parting, Parting::Expired);
                 let unread = state.inbox.len();

@@ -82,6 +82,7 @@ impl Intake {
             is_tunnel,
             has_deadline: false,
             has_answer_deadline: false,
+            is_gone: false,
             is_owing: false,
             leaving: None,
             slot,

@@ -1,6 +1,10 @@
 //! How the user of a stream leaves it.
 
+use std::mem;
 use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use h2::server::SendResponse;
 
 use crate::hub::{StreamCore, StreamState};
 use crate::leaving::Leaving;
@@ -10,6 +14,8 @@ use crate::leaving::Leaving;
 pub(crate) enum Parting {
     #[default]
     Not,
+    /// Not, and a server is yet to answer the request.
+    Asked(Box<SendResponse<Bytes>>),
     /// Not, and a server has answered the request: the stream is open.
     Open,
     /// Not either, but nothing can be sent any more, and who wanted to waits until what came before that
@@ -24,13 +30,31 @@ pub(crate) enum Parting {
     Ended(Box<Leaving>),
     /// The user is gone without an end: the stream is reset when what it has sent has left.
     Dropped(Box<Leaving>),
-    /// The user is gone and has reset the stream.
-    Aborted,
+    /// The user is gone, and the stream is reset: by its peer, which did not wait for the answer, or by us.
+    Aborted { is_peers: bool },
     /// The driver is gone: it takes nothing any more.
     Abandoned,
 }
 
 impl StreamState {
+    /// Whether a server has answered the request.
+    pub(crate) fn is_answered(&self) -> bool {
+        !matches!(self.parting, Parting::Not | Parting::Asked(_) | Parting::Aborted { .. })
+    }
+
+    /// Whether the peer has reset a request that had ended, before it was answered. Who receives is not
+    /// told of it by `h2`, only who answers.
+    pub(crate) fn is_late_reset(&mut self, waker: &Waker) -> bool {
+        match &mut self.parting {
+            Parting::Asked(responder) => {
+                let reset = responder.poll_reset(&mut Context::from_waker(waker));
+                matches!(reset, Poll::Ready(Ok(_)))
+            }
+            Parting::Aborted { is_peers } => *is_peers,
+            _ => false,
+        }
+    }
+
     /// All who are to be woken by the end.
     pub(crate) fn take_waiting(&mut self) -> [Option<Waker>; 2] {
         let writer = match &mut self.parting {
@@ -42,6 +66,23 @@ impl StreamState {
 }
 
 impl StreamCore {
+    /// Keeps the way to answer a request, on which the driver finds that nobody waits any more.
+    pub(crate) fn ask(&self, responder: SendResponse<Bytes>) {
+        self.lock().parting = Parting::Asked(Box::new(responder));
+    }
+
+    /// The way to answer the request; `None` if the driver is gone.
+    pub(crate) fn take_responder(&self) -> Option<SendResponse<Bytes>> {
+        let mut state = self.lock();
+        match mem::take(&mut state.parting) {
+            Parting::Asked(responder) => Some(*responder),
+            parting => {
+                state.parting = parting;
+                None
+            }
+        }
+    }
+
     /// Ready when nothing more is added to what can be read, for who cannot write.
     pub(crate) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();

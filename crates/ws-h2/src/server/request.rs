@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
@@ -124,9 +124,9 @@ impl HttpRequest {
     /// [`Error::RequestTooBig`] when it is larger than `max` bytes; otherwise the stream or the
     /// connection is gone.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
-        let Some(open) = &mut self.0.open else { return Ok(Bytes::new()) };
+        let Some(reader) = &mut self.0.reader else { return Ok(Bytes::new()) };
         let mut body = BytesMut::new();
-        while poll_fn(|cx| open.reader.poll_read(cx, &mut body, READ)).await? > 0 {
+        while poll_fn(|cx| reader.poll_read(cx, &mut body, READ)).await? > 0 {
             if body.len() > max {
                 return Err(Error::RequestTooBig { max });
             }
@@ -151,10 +151,11 @@ pub(crate) struct Exchange {
     head: http::Request<()>,
     peer_addr: Option<SocketAddr>,
     /// `None` once it is answered.
-    open: Option<Open>,
+    reader: Option<Reader>,
 }
 
-struct Open {
+/// A request that is being answered.
+struct Answer {
     responder: SendResponse<Bytes>,
     reader: Reader,
 }
@@ -167,7 +168,8 @@ impl Exchange {
         credit: FlowControl,
     ) -> Self {
         let peer_addr = core.hub.peer_addr;
-        Self { head, peer_addr, open: Some(Open { responder, reader: Reader::new(core, credit) }) }
+        core.ask(responder);
+        Self { head, peer_addr, reader: Some(Reader::new(core, credit)) }
     }
 
     pub(crate) fn into_websocket(self) -> Request {
@@ -190,23 +192,31 @@ impl Exchange {
     /// Tells the client that nothing was done, so that it may try elsewhere (RFC 9113 §8.7); whether it
     /// had not reset the request itself.
     pub(crate) fn reject(mut self) -> bool {
-        let Some(mut open) = self.open.take() else { return false };
-        let is_new =
-            open.responder.poll_reset(&mut Context::from_waker(Waker::noop())).is_pending();
-        open.responder.send_reset(Reason::REFUSED_STREAM);
-        open.reader.core.part(Parting::Aborted);
-        is_new
+        let Ok(mut answer) = self.begin() else { return false };
+        let is_peers = answer.reset().is_some();
+        answer.responder.send_reset(Reason::REFUSED_STREAM);
+        answer.reader.core.part(Parting::Aborted { is_peers });
+        !is_peers
+    }
+
+    /// Begins to answer.
+    fn begin(&mut self) -> Result<Answer, Error> {
+        let reader = self.reader.take().ok_or(Error::InvalidRequest("answered already"))?;
+        match reader.core.take_responder() {
+            Some(responder) => Ok(Answer { responder, reader }),
+            None => Err(reader.end_error().unwrap_or(Error::Closed)),
+        }
     }
 
     fn open(&mut self, response: Response<()>) -> Result<H2Stream, Error> {
         validate_fields(response.headers()).map_err(Error::from_fields)?;
-        let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
-        match open.responder.send_response(response, false) {
+        let mut answer = self.begin()?;
+        match answer.responder.send_response(response, false) {
             Ok(send) => {
-                open.reader.core.entrust(open.responder);
-                Ok(H2Stream::new(send, open.reader))
+                answer.reader.core.entrust(answer.responder);
+                Ok(H2Stream::new(send, answer.reader))
             }
-            Err(error) => Err(open.fail(error)),
+            Err(error) => Err(answer.fail(error)),
         }
     }
 
@@ -215,33 +225,42 @@ impl Exchange {
         if response.status().is_informational() {
             return Err(Error::InvalidRequest("an informational status is no answer"));
         }
-        let mut open = self.open.take().ok_or(Error::InvalidRequest("answered already"))?;
+        let mut answer = self.begin()?;
         let (head, body) = response.into_parts();
         let is_empty = body.is_empty() || self.head.method() == http::Method::HEAD;
         let body = if is_empty { Bytes::new() } else { body };
-        match open.responder.send_response(Response::from_parts(head, ()), is_empty) {
+        match answer.responder.send_response(Response::from_parts(head, ()), is_empty) {
             Ok(send) => {
-                open.reader.core.part(Parting::Ended(Leaving::new(send, body)));
+                answer.reader.core.part(Parting::Ended(Leaving::new(send, body)));
                 Ok(())
             }
-            Err(error) => Err(open.fail(error)),
+            Err(error) => Err(answer.fail(error)),
         }
     }
 }
 
-impl Open {
+impl Answer {
+    /// The code with which the peer has reset the request, if it has.
+    fn reset(&mut self) -> Option<Reason> {
+        match self.responder.poll_reset(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(code)) => Some(code),
+            _ => None,
+        }
+    }
+
     /// The stream cannot be answered; usually its peer has reset it.
     fn fail(mut self, error: h2::Error) -> Error {
+        let reset = self.reset();
         self.responder.send_reset(Reason::INTERNAL_ERROR);
         let end = self.reader.end_error();
-        self.reader.core.part(Parting::Aborted);
-        end.unwrap_or_else(|| error.into())
+        self.reader.core.part(Parting::Aborted { is_peers: reset.is_some() });
+        end.or_else(|| reset.map(Error::from_reset)).unwrap_or_else(|| error.into())
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if self.open.is_some() {
+        if self.reader.is_some() {
             let mut response = Response::new(Bytes::new());
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
             if let Err(error) = self.respond(response) {

@@ -168,6 +168,54 @@ async fn a_flood_of_resets_ends_its_connection_whatever_their_code() {
     }
 }
 
+/// `GET http://a/`, or a WebSocket whose client will say nothing.
+fn ended(id: u32, is_page: bool) -> Vec<u8> {
+    let page = b"\x82\x84\x86\x41\x01a".to_vec();
+    let block = if is_page { page } else { connect_block() };
+    frame(HEADERS, END_HEADERS | END_STREAM, id, &block)
+}
+
+/// Also when the server has seen the whole request before, and is at work on it.
+// RFC: H2-10.5-01
+// THREAT: rapid-reset
+#[tokio::test(start_paused = true)]
+async fn resets_of_requests_that_have_ended_are_a_flood_too() {
+    let mut config = ServerConfig::default();
+    (config.max_streams, config.reset_burst, config.resets_per_second) = (4, 10, 0);
+    let cases = [true, false].into_iter().flat_map(|is_page| {
+        [(is_page, true, true), (is_page, true, false), (is_page, false, true)]
+    });
+    for (is_page, is_late, is_answered) in cases {
+        let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+        let mut kept = Vec::new();
+        for id in (1..).step_by(2).take(11) {
+            assert!(server.handle().close_reason().is_none(), "ten are allowed");
+            wire.send(&ended(id, is_page)).await;
+            if is_late {
+                settle().await;
+            }
+            wire.send(&reset(id, 8)).await;
+            settle().await;
+            let result = match server.next().await {
+                Some(Request::Http(request)) if is_answered => {
+                    request.respond(Response::new("page"))
+                }
+                Some(Request::WebSocket(request)) if is_answered => {
+                    request.accept(Response::new(())).map(drop)
+                }
+                request => {
+                    kept.push(request);
+                    continue;
+                }
+            };
+            let expected = if id < 21 { "stream_reset" } else { "closed" };
+            assert_eq!(result.unwrap_err().reason(), expected, "{id}");
+        }
+        let end = tokio::time::timeout(Duration::from_secs(1), wire.goaway_code()).await;
+        assert_eq!(end, Ok(Some(ENHANCE_YOUR_CALM)), "{is_page} {is_late} {is_answered}");
+    }
+}
+
 /// Nobody is woken by that reset but the task that finds it.
 // RFC: H2-10.5-01
 // THREAT: rapid-reset
