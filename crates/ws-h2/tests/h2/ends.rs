@@ -266,37 +266,66 @@ async fn a_stream_that_is_dropped_where_the_socket_takes_nothing_gives_up_its_pl
     assert_eq!(client.open_streams(), 0);
 }
 
-/// Also when it was about to end in order, and somebody thought better of it.
+/// Windows as wide as they go, and WebSockets allowed.
+const WIDE: [u8; 12] = [0, 8, 0, 0, 0, 1, 0, 4, 0x7f, 0xff, 0xff, 0xff];
+
+/// Also when a client was about to end in order, and somebody thought better of it.
 #[tokio::test(start_paused = true)]
 async fn what_was_sent_before_the_drop_has_all_its_time_to_leave() {
-    let config = ClientConfig::default();
-    let settings = [0, 8, 0, 0, 0, 1, 0, 4, 0x7f, 0xff, 0xff, 0xff];
-    let (client, mut wire) = Wire::serve(&settings).await;
-    wire.send(&window_update(0, 1 << 30)).await;
-    let server = async {
-        let id = wire.next_of(HEADERS).await.unwrap().stream;
-        wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
-    };
-    let (opened, ()) = tokio::join!(client.connect(request()), server);
-    let (_, mut stream) = opened.unwrap();
-    let mut bytes = pattern(4 << 20);
-    let full = timeout(Duration::from_millis(1), stream.write(&mut bytes)).await;
-    let sent = (4 << 20) - bytes.len();
-    assert!(full.is_err() && sent > 1 << 20, "nobody reads");
-    let ended = timeout(config.linger * 3 / 4, stream.shutdown()).await;
-    assert!(ended.is_err(), "the server does not end it");
-    drop(stream);
-    sleep(config.linger * 3 / 4).await;
-    let mut arrived = 0;
-    loop {
-        let frame = wire.next().await.unwrap();
-        match frame.kind {
-            DATA => arrived += frame.payload.len(),
-            RST_STREAM => break,
-            _ => {}
+    let linger = ClientConfig::default().linger;
+    for is_server in [true, false] {
+        let (mut server, client);
+        let (mut wire, mut stream);
+        if is_server {
+            (server, wire) = Wire::connect(&ServerConfig::default(), &WIDE[6..]).await;
+            stream = accept(&mut server, &mut wire, 1).await;
+        } else {
+            (client, wire) = Wire::serve(&WIDE).await;
+            let answer = async {
+                let id = wire.next_of(HEADERS).await.unwrap().stream;
+                wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
+            };
+            stream = tokio::join!(client.connect(request()), answer).0.unwrap().1;
         }
+        wire.send(&window_update(0, 1 << 30)).await;
+        let mut bytes = pattern(4 << 20);
+        let full = timeout(Duration::from_millis(1), stream.write(&mut bytes)).await;
+        let sent = (4 << 20) - bytes.len();
+        assert!(full.is_err() && sent > 1 << 20, "nobody reads");
+        if !is_server {
+            let ended = timeout(linger * 3 / 4, stream.shutdown()).await;
+            assert!(ended.is_err(), "the server does not end it");
+        }
+        drop(stream);
+        sleep(linger * 3 / 4).await;
+        let mut arrived = 0;
+        loop {
+            let frame = wire.next().await.unwrap();
+            match frame.kind {
+                DATA => arrived += frame.payload.len(),
+                RST_STREAM => break,
+                _ => {}
+            }
+        }
+        assert_eq!(arrived, sent, "{is_server}");
     }
-    assert_eq!(arrived, sent);
+}
+
+/// Whatever its last words filled.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_dropped_is_reset_as_soon_as_its_last_words_have_left() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &WIDE[6..]).await;
+    wire.send(&window_update(0, 1 << 30)).await;
+    // A turn gathers 64 KiB, with 9 octets for each frame.
+    for (id, len) in [(1, 65_500), (3, 65_499), (5, 65_501), (7, 1)] {
+        let mut stream = accept(&mut server, &mut wire, id).await;
+        settle().await;
+        let start = Instant::now();
+        stream.write(&mut pattern(len)).await.unwrap();
+        drop(stream);
+        assert_eq!(next_reset(&mut wire).await, (id, CANCEL));
+        assert_eq!(start.elapsed(), Duration::ZERO, "{len}");
+    }
 }
 
 /// Tokio, whose tasks can be dropped as by a runtime that ends.

@@ -379,6 +379,22 @@ async fn streams_that_we_are_made_to_drop_count_as_resets() {
     assert_eq!(code, Some(ENHANCE_YOUR_CALM));
 }
 
+/// They are answered, and the client does not reset them.
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_refused_cost_their_client_nothing() {
+    let mut config = ServerConfig::default();
+    (config.max_headers, config.reset_burst, config.resets_per_second) = (1, 1, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let plain = [literal(":method", "CONNECT"), literal(":authority", "a.example:443")].concat();
+    let many = [connect_block(), literal("x", "1"), literal("x", "2")].concat();
+    for (id, block) in (1..).step_by(2).zip([&plain, &many].repeat(3)) {
+        wire.send(&frame(HEADERS, END_HEADERS, id, block)).await;
+        assert_eq!(wire.next_of(HEADERS).await.unwrap().stream, id);
+    }
+    wire.send(&connect(21)).await;
+    assert!(matches!(server.next().await, Some(Request::WebSocket(_))));
+}
+
 /// Nobody asks for requests, and those that wait were reset long ago.
 // RFC: H2-10.5-01
 // THREAT: provoked-resets

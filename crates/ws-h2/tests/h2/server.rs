@@ -193,6 +193,17 @@ async fn a_drained_connection_lets_live_websockets_run_to_their_end() {
 
 // RFC: H2-6.8-01
 #[tokio::test(start_paused = true)]
+async fn an_idle_connection_that_is_drained_says_so_at_once() {
+    let (server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    settle().await;
+    let start = tokio::time::Instant::now();
+    server.handle().drain();
+    assert_eq!(wire.goaway_code().await, Some(0));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+// RFC: H2-6.8-01
+#[tokio::test(start_paused = true)]
 async fn a_websocket_that_crosses_our_goaway_runs_to_its_end() {
     for is_asked in [true, false] {
         let config = ServerConfig::default();
