@@ -149,6 +149,25 @@ async fn a_goaway_below_a_request_says_that_it_was_not_processed() {
     assert!(matches!(error, Error::GoingAway), "{error}");
 }
 
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn a_goaway_above_a_request_says_nothing_of_it() {
+    let host = Host::new(Setup::default());
+    let serve = async {
+        let mut peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
+        tokio::spawn(async move {
+            let (mut send, _recv) = peer.quic.accept_bi().await.unwrap();
+            peer.control.write_all(&frame(7, &[4])).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            send.write_all(&Section::new().line(":status", "200").frame()).await.unwrap();
+            peer.quic.closed().await;
+        });
+    };
+    let (client, ()) = soon(async { tokio::join!(host.client(), serve) }).await;
+    let (_, _stream) = soon(client.connect(request("/"))).await.unwrap();
+    assert!(!client.is_open());
+}
+
 #[tokio::test]
 async fn a_rejected_request_may_be_sent_again() {
     let host = Host::new(Setup::default());

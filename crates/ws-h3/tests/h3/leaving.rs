@@ -7,7 +7,9 @@ use bytes::BytesMut;
 use ws_h3::{Error, Request, Server};
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
-use crate::support::{Host, Setup, read, request, serve, shutdown, soon};
+use crate::support::{
+    Host, Setup, echo, read, read_exact, request, serve, shutdown, soon, write_all,
+};
 use crate::turns::Counting;
 
 const EXCESSIVE_LOAD: u64 = 0x107;
@@ -84,6 +86,28 @@ async fn our_goaway_names_the_first_request_that_is_not_taken() {
     let (late, mut of_late) = peer.open(&Section::websocket().frame()).await;
     assert_eq!(soon(answer(&mut of_late)).await, Answer::Reset(REQUEST_REJECTED));
     assert_eq!(soon(late.stopped()).await.unwrap(), Some(0x10b_u32.into()));
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_and_keeps_what_is_open() {
+    let host = Host::new(Setup::default());
+    let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
+    let accepted = async {
+        let Some(Request::WebSocket(request)) = server.next().await else { panic!() };
+        request.accept(http::Response::new(())).await.unwrap()
+    };
+    let (ours, theirs) = soon(async { tokio::join!(client.connect(request("/")), accepted) }).await;
+    tokio::spawn(echo(theirs));
+    drop(server);
+    soon(async {
+        while client.is_open() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let (_, mut stream) = ours.unwrap();
+    soon(write_all(&mut stream, &mut &b"alive"[..])).await.unwrap();
+    assert_eq!(soon(read_exact(&mut stream, 5)).await.unwrap(), "alive");
 }
 
 /// The last of what was open ends while the request is on its way.

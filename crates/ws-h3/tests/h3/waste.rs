@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use ws_h3::{Request, Server};
 use ws_io::Runtime;
 
-use crate::support::raw::{Answer, RawPeer, Section, answer};
+use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
 use crate::support::{Host, Setup, Tokio, TokioTimer, read, serve, soon};
 
 // RFC: H3-10.5-01
@@ -41,6 +41,21 @@ async fn requests_without_end_that_come_to_nothing_are_cut_off() {
         soon(flood).await;
         assert!(peer.quic.close_reason().is_some(), "{name}: there was no end to it");
         assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD, "{name}");
+    }
+}
+
+// RFC: H3-10.5-01
+// THREAT: frame-flood
+#[tokio::test]
+async fn empty_frames_before_a_request_are_not_ignored_for_ever() {
+    let host = Host::new(Setup::default());
+    let (quic, server) = soon(async { tokio::join!(host.dial(), host.accept()) }).await;
+    let peer = RawPeer::new(quic, &[]).await;
+    tokio::spawn(serve(server));
+    for (times, expected) in [(10, Answer::Status("200".into())), (5000, Answer::Reset(0x107))] {
+        let frames = [frame(0x21, &[]).repeat(times), Section::websocket().frame().to_vec()];
+        let (_send, mut recv) = peer.open(&frames.concat()).await;
+        assert_eq!(soon(answer(&mut recv)).await, expected, "{times}");
     }
 }
 
