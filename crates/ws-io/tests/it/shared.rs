@@ -12,17 +12,22 @@ use bytes::BytesMut;
 use futures_core::Stream as _;
 use futures_sink::Sink as _;
 use ws_frame::Message;
-use ws_io::{Config, Error, Runtime as _, Transport as _, duplex};
+use ws_io::{Config, Duplex, Error, Runtime as _, Transport, duplex};
 
-use crate::support::{Sim, Socket, client, give_up_after, server, server_with};
+use crate::support::{Hostile, Plan, Sim, Socket, client, give_up_after, server, server_with};
 
 /// A lock for the length of a poll. That of `futures` waits for the other task, which here is never
 /// in the middle of one.
-#[derive(Clone)]
-struct Shared(Arc<Mutex<Socket>>);
+struct Shared<T: Transport = Duplex>(Arc<Mutex<Socket<T>>>);
 
-impl Shared {
-    fn new(websocket: Socket) -> Self {
+impl<T: Transport> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: Transport> Shared<T> {
+    fn new(websocket: Socket<T>) -> Self {
         Self(Arc::new(Mutex::new(websocket)))
     }
 
@@ -267,4 +272,47 @@ fn a_sink_that_is_done_is_not_woken_for_the_stream() {
     sim.block_on(server.send(Message::text("news"))).unwrap();
     assert_eq!(task.0.load(Ordering::SeqCst), before, "it was woken for nothing");
     assert!(client.as_mut().poll_next(&mut stream).is_ready());
+}
+
+#[test]
+fn a_sink_that_waits_is_woken_by_the_stream_that_meets_the_end() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let stuck = Hostile::new(right, Plan { stuck: true, ..Plan::default() });
+    let server = Shared::new(server(&sim, stuck));
+    let stream = server.clone();
+    sim.spawn(async move { while stream.next().await.is_some() {} });
+    let clock = sim.clone();
+    sim.spawn(async move {
+        clock.sleep(Duration::from_secs(1)).await;
+        drop(left);
+    });
+    // It is polled before the stream, and finds nothing.
+    sim.block_on(server.send(Message::text("never leaves"))).unwrap_err();
+    assert_eq!(sim.elapsed().as_secs(), 1);
+}
+
+#[test]
+fn what_two_tasks_have_shared_is_as_before_when_one_has_it_again() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+    let sender = client.sender(1);
+    let shared = Shared::new(client);
+    let stream = shared.clone();
+    sim.spawn(async move { drop(give_up_after(2, stream.next()).await) });
+    sim.block_on(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(give_up_after(1, shared.send(Message::binary(vec![1; 1500]))).await.is_none());
+        sim.spawn(async move { while server.next().await.is_some() {} });
+        sim.sleep(Duration::from_secs(1)).await;
+        let mut client =
+            Arc::into_inner(shared.0).expect("the stream was given up").into_inner().unwrap();
+        let told = sim.spawn_collect(async move {
+            sender.send_acknowledged(Message::text("from beside")).await.unwrap();
+        });
+        sim.spawn(async move { while client.next().await.is_some() {} });
+        sim.sleep(Duration::from_secs(1)).await;
+        assert!(!told.is_empty(), "it still waits");
+    });
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_core::Stream as _;
+use futures_sink::Sink as _;
 use ws_close::CloseCode;
 use ws_frame::Message;
 use ws_io::{Chunk, Duplex, Error, Runtime as _, Transport as _, WebSocket, duplex};
@@ -182,4 +183,19 @@ fn nobody_is_blamed_for_a_message_of_which_the_reader_was_dropped() {
         writer.close(CloseCode::NORMAL, "").await.unwrap();
     });
     assert!(writer.outcome().unwrap().clean, "{:?}", writer.outcome());
+}
+
+#[test]
+fn a_sink_of_what_has_ended_may_be_closed_though_the_peer_took_not_all() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, right);
+    sim.block_on(async {
+        server.feed(Message::binary(vec![7; 5000])).await.unwrap();
+        write(&mut raw, frame(0x88, &1000_u16.to_be_bytes())).await;
+        while server.next().await.is_some() {}
+        assert!(!server.outcome().unwrap().clean);
+        poll_fn(|cx| Pin::new(&mut server).poll_close(cx)).await.unwrap();
+        assert!(server.flush().await.is_err(), "it did not leave");
+    });
 }
