@@ -109,7 +109,7 @@
 //! - **Idle connections hold no buffers.** They come from a bounded pool of the thread and go back
 //!   before each wait. In steady state a small message costs no allocation.
 //! - **No connection keeps its thread.** After 32 reads in a row it lets others run; what was inflated
-//!   counts as if it had been read.
+//!   counts as if it had been read. A [`Handler`] does after 32 messages of its [`Mailbox`].
 //!
 //! # Features
 //!

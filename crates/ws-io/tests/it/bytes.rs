@@ -131,6 +131,7 @@ fn what_is_written_is_binary_and_leaves_when_something_is_read() {
     let near = Shared::new(near.into_byte_stream());
     sim.block_on(async {
         assert_eq!(near.write(b"").await.unwrap(), 0);
+        assert!(near.read(0).await.unwrap().is_empty(), "nothing is asked for, nor waited for");
         assert_eq!(near.write(b"small").await.unwrap(), 5);
         assert_eq!(near.write(&noise(100_000)).await.unwrap(), 64 * 1024);
         sim.spawn(async move { assert!(near.read(1).await.unwrap().is_empty()) });

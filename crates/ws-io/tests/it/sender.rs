@@ -328,3 +328,21 @@ fn messages_of_other_tasks_leave_behind_one_that_is_sent_in_fragments() {
         assert!(sim.elapsed() < Duration::from_secs(1));
     }
 }
+
+#[test]
+fn who_waits_for_room_gets_it_though_the_receiver_does_not_wait_again() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    let sender = server.sender(1);
+    sender.try_send(Message::text("first")).unwrap();
+    let queued = sim.spawn_collect(async move { sender.send(Message::text("second")).await });
+    sim.block_on(async {
+        sim.sleep(Duration::from_millis(1)).await;
+        client.send(Message::text("question")).await.unwrap();
+        assert!(queued.is_empty(), "there is no room yet");
+        assert_eq!(server.next().await.unwrap().unwrap(), Message::text("question"));
+        // It is busy with that from here on.
+        sim.sleep(Duration::from_millis(1)).await;
+        assert_eq!(queued.take(), Some(Ok(())));
+    });
+}
