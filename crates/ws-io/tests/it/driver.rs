@@ -146,6 +146,21 @@ fn a_peer_that_never_pauses_does_not_keep_the_thread() {
     assert!(counts.lock().unwrap().reads <= 32);
 }
 
+#[test]
+fn what_a_turn_has_brought_is_written_when_it_is_used_up() {
+    let sim = Sim::new();
+    let (left, right) = duplex(100);
+    let transport = Hostile::new(right, Plan { read: 1, ..Plan::default() });
+    let counts = transport.counts();
+    let (mut client, mut server) = (client(&sim, left), server(&sim, transport));
+    sim.block_on(async {
+        client.send(Message::binary(vec![0; 80])).await.unwrap();
+        server.feed(Message::text("answer")).await.unwrap();
+        assert!(give_up_after(1, server.next()).await.is_none(), "the message has not all come");
+    });
+    assert_eq!(counts.lock().unwrap().written, 8);
+}
+
 /// One notice, and whoever waits for it.
 #[derive(Default)]
 struct Board(Mutex<(Option<Notice>, Option<Waker>)>);
@@ -283,6 +298,18 @@ fn what_is_cut_fails_at_once_whether_it_receives_or_sends() {
         let ((end, after), ()) = sim.block_on(join(waiting, cutting));
         assert!(matches!(end, Err(Error::Transport(TransportError::Closed))), "{end:?}");
         assert_eq!(after, 1);
+        assert_eq!(Arc::strong_count(&board), 1, "it has let go of its place");
         assert!(sim.block_on(server.send(Message::text("x"))).is_err());
     }
+}
+
+#[test]
+fn who_sends_waits_on_though_it_is_time_to_leave() {
+    let sim = Sim::new();
+    let (_takes_nothing, right) = duplex(1000);
+    let config = Config::default().with_write_timeout(Duration::MAX);
+    let mut server = server_with(&sim, right, config.into());
+    server.watch(Arc::new(LateBoard(Mutex::new(Notice::Stay), Notice::Leave)));
+    let send = server.send(Message::binary(vec![0; 5000]));
+    assert!(sim.block_on(give_up_after(1, send)).is_none());
 }

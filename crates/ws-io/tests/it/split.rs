@@ -470,3 +470,15 @@ fn a_writer_that_waits_to_close_receives_once_the_reader_is_dropped() {
         assert!(!closed.is_empty(), "it still waits");
     });
 }
+
+#[test]
+fn the_goodbye_of_a_writer_leaves_though_the_reader_is_busy() {
+    let sim = Sim::new();
+    let (client, mut server) = pair(&sim);
+    let (_reader, mut writer) = client.split();
+    sim.block_on(async {
+        assert!(give_up_after(1, writer.close(CloseCode::NORMAL, "")).await.is_none());
+        assert!(matches!(server.next().await, Some(Ok(Message::Close(Some(_))))));
+    });
+    assert_eq!(sim.elapsed(), Duration::ZERO);
+}
