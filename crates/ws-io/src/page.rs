@@ -132,7 +132,6 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
         let mut head = BytesMut::new();
         page.write_head(&mut head);
         let body = if asks_for_head(&self.wire.buffer) { &[] } else { page.body() };
-        self.wire.buffer.clear();
         // A page may be large: it is not copied.
         self.wire.write(head.chain(body)).await?;
         self.wire.hang_up().await;

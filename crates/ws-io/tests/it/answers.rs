@@ -277,3 +277,26 @@ fn a_client_that_was_too_slow_is_told_so() {
         });
     }
 }
+
+#[test]
+fn who_takes_too_long_is_told_so_though_the_answer_does_not_leave_at_once() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(10);
+    let clock = sim.clone();
+    let answer = sim.spawn_collect(async move {
+        // Never silent for long, and never done.
+        for byte in request("").bytes().take(7) {
+            write(&mut raw, &[byte]).await;
+            clock.sleep(Duration::from_secs(2)).await;
+        }
+        clock.sleep(Duration::from_millis(1500)).await;
+        let mut answer = BytesMut::new();
+        while matches!(poll_fn(|cx| raw.poll_read(cx, &mut answer, 10)).await, Ok(1..)) {}
+        answer
+    });
+    sim.block_on(async {
+        accept(right, sim.clone(), AcceptOptions::default()).await.expect_err("too late");
+    });
+    let answer = sim.block_on(answer.output());
+    assert!(answer.starts_with(b"HTTP/1.1 408 ") && answer.len() > 20, "{answer:?}");
+}

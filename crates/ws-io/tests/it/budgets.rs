@@ -2,7 +2,7 @@
 
 use ws_io::{
     AcceptOptions, Arrival, BudgetExceeded, Config, ConnectOptions, Error, Message, Runtime as _,
-    SharedBudget, accept, connect, duplex, receive, receive_any,
+    SharedBudget, connect, duplex, receive, receive_any,
 };
 
 use crate::support::{
@@ -67,7 +67,7 @@ fn a_request_for_which_there_is_no_memory_is_answered_503() {
         sim.block_on(async {
             write(&mut raw, REQUEST).await;
             let serving = async {
-                let error = accept(right, sim.clone(), options(&budget)).await.unwrap_err();
+                let error = receive(right, sim.clone(), options(&budget)).await.unwrap_err();
                 check(&error, &budget);
             };
             let ((), answer) = join(serving, read_to_end(&mut raw)).await;

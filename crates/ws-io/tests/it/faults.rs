@@ -198,3 +198,16 @@ fn a_transport_that_takes_our_ping_and_keeps_it_is_cut_by_the_write_timeout_all_
     assert_eq!(sim.elapsed(), Duration::from_secs(30));
     drop(left);
 }
+
+#[test]
+fn a_write_that_fails_ends_who_waits_to_receive_though_reading_does_not() {
+    let sim = Sim::new();
+    let (_silent, right) = duplex(1000);
+    let mut server = server(&sim, Hostile::new(right, Plan { write: 0, ..Plan::default() }));
+    sim.block_on(async {
+        server.feed(Message::text("lost")).await.unwrap();
+        let end = server.next().await;
+        assert!(matches!(end, Some(Err(Error::Transport(_)))), "{end:?}");
+    });
+    assert_eq!(sim.elapsed(), Duration::ZERO);
+}

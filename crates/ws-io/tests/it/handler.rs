@@ -271,6 +271,8 @@ fn clones_of_a_mailbox_share_its_room() {
 /// Always has something to say to itself.
 struct Busy {
     thoughts: usize,
+    /// After so many it leaves.
+    enough: usize,
 }
 
 impl Handler for Busy {
@@ -290,8 +292,21 @@ impl Handler for Busy {
         self.thoughts += 1;
         assert!(self.thoughts < 100_000, "nobody else runs");
         peer.mailbox().try_send(()).unwrap();
-        Ok(Flow::Continue)
+        Ok(if self.thoughts < self.enough { Flow::Continue } else { Flow::Stop })
     }
+}
+
+#[test]
+fn a_handler_goes_on_with_its_mail_when_others_have_run() {
+    let sim = Sim::new();
+    let (mut client, server) = pair(&sim);
+    let (_mailbox, inbox) = mailbox(1);
+    let served = sim.spawn_collect(run(server, Busy { thoughts: 0, enough: 100 }, inbox));
+    sim.block_on(async {
+        while client.next().await.is_some() {}
+        assert_eq!(served.output().await.handler.thoughts, 100);
+    });
+    assert!(sim.elapsed() < std::time::Duration::from_secs(1), "it waited for something else");
 }
 
 // THREAT: endless-loop
@@ -300,7 +315,7 @@ fn a_handler_that_always_has_mail_lets_other_tasks_run() {
     let sim = Sim::new();
     let (mut client, server) = pair(&sim);
     let (_mailbox, inbox) = mailbox(1);
-    let served = sim.spawn_collect(run(server, Busy { thoughts: 0 }, inbox));
+    let served = sim.spawn_collect(run(server, Busy { thoughts: 0, enough: usize::MAX }, inbox));
     sim.block_on(async {
         yield_now().await;
         client.send(Message::text("enough")).await.unwrap();

@@ -411,6 +411,20 @@ fn a_handshake_survives_every_transport_that_keeps_its_promises() {
     }
 }
 
+#[test]
+fn a_request_is_as_secure_as_its_connection() {
+    for secure in [false, true] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, format!("{REQUEST}\r\n")).await;
+            let options = AcceptOptions::default().with_secure(secure);
+            let incoming = receive(right, sim.clone(), options).await.unwrap();
+            assert_eq!(incoming.request().secure, secure);
+        });
+    }
+}
+
 #[cfg(feature = "deflate")]
 #[test]
 fn compression_is_agreed_on_and_used() {

@@ -2,6 +2,8 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -9,7 +11,9 @@ use futures_core::Stream as _;
 use futures_sink::Sink as _;
 use ws_close::CloseCode;
 use ws_frame::Message;
-use ws_io::{Chunk, Duplex, Error, Runtime as _, Transport as _, WebSocket, duplex};
+use ws_io::{
+    Chunk, Duplex, Error, Notice, NoticeBoard, Runtime as _, Transport as _, WebSocket, duplex,
+};
 
 use crate::support::{Hostile, Plan, Sim, client, frame, give_up_after, join, server, write};
 
@@ -129,26 +133,37 @@ fn who_waits_to_send_is_woken_by_the_reader_that_meets_the_end() {
     assert_eq!(sim.elapsed().as_secs(), 1);
 }
 
+/// A place that is held as long as somebody has it.
+struct Place;
+
+impl NoticeBoard for Place {
+    fn notice(&self) -> Notice {
+        Notice::Stay
+    }
+
+    fn wake_on_change(&self, _: &Waker) {}
+}
+
 #[test]
 fn the_stream_of_what_has_ended_is_given_back_though_nobody_receives() {
-    for is_split in [false, true] {
+    for is_shared in [false, true] {
         let sim = Sim::new();
         let (_takes_nothing, right) = duplex(1000);
-        let transport = Hostile::new(right, Plan::default());
+        let transport = Hostile::new(right, Plan { is_shared, ..Plan::default() });
         let counts = transport.counts();
         let mut server = server(&sim, transport);
-        let message = Message::binary(vec![7; 5000]);
-        let send = async {
-            let sent = if is_split {
-                let (_reader, mut writer) = server.split();
-                let sent = writer.send(message).await;
-                (sent, counts.lock().unwrap().releases)
-            } else {
-                (server.send(message).await, counts.lock().unwrap().releases)
-            };
-            assert!(matches!(sent, (Err(Error::WriteStalled), 1)), "{sent:?}, split: {is_split}");
-        };
-        sim.block_on(send);
+        let place = Arc::new(Place);
+        server.watch(Arc::clone(&place) as Arc<dyn NoticeBoard>);
+        sim.block_on(async {
+            let sent = server.send(Message::binary(vec![7; 5000])).await;
+            assert!(matches!(sent, Err(Error::WriteStalled)), "{sent:?}");
+            let then = *counts.lock().unwrap();
+            assert_eq!(then.releases, 1);
+            // What has a socket to itself holds its place until it is dropped.
+            assert_eq!(Arc::strong_count(&place), 2 - usize::from(is_shared));
+            assert!(server.flush().await.is_err() && server.next().await.is_some());
+            assert_eq!(counts.lock().unwrap().calls, then.calls, "it is left alone");
+        });
     }
 }
 

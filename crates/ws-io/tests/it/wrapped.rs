@@ -111,6 +111,19 @@ fn a_stream_that_ends_only_when_dropped_is_dropped_after_both_goodbyes() {
 }
 
 #[test]
+fn a_peer_that_is_told_of_its_fault_is_given_the_time_to_hear_it() {
+    let sim = Sim::new();
+    let (mut raw, right) = duplex(1000);
+    let mut server = server(&sim, FuturesIo::new(Plain::new(right, false), "plain"));
+    sim.block_on(async {
+        // Not masked.
+        write(&mut raw, b"\x81\x01a").await;
+        assert!(matches!(server.next().await, Some(Err(_))));
+    });
+    assert_eq!(sim.elapsed(), Duration::from_secs(5), "the stream was dropped too early");
+}
+
+#[test]
 fn a_stream_with_a_shutdown_of_its_own_ends_with_it_and_waits_for_the_peer() {
     // The peer does not end its direction, which is waited for unless the transport has failed.
     for (fails, waits) in [

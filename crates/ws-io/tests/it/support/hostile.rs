@@ -28,6 +28,8 @@ pub(crate) struct Plan {
     pub(crate) stuck: bool,
     /// Flushing is pending for ever: the transport keeps what it takes.
     pub(crate) stuck_flush: bool,
+    /// It is a stream of something that others share.
+    pub(crate) is_shared: bool,
 }
 
 impl Default for Plan {
@@ -42,6 +44,7 @@ impl Default for Plan {
             one_byte_at: None,
             stuck: false,
             stuck_flush: false,
+            is_shared: false,
         }
     }
 }
@@ -180,7 +183,7 @@ impl Transport for Hostile {
 
     fn release(&mut self) -> bool {
         self.counts.lock().unwrap().releases += 1;
-        false
+        self.plan.is_shared
     }
 
     fn name(&self) -> &'static str {
