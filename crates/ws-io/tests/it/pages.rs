@@ -38,6 +38,8 @@ fn page_at(method: &str, target: &str, path: &str) {
         let end = if method == "HEAD" { "\r\n\r\n" } else { "\r\n\r\nfine" };
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with(end), "{answer}");
         assert!(answer.contains("Content-Length: 4\r\n"), "{answer}");
+        let end = poll_fn(|cx| raw.poll_read(cx, &mut BytesMut::new(), 1)).await;
+        assert!(matches!(end, Ok(0)), "it was not ended but broken off: {end:?}");
     });
 }
 

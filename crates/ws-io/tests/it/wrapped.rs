@@ -14,7 +14,7 @@ use ws_io::{
     accept, connect, duplex,
 };
 
-use crate::support::{Sim, echo, frame, join, server, write};
+use crate::support::{Sim, client, echo, frame, join, server, write};
 
 /// A stream in memory that knows only the traits of `futures-io`. Its closing ends its direction, or
 /// only flushes, as that of many sockets does.
@@ -108,6 +108,22 @@ fn a_stream_that_ends_only_when_dropped_is_dropped_after_both_goodbyes() {
         assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
         assert_eq!(sim.elapsed(), Duration::ZERO);
     });
+}
+
+#[test]
+fn a_stream_whose_closing_ends_its_direction_is_closed_and_no_more() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let right = FuturesIo::new(Plain::new(right, true), "plain").with_shutdown(|_| Ok(()));
+    let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+    sim.block_on(async {
+        sim.spawn(async move {
+            echo(&mut server).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        assert!(client.close(CloseCode::NORMAL, "").await.unwrap().clean);
+    });
+    assert_eq!(sim.elapsed(), Duration::ZERO);
 }
 
 #[test]
