@@ -231,7 +231,7 @@ impl Timers {
     /// When a stalled transport is given up, or looked at again.
     fn stalled_until(&self, now: Instant, timeout: Duration) -> Option<(Instant, Due)> {
         let end @ (end_at, _) = after(self.stalled_since, timeout, Due::WriteStalled)?;
-        if !self.tells_progress || end_at <= now {
+        if !self.tells_progress {
             return Some(end);
         }
         let step = timeout / LOOKS;

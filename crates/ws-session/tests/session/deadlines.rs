@@ -297,17 +297,49 @@ fn a_keep_alive_ping_that_a_stuck_transport_takes_is_no_progress() {
 
 #[test]
 fn a_slow_reader_that_takes_more_than_our_ping_is_not_cut() {
-    let mut server = Driven::server(Config::default());
+    // Or less than that, of what is before it.
+    for taken in [3, 1] {
+        let mut server = Driven::server(Config::default());
+        server.turn();
+        let start = server.now;
+        server.session.send(Message::binary(vec![0; 10_000])).unwrap();
+        for second in 0..100 {
+            server.now = start + second * SECOND;
+            server.session.handle_timeout(server.now);
+            bytes::Buf::advance(server.session.transmit(), taken);
+            server.session.poll_timeout(server.now);
+        }
+        assert!(!server.session.is_finished(), "{taken} at a time");
+    }
+}
+
+#[test]
+fn a_stall_that_has_passed_does_not_count_for_the_next() {
+    let config = Config::default().with_keep_alive(500 * SECOND).with_idle_timeout(1000 * SECOND);
+    let mut server = Driven::server(config);
     server.turn();
     let start = server.now;
-    server.session.send(Message::binary(vec![0; 10_000])).unwrap();
-    for second in 0..59 {
-        server.now = start + second * SECOND;
-        server.session.handle_timeout(server.now);
-        bytes::Buf::advance(server.session.transmit(), 3);
-        server.session.poll_timeout(server.now);
-    }
-    assert!(!server.session.is_finished());
+    server.session.send(Message::binary(vec![0; 1000])).unwrap();
+    assert_eq!(server.session.poll_timeout(start), Some(start + 30 * SECOND));
+    transmitted(&mut server.session);
+    server.session.poll_timeout(start + 20 * SECOND);
+    server.session.send(Message::binary(vec![0; 1000])).unwrap();
+    let then = start + 25 * SECOND;
+    assert_eq!(server.session.poll_timeout(then), Some(then + 30 * SECOND));
+}
+
+#[test]
+fn a_ping_whose_answer_nobody_received_is_sent_again() {
+    let mut server = Driven::server(Config::default());
+    server.pass(30 * SECOND);
+    assert_eq!(server.take_written(), b"\x89\0", "the keep-alive ping");
+    server.session.poll_write_timeout(server.now + SECOND);
+    // Somebody receives again, long after the time for the answer.
+    server.now += 100 * SECOND;
+    server.session.handle_timeout(server.now);
+    server.turn();
+    assert_eq!(server.take_written(), b"\x89\0");
+    assert!(server.session.is_open());
 }
 
 #[test]
