@@ -92,7 +92,7 @@ fn oddities(head: &Head) -> Result<(), u16> {
 fn upgrade(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
     let is_page = fault == Some(Fault::ShowsPages);
     let refused = |status: u16| if is_page { 200 } else { status };
-    let value = head.combined("Upgrade").ok_or(refused(426))?;
+    let value = head.combined("Upgrade").ok_or_else(|| refused(426))?;
     let named = match fault {
         Some(Fault::UpgradeIsCaseSensitive) => value == "websocket",
         _ => head.lists("Upgrade", "websocket"),
@@ -100,7 +100,7 @@ fn upgrade(head: &Head, fault: Option<Fault>) -> Result<(), u16> {
     if !named {
         return Err(refused(426));
     }
-    let value = head.combined("Connection").ok_or(refused(400))?.to_lowercase();
+    let value = head.combined("Connection").ok_or_else(|| refused(400))?.to_lowercase();
     let named = match fault {
         Some(Fault::ConnectionIsNoList) => value == "upgrade",
         Some(Fault::ConnectionBySubstring) => value.contains("upgrade"),
