@@ -271,6 +271,7 @@ impl Script {
                 let head = bytes.len() - frame.payload.len();
                 let mut rest = bytes.as_slice();
                 let mut sent = 0;
+                link.begin_frame();
                 for (cut, mark) in cuts {
                     let end = match cut {
                         Cut::Octet(end) => *end,
@@ -286,10 +287,12 @@ impl Script {
                     }
                 }
                 link.send_raw("the last piece of the frame", rest).await;
+                link.end_frame().await;
             }
             Step::Start(frame, count) => {
                 let bytes = link.encode(frame);
                 let start = bytes.get(..*count).unwrap_or(&bytes);
+                link.begin_frame();
                 link.send_raw("the first octets of a frame", start).await;
             }
             Step::Drip(frame, milliseconds) => {

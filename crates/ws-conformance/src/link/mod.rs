@@ -20,6 +20,7 @@ pub(crate) use send::{WriteMode, fragmented};
 use crate::arena::Memory;
 use crate::log::Log;
 use crate::wire::deflate::{Agreement, Deflater, Inflater};
+use crate::wire::frame::Frame;
 use crate::wire::http::Head;
 use crate::wire::stream::{End, Wire};
 
@@ -52,6 +53,12 @@ pub(crate) struct Link {
     /// What the peer's compressed messages were made of, where a case wants to know.
     pub(crate) dissection: Option<receive::Dissection>,
     broken_write: bool,
+    /// Whether a frame of ours is begun, in which no other may be sent.
+    is_inside_frame: bool,
+    /// What is to be sent once that frame is complete.
+    owed: Vec<Frame>,
+    /// Whether our direction of the stream has ended.
+    has_ended_sending: bool,
 }
 
 #[derive(Debug)]
@@ -83,6 +90,9 @@ impl Link {
             controls: HashSet::new(),
             dissection: None,
             broken_write: false,
+            is_inside_frame: false,
+            owed: Vec::new(),
+            has_ended_sending: false,
         }
     }
 
@@ -176,9 +186,8 @@ impl Link {
 
     /// Closes with `code` and waits for the answer and the end, at most `wait` for each.
     pub(crate) async fn close(&mut self, code: u16, wait: Duration) {
-        if !self.suite_close_sent {
-            let frame = crate::wire::frame::Frame::close(code, "");
-            self.send(&[frame], WriteMode::OneGo).await;
+        if !self.suite_close_sent && !self.has_ended_sending {
+            self.send(&[Frame::close(code, "")], WriteMode::OneGo).await;
         }
         self.drain(Instant::now() + wait).await;
     }
@@ -197,6 +206,7 @@ impl Link {
     /// Ends the suite's direction of the stream in order.
     pub(crate) async fn half_close(&mut self) {
         self.log.note("we end our direction of the stream (FIN)");
+        self.has_ended_sending = true;
         self.wire.finish_sending().await;
     }
 

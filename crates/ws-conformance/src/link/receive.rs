@@ -144,7 +144,7 @@ impl Link {
             opcode::BINARY => self.take_first(header, Kind::Binary, payload),
             opcode::PING => {
                 if self.peer_close.is_none() && !self.suite_close_sent {
-                    self.send(&[Frame::pong(payload)], WriteMode::OneGo).await;
+                    self.answer_ping(payload).await;
                 }
                 None
             }
@@ -256,8 +256,19 @@ impl Link {
             |code| Frame::close(if is_sendable(code) { code } else { 1002 }, ""),
         );
         self.peer_close = Some(close);
-        if self.answers_close && !self.suite_close_sent {
+        if self.answers_close && !self.suite_close_sent && !self.has_ended_sending {
             self.send(&[answer], WriteMode::OneGo).await;
+        }
+    }
+
+    async fn answer_ping(&mut self, payload: Vec<u8>) {
+        let pong = Frame::pong(payload);
+        if self.has_ended_sending {
+            self.log.note("our direction has ended, so the ping is not answered");
+        } else if self.is_inside_frame {
+            self.owed.push(pong);
+        } else {
+            self.send(&[pong], WriteMode::OneGo).await;
         }
     }
 

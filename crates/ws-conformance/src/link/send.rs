@@ -60,6 +60,20 @@ impl Link {
         }
     }
 
+    /// From now on octets of a frame are sent one part after the other.
+    pub(crate) fn begin_frame(&mut self) {
+        self.is_inside_frame = true;
+    }
+
+    /// All of the frame was sent; now what waited for that.
+    pub(crate) async fn end_frame(&mut self) {
+        self.is_inside_frame = false;
+        let owed = std::mem::take(&mut self.owed);
+        if !owed.is_empty() && !self.is_over() {
+            self.send(&owed, WriteMode::OneGo).await;
+        }
+    }
+
     /// Sends octets that need not be frames.
     pub(crate) async fn send_raw(&mut self, words: &str, bytes: &[u8]) -> bool {
         self.log.octets(Who::Suite, || words.to_owned(), bytes);

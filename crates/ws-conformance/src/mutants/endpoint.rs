@@ -105,6 +105,10 @@ impl Endpoint {
         if self.has(Fault::LosesEarlyFrames) || self.has(Fault::LosesFirstFrame) {
             self.wire.consume(usize::MAX);
         }
+        if self.has(Fault::PingsAtOnce) {
+            self.frame(Frame::ping("who is there?"));
+            self.flush().await;
+        }
         loop {
             match self.inbound.take(&mut self.wire) {
                 Some(Item::Message(kind, data)) => self.echo(kind, data),
@@ -138,6 +142,10 @@ impl Endpoint {
                     // What arrived during the write is looked at before more is waited for.
                     let arrived = self.wire.received() > before;
                     if !open || !arrived && !self.wire.fill().await {
+                        if self.has(Fault::KeepsHalfOpen) {
+                            self.frame(Frame::ping("who is there?"));
+                            self.flush().await;
+                        }
                         if self.has(Fault::IgnoresEnd) || self.has(Fault::KeepsHalfOpen) {
                             return tokio::time::sleep(NEVER).await;
                         }

@@ -232,6 +232,7 @@ legal {
     SkipsOddLines: Server, "30.4.7" | "30.4.8" | "30.4.9" | "30.4.10" | "30.4.11", "passes over lines that are no field";
     TakesSubprotocolTwice: Server, "32.1.12" | "h2:32.1.12" | "h3:32.1.12", "accepts a subprotocol that is offered twice";
     FailsWith1008: Both, "3.1" | "6.3.1" | "7.5.1" | "20.1.1" | "20.2.1" | "22.4.1" | "23.2.1", "closes with 1008 whatever is wrong";
+    PingsAtOnce: Both, "1.1.2" | "2.2" | "6.4.3" | "6.4.4" | "20.10.15" | "20.11.1" | "22.6.3", "sends a ping as soon as the WebSocket is open";
     KeepsHalfOpen: Both, "20.10.1" | "20.10.15" | "22.6.2", "goes on with TCP that is half closed";
     GivesSmallWindow: Server, "40.3.1" | "40.3.2" | "40.3.9" | "40.3.10" | "40.3.15" | "h2:1.1.7", "gives each stream a window of 100 octets";
 }

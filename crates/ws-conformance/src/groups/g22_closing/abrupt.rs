@@ -95,9 +95,11 @@ impl Abrupt {
         match self.point {
             Point::Opened => {}
             Point::InHeader => {
+                link.begin_frame();
                 link.send_raw("half a header", start(3)).await;
             }
             Point::InPayload => {
+                link.begin_frame();
                 link.send_raw("half a frame", start(2000)).await;
             }
             Point::BetweenFragments => {
