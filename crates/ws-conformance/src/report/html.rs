@@ -13,7 +13,7 @@ use crate::run::{CaseResult, LeftOut, Report};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
-table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border-bottom:1px solid #8884}
+table{border-collapse:collapse}th,td{padding:.15rem .6rem;text-align:left;border-bottom:1px solid #8884}th,.list td:nth-child(2){white-space:nowrap}
 .matrix td{text-align:center;font-size:.85rem}.matrix td a{color:inherit;text-decoration:none;display:block}
 .OK{background:#2da44e44}.NON-STRICT{background:#d4a72c66}.FAILED{background:#cf222e66}.INFORMATIONAL{background:#0969da33}.UNIMPLEMENTED{background:#8883}.UNJUDGED{background:#8250df44}
 details{margin:.4rem 0;border-left:4px solid #8886;padding-left:.8rem}summary{cursor:pointer}
@@ -99,7 +99,10 @@ fn shortcomings(html: &mut String, reports: &[Report]) {
         found.sort_by_key(|result| std::cmp::Reverse(result.verdict.overall()));
         let open = if reports.len() == 1 { " open" } else { "" };
         let (name, count) = (escape(&report.agent), found.len());
-        let _ = writeln!(html, "<details{open}><summary>{name}: {count} cases</summary><table>");
+        let _ = writeln!(
+            html,
+            "<details{open}><summary>{name}: {count} cases</summary><table class=\"list\">"
+        );
         for CaseResult { id, description, verdict, .. } in found {
             let (overall, link) = (verdict.overall(), anchor(agent, id));
             let (what, why) = (escape(description), escape(&verdict.why));
