@@ -121,6 +121,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     }
 
     fn end_flood(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Aborting(_)) {
+            // Streams learn it as a reset of their own.
+            return;
+        }
         tracing::debug!("too many resets: closing the connection");
         let code = Reason::ENHANCE_YOUR_CALM;
         self.verdict.get_or_insert(Error::ProtocolError { code: code.into() });

@@ -306,6 +306,8 @@ async fn what_was_sent_before_the_drop_has_all_its_time_to_leave() {
                 RST_STREAM => break,
                 _ => {}
             }
+            // So that the socket takes a little at a time.
+            tokio::task::yield_now().await;
         }
         assert_eq!(arrived, sent, "{is_server}");
     }

@@ -191,6 +191,35 @@ async fn a_drained_connection_lets_live_websockets_run_to_their_end() {
     assert_eq!(server.handle().close_reason().unwrap().reason(), "closed");
 }
 
+/// Its streams see that as a reset, which is none of the client's.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_closed_by_its_server_is_no_flood() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    // Too little room for GOAWAY, so that it takes a while.
+    let (near, far) = tokio::io::duplex(60);
+    let mut wire = Wire(near);
+    let preface = async {
+        wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+        wire.send(&frame(SETTINGS, 0, 0, &[])).await;
+    };
+    let (server, ()) = tokio::join!(Server::accept(far, None, Tokio, &config), preface);
+    let mut server = server.unwrap();
+    let mut waiting = Vec::new();
+    for id in [1, 3, 5] {
+        // `GET http://a/`
+        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, id, b"\x82\x84\x86\x41\x01a")).await;
+        waiting.push(server.next().await.unwrap());
+    }
+    server.handle().close();
+    assert!(server.next().await.is_none());
+    assert_ne!(server.handle().close_reason().unwrap().reason(), "protocol_error");
+    for request in waiting {
+        let ws_h2::Request::Http(request) = request else { panic!() };
+        assert_eq!(request.respond(Response::new("late")).unwrap_err().reason(), "closed");
+    }
+}
+
 // RFC: H2-6.8-01
 #[tokio::test(start_paused = true)]
 async fn an_idle_connection_that_is_drained_says_so_at_once() {
