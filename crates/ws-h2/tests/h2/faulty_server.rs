@@ -276,3 +276,50 @@ async fn what_crosses_the_resets_of_many_streams_leaves_the_others_alone() {
     wire.send(&frame(DATA, 0, id, b"still well?")).await;
     assert_eq!(neighbour.read_len(11).await.unwrap(), "still well?");
 }
+
+/// `SETTINGS_MAX_CONCURRENT_STREAMS = value`, beside that WebSockets are allowed.
+fn limit(value: u8) -> Vec<u8> {
+    [allow(1), [0, 3, 0, 0, 0, value]].concat()
+}
+
+// RFC: H2-5.1.2-01, H2-6.8-01
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_room_learns_at_once_what_the_server_says() {
+    let start = tokio::time::Instant::now();
+    for is_leaving in [false, true] {
+        let (client, mut wire) = Wire::serve(&limit(1)).await;
+        let (_, _live) = tunnel(&client, &mut wire).await;
+        let waiting = tokio::spawn({
+            let client = client.clone();
+            async move { client.connect(request()).await.map(drop).map_err(|error| error.reason()) }
+        });
+        settle().await;
+        assert_eq!(client.open_streams(), 1);
+        if is_leaving {
+            wire.send(&frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0])).await;
+            assert_eq!(waiting.await.unwrap(), Err("going_away"));
+        } else {
+            wire.send(&frame(SETTINGS, 0, 0, &limit(2))).await;
+            let id = wire.next_of(HEADERS).await.unwrap().stream;
+            wire.send(&frame(HEADERS, END_HEADERS, id, OK)).await;
+            assert_eq!(waiting.await.unwrap(), Ok(()));
+        }
+        assert_eq!(start.elapsed(), std::time::Duration::ZERO);
+    }
+}
+
+// THREAT: write-stall
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_its_users_have_left_is_not_kept_by_a_server_that_reads_nothing() {
+    let windows = [0, 4, 0x7f, 0xff, 0xff, 0xff];
+    let (client, mut wire) = Wire::serve(&[allow(1), windows].concat()).await;
+    wire.send(&window_update(0, 1 << 30)).await;
+    let (_, mut stream) = tunnel(&client, &mut wire).await;
+    let mut bytes = pattern(4 << 20);
+    let full = tokio::time::timeout(std::time::Duration::from_millis(1), stream.write(&mut bytes));
+    assert!(full.await.is_err());
+    drop((client, stream));
+    tokio::time::sleep(ws_h2::ClientConfig::default().linger * 3).await;
+    let word = frame(PING, 0, 0, &[0; 8]);
+    assert!(tokio::io::AsyncWriteExt::write_all(&mut wire.0, &word).await.is_err());
+}
