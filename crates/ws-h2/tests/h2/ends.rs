@@ -27,6 +27,17 @@ async fn accept(server: &mut Server, wire: &mut Wire, id: u32) -> H2Stream {
     stream
 }
 
+/// A client's stream and its number.
+async fn dial(client: &Client, wire: &mut Wire) -> (H2Stream, u32) {
+    let answer = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
+        id
+    };
+    let (opened, id) = tokio::join!(client.connect(request()), answer);
+    (opened.unwrap().1, id)
+}
+
 /// `POST http://a/`, whose body does not end.
 async fn post(server: &mut Server, wire: &mut Wire, id: u32) -> HttpRequest {
     wire.send(&frame(HEADERS, END_HEADERS, id, b"\x83\x84\x86\x41\x01a")).await;
@@ -281,11 +292,7 @@ async fn what_was_sent_before_the_drop_has_all_its_time_to_leave() {
             stream = accept(&mut server, &mut wire, 1).await;
         } else {
             (client, wire) = Wire::serve(&WIDE).await;
-            let answer = async {
-                let id = wire.next_of(HEADERS).await.unwrap().stream;
-                wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
-            };
-            stream = tokio::join!(client.connect(request()), answer).0.unwrap().1;
+            stream = dial(&client, &mut wire).await.0;
         }
         wire.send(&window_update(0, 1 << 30)).await;
         let mut bytes = pattern(4 << 20);
@@ -321,6 +328,17 @@ async fn a_stream_that_is_dropped_is_reset_as_soon_as_its_last_words_have_left()
     // A turn gathers 64 KiB, with 9 octets for each frame.
     for (id, len) in [(1, 65_500), (3, 65_499), (5, 65_501), (7, 1)] {
         let mut stream = accept(&mut server, &mut wire, id).await;
+        settle().await;
+        let start = Instant::now();
+        stream.write(&mut pattern(len)).await.unwrap();
+        drop(stream);
+        assert_eq!(next_reset(&mut wire).await, (id, CANCEL));
+        assert_eq!(start.elapsed(), Duration::ZERO, "{len}");
+    }
+    let (client, mut wire) = Wire::serve(&WIDE).await;
+    wire.send(&window_update(0, 1 << 30)).await;
+    for len in [65_500, 65_499, 65_501, 1] {
+        let (mut stream, id) = dial(&client, &mut wire).await;
         settle().await;
         let start = Instant::now();
         stream.write(&mut pattern(len)).await.unwrap();
