@@ -54,10 +54,24 @@ impl Page {
         name: impl Into<Cow<'static, str>>,
         value: impl Into<Cow<'static, str>>,
     ) -> Result<Self, HandshakeError> {
+        self.add_header(name, value)?;
+        Ok(self)
+    }
+
+    /// As [`with_header`](Self::with_header), on a page that is there.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_header`](Self::with_header); the page is as it was.
+    pub fn add_header(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Result<(), HandshakeError> {
         let (name, value) = (name.into(), value.into());
         field::validate_response_field(&name, value.as_bytes())?;
         self.headers.push((name, value));
-        Ok(self)
+        Ok(())
     }
 
     /// The header fields, without those that frame the answer.
@@ -69,6 +83,15 @@ impl Page {
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// How many bytes of memory the body takes: none if it is a part of the program (`&'static`).
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.body {
+            Cow::Borrowed(_) => 0,
+            Cow::Owned(body) => body.len(),
+        }
     }
 
     /// The body alone; what was borrowed for ever stays so.

@@ -291,13 +291,12 @@ impl<N: Net> Rules<N> {
             let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
             return request.refuse(&error.refusal()).await;
         };
-        let Some(page) = pages(request.path()) else {
+        let Some(mut page) = pages(request.path()) else {
             return request.refuse(&Refusal::fixed(404, &[])).await;
         };
-        // The page and what is written of it are there at the same time, or a copy of the page before.
-        match self.charge_page(page.body().len().saturating_mul(2)) {
+        match self.charge_page(page.held()) {
             Ok(_held) => {
-                let page = advertise(page, alternative.as_deref());
+                advertise(&mut page, alternative.as_deref());
                 request.answer(&page).await
             }
             Err(full) => {
@@ -308,11 +307,13 @@ impl<N: Net> Rules<N> {
     }
 }
 
-/// The page with the news that it can be had over HTTP/3 as well.
-pub(super) fn advertise(page: Page, alternative: Option<&str>) -> Page {
-    let Some(alternative) = alternative else { return page };
-    let advertised = page.clone().with_header(ALT_SVC, alternative.to_owned());
-    advertised.unwrap_or(page)
+/// Tells with a page that it can be had over HTTP/3 as well.
+pub(super) fn advertise(page: &mut Page, alternative: Option<&str>) {
+    if let Some(alternative) = alternative
+        && let Err(error) = page.add_header(ALT_SVC, alternative.to_owned())
+    {
+        tracing::debug!(%error, "HTTP/3 is not advertised");
+    }
 }
 
 /// Runs `future` unless the server cuts its connections first.

@@ -104,8 +104,8 @@ impl<N: Net> Rules<N> {
         }
         let path = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let page = self.pages.as_ref().and_then(|pages| pages(path));
-        let Some(page) = page else { return refusal(Refusal::fixed(404, &[])) };
-        let page = advertise(page, carrier.alternative.as_deref());
+        let Some(mut page) = page else { return refusal(Refusal::fixed(404, &[])) };
+        advertise(&mut page, carrier.alternative.as_deref());
         let mut response = without_body(&page);
         match self.hold(page.into_body()) {
             Ok(body) => {
