@@ -20,8 +20,10 @@ impl Failures {
             self.said.entry(name.to_owned()).or_default();
         } else if let Some(name) = between(line, "---- ", " stdout ----") {
             self.speaker = Some(name.to_owned());
-        } else if let Some(cell) = line.split_once(": FAILED: ") {
-            self.said.insert(cell.0.to_owned(), cell.1.to_owned());
+        } else if self.speaker.is_none()
+            && let Some((cell, said)) = line.split_once(": FAILED: ")
+        {
+            self.said.insert(cell.to_owned(), said.to_owned());
         } else if let Some(name) = &self.speaker
             && let Some(said) = self.said.get_mut(name)
             && said.len() < ENOUGH
@@ -45,10 +47,14 @@ impl Failures {
     }
 }
 
-/// The name in `test NAME ... FAILED`.
+/// The name in `test NAME ... FAILED` or `test NAME - should panic ... FAILED`.
 fn failed(line: &str) -> Option<&str> {
-    between(line, "test ", " ... FAILED")
+    let name = between(line, "test ", " ... FAILED")?;
+    Some(NOTES.iter().find_map(|note| name.strip_suffix(note)).unwrap_or(name))
 }
+
+/// What a test is announced with, but does not speak under.
+const NOTES: [&str; 3] = [" - should panic", " - compile", " - compile fail"];
 
 fn between<'a>(line: &'a str, before: &str, after: &str) -> Option<&'a str> {
     line.strip_prefix(before)?.strip_suffix(after)
@@ -77,6 +83,14 @@ mod tests {
             summary(output),
             "\n    it::bad: thread 'it::bad' (7) panicked at src/it.rs:3:9: assertion failed: 2s < 1s"
         );
+    }
+
+    #[test]
+    fn a_test_that_should_have_panicked_is_named_once() {
+        let output = "test bad - should panic ... FAILED\n\nfailures:\n\n---- bad stdout ----\n\
+            note: test did not panic as expected: FAILED: not at all\n";
+        let expected = "\n    bad: note: test did not panic as expected: FAILED: not at all";
+        assert_eq!(summary(output), expected);
     }
 
     #[test]

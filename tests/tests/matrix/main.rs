@@ -126,9 +126,11 @@ fn run<N: Platform>(deflate: bool, filter: &str) -> Vec<Entry> {
     entries
 }
 
-fn last_words(panic: &dyn Any) -> &str {
+/// What was said with a panic, in one line.
+fn last_words(panic: &dyn Any) -> String {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default()
+    let words = owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or_default();
+    words.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 #[expect(clippy::print_stdout, reason = "the matrix is what this program is for")]
