@@ -254,6 +254,13 @@ mod tests {
             let error = FrameError::MessageTooBig { size, max: 1000 };
             assert_eq!(decoder.decode(&mut src), Err(error));
             assert_eq!(decoder.decode(&mut src), Err(error), "the error repeats");
+            // Nor is the masking key waited for.
+            let mut src = BytesMut::new();
+            let header = FrameHeader::new(OpCode::Binary, size);
+            FrameHeader { mask: Some([0; 4]), ..header }.encode(&mut src);
+            src.truncate(src.len() - 4);
+            let mut decoder = FrameDecoder::new(Role::Server, &limits);
+            assert_eq!(decoder.decode(&mut src), Err(error));
             // The limit of messages may be far above, and a compressed frame above its message.
             assert!(error.to_string().starts_with("a frame or message of at least"), "{error}");
         }
