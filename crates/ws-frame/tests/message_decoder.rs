@@ -177,6 +177,12 @@ fn a_size_over_a_limit_is_not_waited_for_until_the_masking_key_comes() {
         let mut decoder = MessageDecoder::new(Role::Server, &limits.with_max_message(1000));
         assert_eq!(decoder.decode(&mut BytesMut::from(header)), Ok(None));
     }
+    // Between fragments, of which there can be no more.
+    let mut decoder = MessageDecoder::new(Role::Server, &limits);
+    assert_eq!(
+        decoder.decode(&mut BytesMut::from(&[&empty[..], b"\x89\xfd"].concat()[..])),
+        Ok(None)
+    );
 }
 
 // THREAT: length-arithmetic
