@@ -310,6 +310,10 @@ fn a_silent_peer_is_noticed_by_the_reader_while_the_writer_waits_for_it() {
     let sim = Sim::new();
     let (left, mut right) = duplex(1000);
     let (mut reader, mut writer) = server(&sim, left).split();
+    // It says something once, which is received by another call than the one that waits then.
+    let mut hello = frame(0x81, b"hello");
+    sim.block_on(poll_fn(|cx| right.poll_write(cx, &mut hello))).unwrap();
+    assert!(sim.block_on(reader.next()).unwrap().is_ok());
     let clock = sim.clone();
     sim.spawn(async move {
         let mut taken = BytesMut::new();
