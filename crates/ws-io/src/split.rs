@@ -104,6 +104,8 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
         let websocket = self.half.shared.lock().take();
         let mut websocket = websocket.expect("both halves live, so nobody reunited them before");
         websocket.set_split(false);
+        // As it was before the first call: a call to receive that was given up waits no more.
+        websocket.receive_no_more();
         Ok(websocket)
     }
 }
@@ -282,7 +284,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut WebSocket<T, R>, &mut Context<'_>) -> Poll<P>,
     ) -> Poll<P> {
-        let Shared { wakers, waker, is_deaf, .. } = &*self.shared;
+        let Shared { wakers, waker, is_alone, is_deaf, .. } = &*self.shared;
         wakers.register(self.side, cx.waker());
         if wakers.put_off() {
             // The other half has the lock, further up in this thread, and wakes this one afterwards.
@@ -292,8 +294,14 @@ impl<T: Transport, R: Runtime> Half<T, R> {
             if self.side == Side::Receiving {
                 is_deaf.store(false, Ordering::Relaxed);
             }
-            let result = poll(websocket, &mut Context::from_waker(waker));
-            (result, websocket.is_over())
+            let cx = &mut Context::from_waker(waker);
+            let result = poll(websocket, cx);
+            let is_over = websocket.is_over();
+            if is_over && self.side == Side::Sending && is_alone.load(Ordering::Acquire) {
+                // Nobody is left who would receive what came before a failure, and meet the end behind it.
+                let _met = websocket.poll_end(cx);
+            }
+            (result, is_over)
         });
         if has_ended {
             // The other half may wait for the end, and the timer that would have woken it is gone.

@@ -15,7 +15,9 @@ use ws_io::{
     Chunk, Duplex, Error, Notice, NoticeBoard, Runtime as _, Transport as _, WebSocket, duplex,
 };
 
-use crate::support::{Hostile, Plan, Sim, client, frame, give_up_after, join, server, write};
+use crate::support::{
+    Fault, Hostile, Plan, Sim, client, frame, give_up_after, join, server, write,
+};
 
 /// Takes a message at `rate` bytes a second, and nothing else; how many bytes of it came.
 async fn take_slowly(sim: &Sim, client: &mut WebSocket<Duplex, Sim>, rate: usize) -> usize {
@@ -212,5 +214,43 @@ fn a_sink_of_what_has_ended_may_be_closed_though_the_peer_took_not_all() {
         assert!(!server.outcome().unwrap().clean);
         poll_fn(|cx| Pin::new(&mut server).poll_close(cx)).await.unwrap();
         assert!(server.flush().await.is_err(), "it did not leave");
+    });
+}
+
+#[test]
+fn who_is_left_alone_with_a_failure_gives_the_stream_back() {
+    let sim = Sim::new();
+    let (_open, right) = duplex(1000);
+    let transport = Hostile::new(right, Plan::at(Fault::Error, 0));
+    let counts = transport.counts();
+    let (reader, mut writer) = server(&sim, transport).split();
+    sim.block_on(async {
+        writer.send(Message::text("never leaves")).await.unwrap_err();
+        assert_eq!(counts.lock().unwrap().releases, 0, "the reader has not met it");
+        drop(reader);
+        let again = writer.send(Message::text("nor this")).await;
+        assert!(matches!(again, Err(Error::Transport(_))), "{again:?}");
+        assert_eq!(counts.lock().unwrap().releases, 1);
+        assert!(!writer.outcome().unwrap().clean);
+    });
+}
+
+#[test]
+fn a_reader_that_is_left_alone_receives_what_came_before_a_failure() {
+    let sim = Sim::new();
+    let (left, right) = duplex(1000);
+    let mut client = client(&sim, left);
+    let (mut reader, mut writer) = server(&sim, right).split();
+    sim.block_on(async {
+        for number in 0..3 {
+            client.send(Message::text(format!("{number}"))).await.unwrap();
+        }
+        drop(client);
+        writer.send(Message::text("nobody is there")).await.unwrap_err();
+        drop(writer);
+        for number in 0..3 {
+            assert_eq!(reader.next().await.unwrap().unwrap(), Message::text(format!("{number}")));
+        }
+        assert!(reader.next().await.unwrap().is_err());
     });
 }
