@@ -149,8 +149,12 @@ async fn a_peer_of_streams_writes_nothing_into_the_log_but_what_is_escaped() {
             }
         }
     }));
-    ask_by_h2(addresses[0]).await;
-    ask_by_h3(addresses[1]).await;
+    for _ in 0..2 {
+        ask_by_h2(addresses[0]).await;
+        ask_by_h3(addresses[1]).await;
+        // What another test's thread began to register before we listened is thought to have no listener.
+        tracing::callsite::rebuild_interest_cache();
+    }
     for (url, version) in urls.iter().zip([HttpPolicy::H2, HttpPolicy::H3]) {
         for speaks_first in [false, true] {
             let client = ws::client().with_tls(tls.trust.clone()).with_http(version);
