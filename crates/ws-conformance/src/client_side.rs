@@ -7,7 +7,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::arena::Arena;
-#[cfg(feature = "h3")]
 use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::run::{Report, play, run_all};
