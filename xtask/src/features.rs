@@ -38,6 +38,7 @@ const SINGLE: &[(&str, &[&str])] = &[
     ("ws-tokio", &["rustls", "deflate", "h2", "h3"]),
     ("ws-async-std", &["rustls", "deflate", "h2", "h3"]),
     ("ws-smol", &["rustls", "deflate", "h2", "h3"]),
+    ("ws-conformance", &["h2", "h3"]),
 ];
 
 pub(crate) fn command(arguments: Vec<String>) -> Verdict {
