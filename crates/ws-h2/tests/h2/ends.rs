@@ -74,6 +74,22 @@ async fn the_idle_time_begins_when_the_last_stream_has_ended() {
     assert_eq!(start.elapsed().as_secs(), config.idle_timeout.as_secs());
 }
 
+// THREAT: idle-carrier
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_refused_for_want_of_room_keeps_no_connection() {
+    let mut config = ServerConfig::default();
+    config.max_streams = 1;
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let start = Instant::now();
+    wire.send(&[connect(1), frame(RST_STREAM, 0, 1, &CANCEL), connect(3)].concat()).await;
+    assert_eq!(next_reset(&mut wire).await, (3, [0, 0, 0, 7]));
+    let Some(Request::WebSocket(request)) = server.next().await else { panic!("no websocket") };
+    assert!(request.accept(Response::new(())).is_err());
+    let ended = timeout(config.idle_timeout * 2, wire.goaway_code()).await;
+    assert_eq!(ended, Ok(Some(0)));
+    assert_eq!(start.elapsed().as_secs(), config.idle_timeout.as_secs());
+}
+
 // THREAT: open-after-close
 #[tokio::test(start_paused = true)]
 async fn a_deadline_of_a_stream_that_has_ended_is_none_for_the_next_in_its_place() {

@@ -1,9 +1,14 @@
 //! Servers that break the rules or change their minds, frame by frame.
 
 use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use ws_h2::{Client, Error, H2Stream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use ws_h2::{Client, Error, H2Stream, Server};
 
 use crate::support::*;
 use crate::wire::*;
@@ -322,4 +327,64 @@ async fn a_connection_that_its_users_have_left_is_not_kept_by_a_server_that_read
     tokio::time::sleep(ws_h2::ClientConfig::default().linger * 3).await;
     let word = frame(PING, 0, 0, &[0; 8]);
     assert!(tokio::io::AsyncWriteExt::write_all(&mut wire.0, &word).await.is_err());
+}
+
+/// A socket that can fail when it is written to.
+struct Failing(tokio::io::DuplexStream, Arc<AtomicBool>);
+
+impl AsyncRead for Failing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Failing {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.1.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::HostUnreachable.into()));
+        }
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_fails_is_the_cause_of_the_end_on_both_sides() {
+    for is_clients in [true, false] {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let fails = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
+        let near = Failing(near, Arc::clone(&fails[0]));
+        let far = Failing(far, Arc::clone(&fails[1]));
+        let (server_config, client_config) = Default::default();
+        let (server, client) = tokio::join!(
+            Server::accept(far, None, Tokio, &server_config),
+            Client::new(near, None, Tokio, &client_config)
+        );
+        let (mut server, client) = (server.unwrap(), client.unwrap());
+        let (mut here, mut there) = open(&mut server, &client).await;
+        settle().await;
+        fails[usize::from(!is_clients)].store(true, Ordering::Relaxed);
+        let stream = if is_clients { &mut there } else { &mut here };
+        stream.write(&mut Bytes::from_static(b"lost")).await.unwrap();
+        settle().await;
+        let reason =
+            if is_clients { client.close_reason() } else { server.handle().close_reason() };
+        let Some(Error::Io(error)) = reason else { panic!("{is_clients}: {reason:?}") };
+        assert_eq!(error.kind(), io::ErrorKind::HostUnreachable);
+    }
 }

@@ -107,6 +107,29 @@ async fn an_answer_that_http_2_forbids_is_refused_to_the_caller() {
     }
 }
 
+// RFC: H2WS-5-07
+#[tokio::test]
+async fn a_websocket_is_accepted_with_2xx_and_refused_with_anything_else() {
+    for (status, is_accepted) in [(101, false), (200, true), (299, true), (300, false)] {
+        for does_accept in [true, false] {
+            let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+            let (response, _stream) = send.send_request(h2_request("websocket"), false).unwrap();
+            let Some(ws_h2::Request::WebSocket(request)) = server.next().await else { panic!() };
+            let answer = Response::builder().status(status);
+            let result = if does_accept {
+                request.accept(answer.body(()).unwrap()).map(drop)
+            } else {
+                request.refuse(answer.body(Bytes::new()).unwrap())
+            };
+            let is_said = does_accept == is_accepted && status != 101;
+            let reason = result.map_err(|error| error.reason());
+            assert_eq!(reason, if is_said { Ok(()) } else { Err("invalid_request") });
+            let answered = response.await.unwrap().status();
+            assert_eq!(answered, if is_said { status } else { 500 }, "{status} {does_accept}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_request_that_is_dropped_is_answered_with_500() {
     let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
@@ -151,10 +174,38 @@ async fn pages_are_served_beside_websockets() {
         *request.method_mut() = Method::POST;
         request
     };
-    assert_eq!(ask(&mut send, post("/echo"), b"body").await.unwrap().1, b"body");
+    for body in [&b"body"[..], &[b'x'; 100]] {
+        assert_eq!(ask(&mut send, post("/echo"), body).await.unwrap().1, body);
+    }
     let (status, why) = ask(&mut send, post("/echo"), &[b'x'; 5000]).await.unwrap();
     assert_eq!(status, 413);
     assert_eq!(why, b"the request body is larger than the 100 bytes allowed");
+}
+
+// RFC: H2-8.2.2-01
+#[tokio::test]
+async fn a_page_has_no_body_for_head_and_no_answer_that_is_none() {
+    for (method, status, name, reason) in [
+        (Method::GET, 200, "x-page", "page"),
+        (Method::HEAD, 200, "x-page", ""),
+        (Method::GET, 200, "connection", "invalid_request"),
+        (Method::GET, 103, "x-page", "invalid_request"),
+    ] {
+        let (mut server, mut send) = with_h2_client(&ServerConfig::default()).await;
+        let mut asked = get("/");
+        *asked.method_mut() = method;
+        let serve = async {
+            let Some(ws_h2::Request::Http(request)) = server.next().await else { panic!() };
+            let page = Response::builder().status(status).header(name, "close").body("page");
+            request.respond(page.unwrap()).map_err(|error| error.reason())
+        };
+        let (answered, answer) = tokio::join!(serve, ask(&mut send, asked, b""));
+        let (status, body) = answer.unwrap();
+        match answered {
+            Ok(()) => assert_eq!((status.as_u16(), &body[..]), (200, reason.as_bytes())),
+            Err(found) => assert_eq!((found, status.as_u16()), (reason, 500)),
+        }
+    }
 }
 
 // RFC: H2WS-3-05, H2WS-X-02, H2-6.5.2-02
