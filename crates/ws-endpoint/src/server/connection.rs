@@ -308,7 +308,7 @@ impl<N: Net> Rules<N> {
 }
 
 /// Tells with a page that it can be had over HTTP/3 as well.
-pub(super) fn advertise(page: &mut Page, alternative: Option<&str>) {
+fn advertise(page: &mut Page, alternative: Option<&str>) {
     if let Some(alternative) = alternative
         && let Err(error) = page.add_header(ALT_SVC, alternative.to_owned())
     {

@@ -12,7 +12,7 @@ use ws_session::Charge;
 use crate::WebSocket;
 use crate::net::Net;
 use crate::remote::Remote;
-use crate::server::connection::{Alternative, Rules, advertise};
+use crate::server::connection::{Alternative, Rules};
 use crate::stream::Stream;
 
 /// What the requests of one connection share.
@@ -76,10 +76,7 @@ impl<N: Net> Rules<N> {
         upgrade.agreement = agreed.agreement.clone();
         let response = http_response(&upgrade, &options.headers);
         let mut response = response.map_err(|error| error.refusal())?;
-        let value = carrier.alternative.as_deref().map(HeaderValue::from_str);
-        if let Some(Ok(value)) = value {
-            response.headers_mut().insert(http::header::ALT_SVC, value);
-        }
+        advertise(&mut response, carrier);
         let Upgrade { request, .. } = upgrade;
         let info = UpgradeInfo::new(request.path)
             .with_subprotocol(agreed.agreement.subprotocol.clone())
@@ -104,9 +101,12 @@ impl<N: Net> Rules<N> {
         }
         let path = head.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let page = self.pages.as_ref().and_then(|pages| pages(path));
-        let Some(mut page) = page else { return refusal(Refusal::fixed(404, &[])) };
-        advertise(&mut page, carrier.alternative.as_deref());
+        let Some(page) = page else { return refusal(Refusal::fixed(404, &[])) };
         let mut response = without_body(&page);
+        advertise(&mut response, carrier);
+        if *head.method() == Method::HEAD {
+            return response;
+        }
         match self.hold(page.into_body()) {
             Ok(body) => {
                 *response.body_mut() = body;
@@ -138,6 +138,13 @@ struct Held {
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
         &self.body
+    }
+}
+
+/// Tells with an answer that the same can be had over HTTP/3 as well.
+fn advertise<T>(response: &mut Response<T>, carrier: &Carrier) {
+    if let Some(Ok(value)) = carrier.alternative.as_deref().map(HeaderValue::from_str) {
+        response.headers_mut().insert(http::header::ALT_SVC, value);
     }
 }
 

@@ -14,17 +14,22 @@ const MIB: usize = 1024 * 1024;
 const BODY: usize = 60_000;
 const STREAMS: u32 = 200;
 
+/// `:method` (RFC 7541 appendix A).
+const GET: &[u8] = b"\x82";
+const HEAD: &[u8] = b"\x02\x04HEAD";
+
 /// A connection whose windows stay shut, and on which so many streams have asked for a page.
-async fn ask(address: SocketAddr) -> TcpStream {
+async fn ask(address: SocketAddr, method: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.expect("connected");
     // SETTINGS_INITIAL_WINDOW_SIZE is zero (RFC 9113 §6.5.2).
     let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     octets.extend(b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0");
+    // And http, /, and an authority.
+    let fields = [method, b"\x86\x84\x01\x01a"].concat();
     for number in 0..STREAMS {
-        // GET, http, /, and an authority (RFC 7541 appendix A).
-        octets.extend(b"\0\0\x06\x01\x05");
+        octets.extend([0, 0, u8::try_from(fields.len()).expect("short"), 1, 5]);
         octets.extend((2 * number + 1).to_be_bytes());
-        octets.extend(b"\x82\x86\x84\x01\x01a");
+        octets.extend(&fields);
     }
     stream.write_all(&octets).await.expect("sent");
     stream
@@ -74,7 +79,7 @@ fn house(page: impl Fn() -> Page + Send + Sync + 'static) -> (SocketAddr, Shared
 #[tokio::test]
 async fn pages_that_nobody_takes_stay_within_their_budget_and_are_in_nobodys_way() {
     let (address, budget) = house(|| Page::text("x".repeat(BODY)));
-    let mut stream = ask(address).await;
+    let mut stream = ask(address, GET).await;
     let held = granted(&mut stream).await;
     assert!((2..=MIB / BODY).contains(&held), "{held} pages of {BODY} octets are held");
     assert!(budget.used() < BODY, "{budget:?}");
@@ -87,7 +92,7 @@ async fn pages_that_nobody_takes_stay_within_their_budget_and_are_in_nobodys_way
     drop(stream);
     let mut again = 0;
     for _ in 0..100 {
-        again = granted(&mut ask(address).await).await;
+        again = granted(&mut ask(address, GET).await).await;
         if again == held {
             break;
         }
@@ -99,8 +104,15 @@ async fn pages_that_nobody_takes_stay_within_their_budget_and_are_in_nobodys_way
 #[tokio::test]
 async fn a_page_that_is_part_of_the_program_is_held_for_nobody() {
     let (address, budget) = house(|| Page::new("text/plain", &[b'x'; BODY]).expect("a valid type"));
-    let granted = granted(&mut ask(address).await).await;
+    let granted = granted(&mut ask(address, GET).await).await;
     assert_eq!((granted, budget.used() < BODY), (STREAMS as usize, true), "{budget:?}");
+}
+
+#[tokio::test]
+async fn who_asks_for_the_header_of_a_page_holds_nothing_of_it() {
+    let (address, _) = house(|| Page::text("x".repeat(2 * MIB)));
+    assert_eq!(granted(&mut ask(address, GET).await).await, 0);
+    assert_eq!(granted(&mut ask(address, HEAD).await).await, STREAMS as usize);
 }
 
 #[tokio::test]
