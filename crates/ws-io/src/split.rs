@@ -6,7 +6,8 @@
 //!
 //! A waker may run its task at once, and that may want the lock: the halves and the senders are woken
 //! when it was given back. What wakes or drops other tasks all the same, such as a transport, may have one
-//! of them poll the other half or drop it: then that waits, and dropping takes no lock.
+//! of them poll the other half or drop it: then that waits, and dropping takes no lock. Calls that
+//! cannot wait, such as `outcome`, are not for a task that such a one runs inline.
 
 use std::fmt;
 use std::future::poll_fn;
