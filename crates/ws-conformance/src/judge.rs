@@ -200,33 +200,34 @@ pub(crate) enum Ending {
 pub(crate) fn close_behavior(link: &Link, ending: &Ending) -> (CloseBehavior, String) {
     let peer_close = link.peer_close();
     let code = peer_close.and_then(|close| close.code);
-    let wrong = |allowed: &[u16]| code.is_some_and(|code| !allowed.contains(&code));
     match ending {
         Ending::Any => (CloseBehavior::Informational, String::new()),
         Ending::SuiteCloses(_) | Ending::ScriptCloses(_) if !link.suite_closed_first() => {
             let how = describe_end(link);
             (CloseBehavior::Failed, format!("the suite was to close, but {how}"))
         }
-        Ending::SuiteCloses(allowed) | Ending::ScriptCloses(allowed) => {
-            if peer_close.is_none() {
-                let how = describe_end(link);
-                (CloseBehavior::Unclean, format!("our close frame was not answered: {how}"))
-            } else if wrong(allowed) {
-                (CloseBehavior::WrongCode, wrong_code(code, allowed))
-            } else {
-                transport_behavior(link)
-            }
+        Ending::SuiteCloses(_) | Ending::ScriptCloses(_) if peer_close.is_none() => {
+            let how = describe_end(link);
+            (CloseBehavior::Unclean, format!("our close frame was not answered: {how}"))
         }
-        Ending::PeerFails(allowed) => {
-            if wrong(allowed) {
-                (CloseBehavior::WrongCode, wrong_code(code, allowed))
-            } else if peer_close.is_some() {
-                transport_behavior(link)
-            } else if link.ended_by_peer() {
-                (CloseBehavior::Ok, String::new())
-            } else {
-                let why = "the peer was to fail the connection, but left it open";
-                (CloseBehavior::Failed, why.into())
+        Ending::PeerFails(_) if peer_close.is_none() && link.ended_by_peer() => {
+            (CloseBehavior::Ok, String::new())
+        }
+        Ending::PeerFails(_) if peer_close.is_none() => {
+            let why = "the peer was to fail the connection, but left it open";
+            (CloseBehavior::Failed, why.into())
+        }
+        Ending::SuiteCloses(allowed)
+        | Ending::ScriptCloses(allowed)
+        | Ending::PeerFails(allowed) => {
+            let transport = transport_behavior(link);
+            let is_wrong = code.is_some_and(|code| !allowed.contains(&code));
+            let code = is_wrong.then(|| wrong_code(code, allowed));
+            match (code, transport) {
+                (None, transport) => transport,
+                (Some(why), (CloseBehavior::Ok, _)) => (CloseBehavior::WrongCode, why),
+                // What breaks a MUST is not to hide behind what breaks none.
+                (Some(code), (close, why)) => (close, format!("{why}; {code}")),
             }
         }
     }
