@@ -344,6 +344,17 @@ impl Script {
             behavior = Behavior::NonStrict;
             why = "our bad close frame was answered without a code, as if it were good".into();
         }
+        if matches!(self.ending, Ending::PeerFails(_))
+            && self.sends_only_closes()
+            && link.suite_closed_first()
+            && link
+                .peer_close()
+                .is_some_and(|close| close.code.is_some() && close.code == link.own_close_code())
+        {
+            // §5.2, §5.5, §8.1: such a frame has to fail the connection; an echo has not noticed it.
+            behavior = Behavior::Failed;
+            why = "our bad close frame came back with its own code, as if it were good".into();
+        }
         if self.informational {
             why = format!("observed only: {why}");
             behavior = Behavior::Informational;
@@ -354,6 +365,14 @@ impl Script {
             why = format!("{why}; {why_close}");
         }
         Verdict::on(link, behavior, close, why)
+    }
+
+    /// Whether what the suite sends is a close frame and nothing else.
+    fn sends_only_closes(&self) -> bool {
+        self.steps.iter().all(|step| match step {
+            Step::Send(frames, _) => frames.iter().all(Frame::is_close),
+            _ => false,
+        })
     }
 
     fn unmet(&self, link: &Link) -> String {

@@ -146,6 +146,11 @@ impl Link {
         self.peer_close.as_ref()
     }
 
+    /// The code of the first close frame that the suite sent with one.
+    pub(crate) fn own_close_code(&self) -> Option<u16> {
+        self.own_close_code
+    }
+
     pub(crate) fn suite_closed_first(&self) -> bool {
         self.suite_closed_first
     }
