@@ -218,7 +218,7 @@ impl Endpoint {
     async fn close(&mut self, code: Option<u16>, body: Vec<u8>) {
         let answer = match (self.fault, code) {
             (Some(Fault::Sends1005), None) => Frame::close(1005, ""),
-            (Some(Fault::Closes1001), _) => Frame::close(1001, ""),
+            (Some(Fault::Closes1001 | Fault::WrongCodeAndStays), _) => Frame::close(1001, ""),
             (_, None) => Frame::close_body([]),
             (_, Some(code)) => Frame::close(code, ""),
         };
@@ -233,7 +233,7 @@ impl Endpoint {
             self.go_on_after_close();
         }
         self.flush().await;
-        if self.has(Fault::NeverEndsTcp) {
+        if self.has(Fault::NeverEndsTcp) || self.has(Fault::WrongCodeAndStays) {
             while self.wire.fill().await {
                 self.wire.consume(usize::MAX);
             }
@@ -269,11 +269,12 @@ impl Endpoint {
         }
         if !self.has(Fault::FailsWithoutClose) {
             let wrong = self.has(Fault::Utf8FailsWith1002) && code == 1007;
-            let code = if self.has(Fault::FailsWith1008) { 1008 } else { code };
+            let is_other = self.has(Fault::FailsWith1008) || self.has(Fault::WrongCodeAndStays);
+            let code = if is_other { 1008 } else { code };
             self.frame(Frame::close(if wrong { 1002 } else { code }, ""));
         }
         self.flush().await;
-        if self.has(Fault::NoCloseTimeout) {
+        if self.has(Fault::NoCloseTimeout) || self.has(Fault::WrongCodeAndStays) {
             return tokio::time::sleep(NEVER).await;
         }
         self.wire.finish_sending().await;

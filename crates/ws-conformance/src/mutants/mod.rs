@@ -50,20 +50,22 @@ struct Mutant {
 }
 
 impl Mutant {
-    /// Whether a fault was noticed, or what is legal was not called a failure.
+    /// Whether a fault was called what it is, or what is legal was not called a failure.
     fn is_judged_rightly(&self) -> bool {
-        match Fault::LEGAL.contains(&self.fault) {
-            true => self.verdict.overall() < Behavior::Failed,
-            false => self.verdict.is_against(),
+        let overall = self.verdict.overall();
+        match self.fault.least(self.case) {
+            Some(least) => self.verdict.is_against() && overall >= least,
+            None => overall < Behavior::Failed,
         }
     }
 
     fn describe(&self) -> &'static str {
-        match (Fault::LEGAL.contains(&self.fault), self.is_judged_rightly()) {
-            (true, true) => "allowed",
-            (true, false) => "WRONGED",
-            (false, true) => "noticed",
-            (false, false) => "MISSED ",
+        match (self.fault.least(self.case), self.is_judged_rightly()) {
+            (None, true) => "allowed",
+            (None, false) => "WRONGED",
+            (Some(_), true) => "noticed",
+            (Some(_), false) if self.verdict.is_against() => "BELITTLED",
+            (Some(_), false) => "MISSED ",
         }
     }
 }
