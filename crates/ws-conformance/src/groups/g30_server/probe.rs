@@ -239,13 +239,13 @@ impl Probe {
                 (Behavior::Failed, format!("{saw}, which is no answer of HTTP"))
             }
             (Answer::Open, ..) => (Behavior::Failed, format!("a valid request was refused: {saw}")),
+            (_, Response::Silence, _) => {
+                (Behavior::Failed, "the request was left unanswered".into())
+            }
             (Answer::ShouldOpen, ..) => (
                 Behavior::NonStrict,
                 format!("a request that should be accepted was refused: {saw}"),
             ),
-            (_, Response::Silence, _) => {
-                (Behavior::Failed, "the request was left unanswered".into())
-            }
             (_, Response::Cut, _) => {
                 (Behavior::NonStrict, format!("{saw}; an HTTP error was due (§4.2.1)"))
             }
@@ -339,6 +339,14 @@ mod tests {
         ] {
             let verdict = probe.refused(&Response::Head(Head::parse(answer.as_bytes())));
             assert_eq!(verdict.behavior, behavior, "{}", verdict.why);
+        }
+    }
+
+    #[test]
+    fn a_request_that_may_be_refused_must_be_answered() {
+        for answer in [Answer::Open, Answer::ShouldOpen, Answer::Refuse(&[400], Behavior::Failed)] {
+            let verdict = Probe::new(Vec::new(), answer).refused(&Response::Silence);
+            assert_eq!(verdict.behavior, Behavior::Failed, "{answer:?}: {}", verdict.why);
         }
     }
 
