@@ -44,6 +44,9 @@ pub(crate) enum Answer {
     ShouldOpen,
     /// Refuse, best with one of these statuses; the second says what is thought of accepting.
     Refuse(&'static [u16], Behavior),
+    /// Answer what asks for no WebSocket as it likes, with any final status; this is thought of
+    /// opening one.
+    Ordinary(Behavior),
     /// Whatever it likes.
     Either,
 }
@@ -91,6 +94,9 @@ impl Probe {
             }
             Answer::Refuse(statuses, _) => {
                 format!("The server refuses, best with one of {statuses:?}.")
+            }
+            Answer::Ordinary(_) => {
+                "The server opens no WebSocket; any other final answer will do.".to_owned()
             }
             Answer::Either => "Informational: the RFCs leave it to the server.".to_owned(),
         };
@@ -176,7 +182,7 @@ impl Probe {
         key: &str,
         arena: &Arena,
     ) -> Result<Verdict, Refused> {
-        if let Answer::Refuse(_, behavior) = self.answer {
+        if let Answer::Refuse(_, behavior) | Answer::Ordinary(behavior) = self.answer {
             let must = if behavior == Behavior::Failed { "must" } else { "should" };
             let why = format!("a request that {must} be refused was answered {:?}", head.start);
             return Ok(Verdict::plain(behavior, why));
@@ -249,6 +255,7 @@ impl Probe {
             (_, Response::Cut, _) => {
                 (Behavior::NonStrict, format!("{saw}; an HTTP error was due (§4.2.1)"))
             }
+            (Answer::Ordinary(_), _, Some(200..)) => (Behavior::Ok, saw),
             (Answer::Refuse(statuses, _), _, Some(status)) if statuses.contains(&status) => {
                 match flaw {
                     Some(flaw) => (Behavior::Failed, flaw),
@@ -340,6 +347,29 @@ mod tests {
             let verdict = probe.refused(&Response::Head(Head::parse(answer.as_bytes())));
             assert_eq!(verdict.behavior, behavior, "{}", verdict.why);
         }
+    }
+
+    #[test]
+    fn an_ordinary_request_takes_every_final_answer_but_none() {
+        let cases = [
+            ("HTTP/1.1 200 OK", Behavior::Ok),
+            ("HTTP/1.1 204 No Content", Behavior::Ok),
+            ("HTTP/1.1 302 Found", Behavior::Ok),
+            ("HTTP/1.0 403 Forbidden", Behavior::Ok),
+            ("HTTP/1.1 501 Not Implemented", Behavior::Ok),
+            ("no answer of HTTP", Behavior::Failed),
+        ];
+        for (line, behavior) in cases {
+            let head = Head::parse(format!("{line}\r\n\r\n").as_bytes());
+            let verdict = ordinary().refused(&Response::Head(head));
+            assert_eq!(verdict.behavior, behavior, "{line}: {}", verdict.why);
+        }
+        assert_eq!(ordinary().refused(&Response::Silence).behavior, Behavior::Failed);
+        assert_eq!(ordinary().refused(&Response::Cut).behavior, Behavior::NonStrict);
+    }
+
+    fn ordinary() -> Probe {
+        Probe::new(Vec::new(), Answer::Ordinary(Behavior::Failed))
     }
 
     #[test]

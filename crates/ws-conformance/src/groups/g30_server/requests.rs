@@ -129,12 +129,11 @@ fn right() -> Vec<Case> {
 
 fn lacking() -> Vec<Case> {
     let no_http = Answer::Refuse(&[505, 400, 426], Behavior::Failed);
-    // What asks for no WebSocket is an ordinary request, which a server may answer with a page.
-    let ordinary = Answer::Refuse(&[426, 400, 405, 501, 200, 404], Behavior::Failed);
-    // RFC 9110 §7.8: Upgrade is to be ignored in HTTP/1.0.
-    let older = Answer::Refuse(&[505, 400, 426, 200, 404], Behavior::Failed);
+    // What asks for no WebSocket is an ordinary request, to a resource that is the server's own
+    // affair; in HTTP/1.0 Upgrade is to be ignored (RFC 9110 §7.8).
+    let ordinary = Answer::Ordinary(Behavior::Failed);
     // §4.2.1 takes "HTTP/1.1 or higher".
-    let newer = Answer::Refuse(&[505, 400, 426, 200, 404], Behavior::NonStrict);
+    let newer = Answer::Ordinary(Behavior::NonStrict);
     let method = Answer::Refuse(&[405, 400, 501], Behavior::Failed);
     // §4.2.2: it is not necessary to decode the key.
     let length = Answer::Refuse(&[400], Behavior::NonStrict);
@@ -143,7 +142,7 @@ fn lacking() -> Vec<Case> {
         ("by POST", vec![line("POST {path} HTTP/1.1"), add("Content-Length: 0")], ordinary),
         ("by HEAD", vec![line("HEAD {path} HTTP/1.1")], ordinary),
         ("by get in lower case", vec![line("get {path} HTTP/1.1")], method),
-        ("in HTTP/1.0", vec![line("GET {path} HTTP/1.0")], older),
+        ("in HTTP/1.0", vec![line("GET {path} HTTP/1.0")], ordinary),
         ("in HTTP/0.9", vec![line("GET {path}")], no_http),
         ("in HTTP/3.7", vec![line("GET {path} HTTP/3.7")], newer),
         ("in http/1.1 in lower case", vec![line("GET {path} http/1.1")], no_http),
