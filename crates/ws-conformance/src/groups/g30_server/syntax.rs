@@ -6,7 +6,10 @@ use crate::judge::Behavior;
 
 pub(super) fn cases() -> Vec<Case> {
     let must = Answer::Refuse(&[400], Behavior::Failed);
-    // RFC 9112 §2.2: what does not match the grammar SHOULD be answered with 400.
+    // RFC 9112 §2.2: what does not match the grammar SHOULD be answered with 400. RFC 6455 §4.2.1 has
+    // a server stop at violations of "the ABNF grammar specified for the components of the
+    // handshake", but a line that is no field is none of the components listed there (§4.3 has their
+    // grammar), and fields it does not know are to be ignored.
     let should = Answer::Refuse(&[400], Behavior::NonStrict);
     // RFC 9110 §5.5: a recipient may also read it as a space, which cannot be seen from outside.
     let replaced = should;
