@@ -36,6 +36,7 @@ pub fn case(report: &Report, result: &CaseResult) -> String {
         "description": result.description,
         "expectation": result.expectation,
         "rows": result.rows,
+        "overall": verdict.overall().name(),
         "behavior": verdict.behavior.name(),
         "behaviorClose": verdict.close.name(),
         "isServer": !report.peer_is_server,

@@ -99,7 +99,7 @@ mod tests {
     use crate::carrier::Carrier;
     use crate::groups::all;
     use crate::judge::{CloseBehavior, Verdict};
-    use crate::report::{html, junit};
+    use crate::report::{html, json, junit};
     use crate::run::CaseResult;
     use crate::settings::Effort;
 
@@ -124,6 +124,8 @@ mod tests {
             effort: Effort::Quick,
             elapsed: Duration::ZERO,
         };
+        let detailed = json::case(&report, &report.results[0]);
+        assert!(detailed.contains(&format!("\"overall\": \"{}\"", overall.name())), "{detailed}");
         let found = shortcomings(&report);
         assert!(found.starts_with(&format!("1.1.1     {overall:<14}close {close}")), "{found}");
         let sent = "Sends a text message of 0 octets in one frame. the end was not right";
