@@ -3,21 +3,25 @@
 use serde_json::{Map, Value, json};
 
 use crate::log::{Entry, Who};
-use crate::run::{CaseResult, Report};
+use crate::run::{CaseResult, LeftOut, Report};
 
 /// The index of all `reports`; `file_of` names the detailed report of a case.
 ///
 /// The members `behavior`, `behaviorClose`, `duration` (milliseconds), `remoteCloseCode` and
-/// `reportfile` are those of the older suite's `index.json`; the others are additions.
+/// `reportfile` are those of the older suite's `index.json`; the others are additions, and so is
+/// `leftOut` beside the cases, which lists what was not played.
 #[must_use]
 pub fn index(reports: &[Report], file_of: impl Fn(&Report, &CaseResult) -> String) -> String {
     let mut agents = Map::new();
     for report in reports {
-        let cases: Map<String, Value> = report
+        let mut cases: Map<String, Value> = report
             .results
             .iter()
             .map(|result| (result.id.to_string(), entry(result, file_of(report, result))))
             .collect();
+        if !report.left_out.is_empty() {
+            cases.insert("leftOut".into(), report.left_out.iter().map(left_out).collect());
+        }
         agents.insert(report.agent.clone(), Value::Object(cases));
     }
     let mut text = format!("{:#}", Value::Object(agents));
@@ -64,6 +68,11 @@ fn entry(result: &CaseResult, file: String) -> Value {
         "observed": verdict.observed,
         "rows": result.rows,
     })
+}
+
+fn left_out(left_out: &LeftOut) -> Value {
+    let LeftOut { section, count, reason } = left_out;
+    json!({"section": section.to_string(), "cases": count, "reason": reason})
 }
 
 fn log_entry(entry: &Entry) -> Value {

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::judge::Behavior;
-use crate::run::Report;
+use crate::run::{LeftOut, Report};
 
-/// All `reports` as one document; with `strict`, what is non-strict counts as a failure.
+/// All `reports` as one document; with `strict`, what is non-strict counts as a failure. What was
+/// not played counts as skipped, once for each section and reason.
 #[must_use]
 pub fn document(reports: &[Report], strict: bool) -> String {
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
@@ -18,9 +19,9 @@ pub fn document(reports: &[Report], strict: bool) -> String {
             xml,
             "<testsuite name=\"{}\" tests=\"{}\" failures=\"{failures}\" errors=\"{}\" skipped=\"{}\" time=\"{:.3}\">",
             escape(&report.agent),
-            report.results.len(),
+            report.results.len() + report.left_out.len(),
             report.count(Behavior::Unjudged),
-            report.count(Behavior::Unimplemented),
+            report.count(Behavior::Unimplemented) + report.left_out.len(),
             report.elapsed.as_secs_f64()
         );
         let (over, effort) = (report.carrier, report.effort.words());
@@ -58,6 +59,18 @@ pub fn document(reports: &[Report], strict: bool) -> String {
                 let _ = write!(xml, "<system-out>{overall}: {}</system-out>", escape(&verdict.why));
             }
             xml.push_str("</testcase>\n");
+        }
+        for left_out in &report.left_out {
+            let LeftOut { section, reason, .. } = left_out;
+            let _ = writeln!(
+                xml,
+                "<testcase classname=\"{}.{}\" name=\"{section} not played, {}\" time=\"0.000\">\
+                 <skipped message=\"{}\"/></testcase>",
+                escape(&report.agent),
+                section.group(),
+                left_out.cases(),
+                escape(reason)
+            );
         }
         xml.push_str("</testsuite>\n");
     }

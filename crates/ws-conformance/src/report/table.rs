@@ -119,7 +119,11 @@ mod tests {
                 .take(1)
                 .map(|case| CaseResult::new(case, verdict.clone()))
                 .collect(),
-            left_out: Vec::new(),
+            left_out: vec![LeftOut {
+                reason: "see <issue 12>".into(),
+                section: CaseId::new(&[20, 1]),
+                count: 8,
+            }],
             carrier: Carrier::H1,
             effort: Effort::Quick,
             elapsed: Duration::ZERO,
@@ -149,5 +153,19 @@ mod tests {
         assert!(junit::document(&reports, true).contains(&message), "{message}");
         let fails = junit::document(&reports, false).contains(&message);
         assert_eq!(fails, overall == Behavior::Failed);
+        let document = junit::document(&reports, false);
+        assert!(document.contains("tests=\"2\""), "{document}");
+        assert!(document.contains("skipped=\"1\""), "{document}");
+        let skipped = "name=\"20.1 not played, 8 cases\" time=\"0.000\">\
+                       <skipped message=\"see &lt;issue 12&gt;\"/></testcase>";
+        assert!(document.contains(skipped), "{document}");
+        let index = json::index(&reports, |_, _| String::new());
+        let index: serde_json::Value = serde_json::from_str(&index).expect("JSON");
+        let left_out = &index["a peer"]["leftOut"][0];
+        assert_eq!(left_out["section"], "20.1");
+        assert_eq!(
+            (&left_out["cases"], &left_out["reason"]),
+            (&8.into(), &"see <issue 12>".into())
+        );
     }
 }
