@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 /// A place that nobody listens at.
 fn nobody() -> SocketAddr {
@@ -73,12 +73,10 @@ fn ask(address: &str, resource: &str) -> TcpStream {
     stream
 }
 
-/// Lets a driver ask for `resources` and then stop: the table and the index, which must be no pass.
-fn drive(name: &str, resources: &[&str]) -> (String, String) {
-    let json = folder(name).join("index.json");
-    let path = json.to_str().expect("a path in UTF-8");
-    let listen = ["--listen", "127.0.0.1:0", "--section", "1.1,2.1", "--json", path];
-    let mut child = program(&[&listen[..], &["--wait", "0.5"]].concat())
+/// The program as it waits for a driver, its output behind the address, and the address.
+fn listening(arguments: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
+    let listen = ["--listen", "127.0.0.1:0", "--wait", "0.5"];
+    let mut child = program(&[&listen[..], arguments].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -87,6 +85,14 @@ fn drive(name: &str, resources: &[&str]) -> (String, String) {
     let mut bound = String::new();
     lines.read_line(&mut bound).expect("the address");
     let address = bound.trim().trim_start_matches("listening ws://").to_owned();
+    (child, lines, address)
+}
+
+/// Lets a driver ask for `resources` and then stop: the table and the index, which must be no pass.
+fn drive(name: &str, resources: &[&str]) -> (String, String) {
+    let json = folder(name).join("index.json");
+    let path = json.to_str().expect("a path in UTF-8");
+    let (mut child, mut lines, address) = listening(&["--section", "1.1,2.1", "--json", path]);
     let asked: Vec<TcpStream> = resources.iter().map(|resource| ask(&address, resource)).collect();
     drop(ask(&address, "/stopServer"));
     let mut said = String::new();
@@ -95,6 +101,20 @@ fn drive(name: &str, resources: &[&str]) -> (String, String) {
     assert_eq!(status.code(), Some(2), "{said}");
     drop(asked);
     (said, fs::read_to_string(&json).expect("an index"))
+}
+
+#[test]
+fn a_log_of_a_drivers_run_gets_a_line_for_each_tenth() {
+    let (mut child, mut lines, address) = listening(&["--section", "1,2,3,4,5,7"]);
+    for _ in 0..11 {
+        drop(ask(&address, "/runCase?case=1&agent=a"));
+    }
+    drop(ask(&address, "/stopServer"));
+    let (mut said, mut log) = (String::new(), String::new());
+    lines.read_to_string(&mut said).expect("the table");
+    child.stderr.take().expect("a pipe").read_to_string(&mut log).expect("the log");
+    child.wait().expect("the program ends");
+    assert!(log.contains("\n11 of 101 cases\n"), "{log}");
 }
 
 #[test]

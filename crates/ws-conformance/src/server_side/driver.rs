@@ -51,6 +51,7 @@ pub async fn listen(
         settings: Arc::new(settings),
         memory: Arc::default(),
         results: Mutex::default(),
+        progress: Mutex::default(),
         playing: RwLock::default(),
         stop: Notify::new(),
         started: Instant::now(),
@@ -85,6 +86,8 @@ struct Desk {
     settings: Arc<Settings>,
     memory: Arc<Memory>,
     results: Mutex<BTreeMap<String, BTreeMap<CaseId, CaseResult>>>,
+    /// How far each agent has come.
+    progress: Mutex<BTreeMap<String, Progress>>,
     /// Held for reading by each case while it is played.
     playing: RwLock<()>,
     stop: Notify,
@@ -136,9 +139,15 @@ impl Desk {
         // This stays where the case does not come to its end.
         self.keep(&agent, case, Verdict::none("the case was begun and did not come to its end"));
         let verdict = play(case, Arena::against_visitor(visitor, settings, memory)).await;
-        Progress::new(self.cases.len(), self.settings.progress)
-            .step(&CaseResult::new(case, verdict.clone()));
+        self.tell_progress(&agent, &CaseResult::new(case, verdict.clone()));
         self.keep(&agent, case, verdict);
+    }
+
+    /// Counts the case among those that `agent` has played.
+    fn tell_progress(&self, agent: &str, result: &CaseResult) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Progress::new(self.cases.len(), self.settings.progress);
+        progress.entry(agent.to_owned()).or_insert_with(new).step(result);
     }
 
     fn keep(&self, agent: &str, case: &Case, verdict: Verdict) {
