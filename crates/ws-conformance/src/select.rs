@@ -30,7 +30,8 @@ impl Selection {
         self.is_wanted(case) && !self.excused.iter().any(|(section, _)| case.id.is_within(section))
     }
 
-    /// What of `cases` was left out for a reason that was given, and would have been played.
+    /// What of `cases` was left out for a reason that was given, and would have been played. A
+    /// case counts for the first reason that covers it.
     #[must_use]
     pub fn left_out(&self, cases: &[Case], peer_is_server: bool, carrier: Carrier) -> Vec<LeftOut> {
         let played = |case: &&Case| {
@@ -38,12 +39,14 @@ impl Selection {
                 && case.why_not_over(carrier).is_none()
                 && self.is_wanted(case)
         };
-        let left_out = |(section, reason): &(CaseId, String)| {
-            let within = cases.iter().filter(|case| case.id.is_within(section));
-            let count = within.filter(played).count();
+        let first_line =
+            |case: &Case| self.excused.iter().position(|(section, _)| case.id.is_within(section));
+        let lines: Vec<usize> = cases.iter().filter(played).filter_map(first_line).collect();
+        let left_out = |(line, (section, reason)): (usize, &(CaseId, String))| {
+            let count = lines.iter().filter(|first| **first == line).count();
             LeftOut { reason: reason.clone(), section: section.clone(), count }
         };
-        self.excused.iter().map(left_out).filter(|one| one.count > 0).collect()
+        self.excused.iter().enumerate().map(left_out).filter(|one| one.count > 0).collect()
     }
 
     fn is_wanted(&self, case: &Case) -> bool {
@@ -84,4 +87,22 @@ pub fn parse_reasons(text: &str, cases: &[Case]) -> Result<Vec<(CaseId, String)>
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| read(line).map_err(|why| format!("line {number}: {why}")))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::groups;
+
+    #[test]
+    fn a_case_is_left_out_once_however_many_lines_name_it() {
+        let cases = groups::all();
+        let excused = parse_reasons("1.1.1 one\n1.1 all\n1.1.2 again\n1 both\n", &cases);
+        let excused = excused.expect("cases with reasons");
+        let selection = Selection { excused, ..Selection::default() };
+        let left_out = selection.left_out(&cases, true, Carrier::H1);
+        let counts: Vec<(&str, usize)> =
+            left_out.iter().map(|one| (one.reason.as_str(), one.count)).collect();
+        assert_eq!(counts, [("one", 1), ("all", 7), ("both", 8)]);
+    }
 }
