@@ -245,8 +245,10 @@ fn authorization_of(arguments: &[&str]) -> Option<String> {
     asked.join().expect("no panic").filter(|line| line != "no more")
 }
 
+/// Of an attack what comes first is the neighbour; what the attack itself sends is looked at by a
+/// test beside it.
 #[test]
-fn a_header_goes_along_with_each_request() {
+fn a_header_goes_along_with_the_first_request_of_a_run_and_of_the_neighbour_of_an_attack() {
     for arguments in [["--case", "1.1.1"], ["--attack", "nothing sent"]] {
         let line = authorization_of(&arguments);
         assert_eq!(line.as_deref(), Some("Authorization: Bearer 12345"), "{arguments:?}");
