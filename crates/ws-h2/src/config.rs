@@ -21,6 +21,10 @@ pub struct ServerConfig {
     pub websockets: bool,
     /// How many streams the client may have open at a time, 256 by default. More than browsers open
     /// on one connection, few enough that one connection cannot hold the memory of a whole server.
+    ///
+    /// Together with those that it has reset and that are still in use here they are at most this and
+    /// [`reset_burst`](Self::reset_burst): what is asked for beyond that is rejected with
+    /// `REFUSED_STREAM`, and counts as a reset.
     pub max_streams: u32,
     /// How many bytes the peer may send on one stream before they are read, 256 KiB by default; at
     /// least 16 KiB. This over the round-trip time is the highest speed of one WebSocket.
@@ -86,6 +90,12 @@ impl ServerConfig {
             reset_burst: self.reset_burst.max(1),
             ..self.clone()
         }
+    }
+
+    /// How many streams may be in use on our side. A reset gives the client the place back at once, also
+    /// one that nobody hears of: `h2` tells it to who receives only before the client's end.
+    pub(crate) fn kept_streams(&self) -> usize {
+        self.max_streams.max(1).saturating_add(self.reset_burst) as usize
     }
 }
 

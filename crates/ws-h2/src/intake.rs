@@ -95,9 +95,14 @@ impl Intake {
         self.ready.push(key);
     }
 
+    /// How many streams are in use, also those that `h2` has closed and whose users have not noticed yet.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
     /// Whether no stream is in use.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.len() == self.free.len()
+        self.len() == 0
     }
 
     /// Takes everything off the connection that has come.

@@ -164,7 +164,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         self.intake.adopt(adoption, now);
         let count = head.headers().len();
         let exchange = Exchange::new(head, responder, core, credit);
-        let has_room = if count > self.config.max_headers {
+        let has_room = if self.intake.len() > self.config.kept_streams() {
+            !exchange.reject()
+        } else if count > self.config.max_headers {
             exchange.refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             true
         } else if is_tunnel && !is_websocket {

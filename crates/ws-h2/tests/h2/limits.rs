@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::Response;
 use ws_h2::{ClientConfig, Request, ServerConfig};
 
 use crate::support::*;
@@ -215,4 +216,50 @@ async fn the_longest_time_is_no_deadline() {
     let (_server, client) = pair(&config, &ClientConfig::default()).await;
     tokio::time::sleep(Duration::from_secs(30 * 24 * 60 * 60)).await;
     assert!(client.is_open());
+}
+
+/// A reset gives the place back to the client, and whoever serves the request may be at work for long.
+// RFC: H2-10.5-01
+// THREAT: rapid-reset
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_of_streams_that_are_reset_unnoticed_has_a_bound() {
+    let mut config = ServerConfig::default();
+    (config.max_streams, config.reset_burst, config.resets_per_second) = (4, 10, 0);
+    config.idle_timeout = Duration::MAX;
+    for is_old in [false, true] {
+        let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+        let mut ids = (1..).step_by(2);
+        let mut kept = Vec::new();
+        for id in ids.by_ref().take(14) {
+            wire.send(&connect(id)).await;
+            let Some(Request::WebSocket(request)) = server.next().await else { panic!("{id}") };
+            kept.push(request.accept(Response::new(())).unwrap());
+            if is_old {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            } else {
+                wire.send(&frame(DATA, END_STREAM, id, b"message")).await;
+                settle().await;
+            }
+            wire.send(&reset(id, 8)).await;
+            settle().await;
+        }
+        for id in ids.by_ref().take(5) {
+            wire.send(&connect(id)).await;
+            let refused = tokio::time::timeout(SOON, wire.next_of(RST_STREAM)).await;
+            let refused = refused.expect("the fifteenth is one too many").unwrap();
+            assert_eq!((refused.stream, &refused.payload[..]), (id, &[0, 0, 0, 7][..]));
+        }
+        // Room comes back with those who let go.
+        kept.truncate(13);
+        settle().await;
+        let id = ids.next().unwrap();
+        wire.send(&connect(id)).await;
+        let Some(Request::WebSocket(request)) = server.next().await else { panic!("no room") };
+        kept.push(request.accept(Response::new(())).unwrap());
+        for id in ids.take(6) {
+            wire.send(&connect(id)).await;
+            settle().await;
+        }
+        assert_eq!(wire.goaway_code().await, Some(11), "who asks again and again is a flood");
+    }
 }
