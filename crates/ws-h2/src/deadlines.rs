@@ -34,10 +34,9 @@ impl Deadlines {
         self.queue.push_back(Deadline { at: after(now, self.time), key, serial });
     }
 
-    /// Forgets streams that are gone, where they are the most of it: there are places for `places` streams,
-    /// and each waits at most twice.
+    /// Forgets streams that are gone, where they are the most of it.
     pub(crate) fn forget(&mut self, places: usize, is_there: impl Fn(&Deadline) -> bool) {
-        if self.queue.len() > (4 * places).max(FEW) {
+        if is_mostly_gone(self.queue.len(), places) {
             self.queue.retain(is_there);
         }
     }
@@ -52,6 +51,12 @@ impl Deadlines {
         let is_over = self.queue.front().is_some_and(|deadline| deadline.at <= now);
         if is_over { self.queue.pop_front() } else { None }
     }
+}
+
+/// Whether most of what is noted must be of streams that are gone: there are places for `places` streams,
+/// and each waits at most twice.
+pub(crate) fn is_mostly_gone(noted: usize, places: usize) -> bool {
+    noted > (4 * places).max(FEW)
 }
 
 /// Not worth a look.

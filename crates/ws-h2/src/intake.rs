@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 
 use crate::adoption::Adoption;
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, is_mostly_gone};
 use crate::entry::{Entry, Stage};
 use crate::hub::{Hub, StreamWaker};
 use crate::parting::Parting;
@@ -111,11 +111,16 @@ impl Intake {
         self.hub.swap_ready(&mut self.ready);
         // All are looked at, however many were reset: it may be the last look.
         let result = self.look_at_ready(now).and(result);
+        let places = self.entries.len();
+        let is_there = |key: usize, serial| {
+            let entry = self.entries.get(key).and_then(Option::as_ref);
+            entry.is_some_and(|entry| entry.serial == serial)
+        };
         for waits in [&mut self.ends, &mut self.answers] {
-            waits.forget(self.entries.len(), |deadline| {
-                let entry = self.entries.get(deadline.key).and_then(Option::as_ref);
-                entry.is_some_and(|entry| entry.serial == deadline.serial)
-            });
+            waits.forget(places, |deadline| is_there(deadline.key, deadline.serial));
+        }
+        if is_mostly_gone(self.dropped.len(), places) {
+            self.dropped.retain(|dropped| is_there(dropped.key, dropped.serial));
         }
         result
     }
@@ -287,5 +292,44 @@ impl Drop for Intake {
         for entry in self.entries.iter().flatten() {
             entry.core.abandon();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::StreamCore;
+    use crate::leaving::Leaving;
+
+    /// As long as the socket takes nothing, nothing is reset.
+    // THREAT: memory-amplification
+    #[tokio::test]
+    #[expect(clippy::unwrap_used, reason = "a test may panic")]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do, and there is no other")]
+    async fn streams_that_were_dropped_and_are_gone_are_not_kept_for_a_reset() {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let (client, server) =
+            tokio::join!(h2::client::handshake(near), h2::server::handshake(far));
+        let ((mut client, connection), mut server) = (client.unwrap(), server.unwrap());
+        tokio::spawn(connection);
+        let hub = Hub::new(true, 0, None, None);
+        let mut now = Instant::now();
+        let mut intake = Intake::new(&hub, Duration::from_secs(1), Duration::MAX, None);
+        for _ in 0..500 {
+            client = client.ready().await.unwrap();
+            let kept = client.send_request(http::Request::new(()), false).unwrap();
+            let (request, mut responder) = server.accept().await.unwrap().unwrap();
+            let send = responder.send_response(http::Response::new(()), false).unwrap();
+            let core = StreamCore::new(&hub);
+            let (recv, stream) = (request.into_body(), Arc::clone(&core));
+            intake.adopt(Adoption { core, recv, slot: None, is_tunnel: true }, now);
+            stream.part(Parting::Dropped(Leaving::dropped(send)));
+            assert!(intake.drain(now).is_ok() && intake.has_dropped());
+            now += Duration::from_secs(1);
+            intake.expire(now);
+            assert!(intake.is_empty());
+            drop(kept);
+        }
+        assert!(intake.dropped.len() <= 64, "{}", intake.dropped.len());
     }
 }
