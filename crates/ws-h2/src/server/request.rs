@@ -12,7 +12,7 @@ use http::{HeaderMap, Response, StatusCode};
 use ws_h2_upgrade::{ConnectRequest, validate_fields};
 
 use crate::error::Error;
-use crate::hub::StreamCore;
+use crate::hub::{End, StreamCore};
 use crate::leaving::Leaving;
 use crate::parting::Parting;
 use crate::transport::{H2Stream, Reader};
@@ -122,7 +122,7 @@ impl HttpRequest {
     /// # Errors
     ///
     /// [`Error::RequestTooBig`] when it is larger than `max` bytes; otherwise the stream or the
-    /// connection is gone.
+    /// connection is gone, also when the client has reset it with `NO_ERROR` before its end.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
         let Some(reader) = &mut self.0.reader else { return Ok(Bytes::new()) };
         let mut body = BytesMut::new();
@@ -131,7 +131,11 @@ impl HttpRequest {
                 return Err(Error::RequestTooBig { max });
             }
         }
-        Ok(body.freeze())
+        match reader.end() {
+            // The client is content, but this is not all.
+            Some(End::Reset(code)) => Err(Error::StreamReset { code: code.into() }),
+            _ => Ok(body.freeze()),
+        }
     }
 
     /// Answers. The body is kept, without a copy, until the client has taken it, for

@@ -208,6 +208,20 @@ async fn a_page_has_no_body_for_head_and_no_answer_that_is_none() {
     }
 }
 
+/// `NO_ERROR` says that its client is content, not that there is nothing more.
+#[tokio::test]
+async fn a_body_that_a_reset_cuts_is_not_taken_for_a_whole_one() {
+    for code in [0, 8] {
+        let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+        // `POST http://a/`
+        wire.send(&frame(HEADERS, END_HEADERS, 1, b"\x83\x84\x86\x41\x01a")).await;
+        let Some(ws_h2::Request::Http(mut request)) = server.next().await else { panic!() };
+        wire.send(&[frame(DATA, 0, 1, b"ha"), reset(1, code)].concat()).await;
+        let error = request.body(100).await.unwrap_err();
+        assert!(matches!(error, ws_h2::Error::StreamReset { code: found } if found == code));
+    }
+}
+
 // RFC: H2WS-3-05, H2WS-X-02, H2-6.5.2-02
 #[tokio::test]
 async fn without_websockets_the_setting_is_not_advertised() {
