@@ -45,17 +45,21 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |
+//! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http`, `http_response` and `join_cookies` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
+#[cfg(feature = "http")]
+mod cookies;
 mod error;
 mod pseudo;
 mod request;
 mod response;
 
 pub use client::{ClientRequest, client_request};
+#[cfg(feature = "http")]
+pub use cookies::join_cookies;
 pub use error::Error;
 pub use pseudo::{ConnectRequest, validate_fields};
 pub use request::{Upgrade, validate_request};

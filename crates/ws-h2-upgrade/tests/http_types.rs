@@ -3,7 +3,7 @@
 
 use ws_h2_upgrade::{
     ClientOptions, ConnectRequest, HeaderFields, SubprotocolPolicy, WsUri, client_request,
-    http_response, validate_request, validate_response,
+    http_response, join_cookies, validate_request, validate_response,
 };
 
 #[test]
@@ -37,4 +37,28 @@ fn a_request_changed_to_something_illegal_is_not_made() {
     asked.headers.push(("x".into(), "a\r\nb".into()));
     let error = asked.to_http().map_err(|error| error.to_string());
     assert_eq!(error.err().as_deref(), Some("header \"x\" must not be written"));
+}
+
+// RFC: H2-8.2.3-01
+#[test]
+fn cookies_are_one_field_and_other_fields_stay_as_they_are() {
+    for (pieces, whole) in [
+        (&[][..], None),
+        (&["a=b"], Some("a=b")),
+        (&["a=b", "", "c=\u{fc}; d=e"], Some("a=b; ; c=\u{fc}; d=e")),
+    ] {
+        let mut headers = http::HeaderMap::new();
+        for value in ["1", "2"] {
+            headers.append("x", http::HeaderValue::from_static(value));
+        }
+        for piece in pieces {
+            headers.append("cookie", http::HeaderValue::from_str(piece).expect("a value"));
+        }
+        join_cookies(&mut headers);
+        let found: Vec<_> =
+            headers.get_all("cookie").iter().map(|value| value.as_bytes()).collect();
+        let expected: Vec<_> = whole.iter().map(|whole| whole.as_bytes()).collect();
+        assert_eq!(found, expected);
+        assert_eq!(headers.get_all("x").iter().count(), 2);
+    }
 }

@@ -57,7 +57,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http` and `http_response` |
+//! | `http` | `ConnectRequest::from_http`, `ClientRequest::to_http`, `http_response` and `join_cookies` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

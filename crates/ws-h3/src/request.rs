@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h3::error::Code;
-use http::header::{CONTENT_LENGTH, COOKIE, HeaderMap, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderMap};
 use http::{Method, StatusCode};
-use ws_h3_upgrade::{ConnectRequest, validate_fields};
+use ws_h3_upgrade::{ConnectRequest, join_cookies, validate_fields};
 
 use crate::error::Error;
 use crate::link::{Guard, Link, Unacknowledged};
@@ -298,16 +298,6 @@ fn judge(
         return Err(Refusal::Status(StatusCode::TOO_EARLY));
     }
     Ok(true)
-}
-
-/// Puts a cookie together that came in pieces, as those of browsers do (RFC 9114 §4.2.1).
-fn join_cookies(headers: &mut HeaderMap) {
-    let pieces: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if pieces.len() > 1
-        && let Ok(whole) = HeaderValue::from_bytes(&pieces.join(&b"; "[..]))
-    {
-        headers.insert(COOKIE, whole);
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{Method, Request, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
+use ws_h2_upgrade::join_cookies;
 use ws_io::Runtime;
 
 use super::backlog::Backlog;
@@ -153,7 +154,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         now: Instant,
     ) -> Result<(), TooManyResets> {
         let (head, mut recv) = request.into_parts();
-        let head = Request::from_parts(head, ());
+        let mut head = Request::from_parts(head, ());
         let is_tunnel = head.method() == Method::CONNECT;
         let protocol = head.extensions().get::<h2::ext::Protocol>();
         let is_websocket =
@@ -163,6 +164,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         let adoption = Adoption { core: Arc::clone(&core), recv, slot: None, is_tunnel };
         self.intake.adopt(adoption, now);
         let count = head.headers().len();
+        join_cookies(head.headers_mut());
         let exchange = Exchange::new(head, responder, core, credit);
         let has_room = if self.intake.len() > self.config.kept_streams() {
             !exchange.reject()

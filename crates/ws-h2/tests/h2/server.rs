@@ -222,6 +222,33 @@ async fn a_body_that_a_reset_cuts_is_not_taken_for_a_whole_one() {
     }
 }
 
+// RFC: H2-8.2.3-01
+#[tokio::test]
+async fn a_cookie_that_came_in_pieces_is_whole() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    // `GET http://a/`
+    let blocks = [connect_block(), b"\x82\x84\x86\x41\x01a".to_vec()];
+    let mut ids = (1..).step_by(2);
+    for (pieces, whole) in [
+        (&[][..], None),
+        (&["a=b"], Some("a=b")),
+        (&["a=b", "c=d", "e=f; g=h"], Some("a=b; c=d; e=f; g=h")),
+    ] {
+        for block in &blocks {
+            let cookies = pieces.iter().flat_map(|piece| literal("cookie", piece));
+            let block: Vec<u8> = block.iter().copied().chain(cookies).collect();
+            wire.send(&frame(HEADERS, END_HEADERS, ids.next().unwrap(), &block)).await;
+            let head = match server.next().await.unwrap() {
+                ws_h2::Request::WebSocket(request) => request.head().headers().clone(),
+                ws_h2::Request::Http(request) => request.head().headers().clone(),
+                other => panic!("{other:?}"),
+            };
+            let found: Vec<_> = head.get_all("cookie").iter().collect();
+            assert_eq!(found, whole.as_slice());
+        }
+    }
+}
+
 // RFC: H2WS-3-05, H2WS-X-02, H2-6.5.2-02
 #[tokio::test]
 async fn without_websockets_the_setting_is_not_advertised() {
