@@ -184,6 +184,16 @@ pub(crate) fn send_buffer(bytes: usize) -> usize {
     bytes.clamp(1, u32::MAX as usize)
 }
 
+/// How long a stream that we have reset is remembered: what the peer has sent on it before it learned of
+/// that is passed over. Later it is an error of that stream, and those are counted.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How many are, on a connection for `streams` at a time: no fewer than a server may be made to reset in
+/// that time at its usual rate. Each is a few hundred bytes in `h2`.
+pub(crate) fn remembered(streams: u32) -> usize {
+    (streams as usize).max(1024)
+}
+
 /// Protocol errors of single streams, each answered with `RST_STREAM`, in the life of a connection
 /// (CVE-2025-8671).
 pub(crate) const LOCAL_RESETS: usize = 1024;

@@ -22,7 +22,9 @@ use ws_io::Runtime;
 
 use crate::adoption::Adoption;
 use crate::alarm::{Alarm, Clock, after, within};
-use crate::config::{CLIENT_FRAMES, ClientConfig, LOCAL_RESETS, Windows, send_buffer};
+use crate::config::{
+    CLIENT_FRAMES, ClientConfig, LOCAL_RESETS, REMEMBERED, Windows, remembered, send_buffer,
+};
 use crate::error::Error;
 use crate::hub::{Hub, Place, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
@@ -369,7 +371,8 @@ fn builder(config: &ClientConfig, windows: Windows) -> h2::client::Builder {
         // Twice the limit, so that we see what is too large and can say so.
         .max_header_list_size(config.max_header_size.max(1).saturating_mul(2))
         .max_send_buffer_size(send_buffer(config.send_buffer))
-        .max_concurrent_reset_streams(windows.streams as usize)
+        .max_concurrent_reset_streams(remembered(windows.streams))
+        .reset_stream_duration(REMEMBERED)
         .max_local_error_reset_streams(Some(LOCAL_RESETS))
         .data_frame_budget(CLIENT_FRAMES);
     builder

@@ -14,7 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use ws_io::Runtime;
 
 use crate::alarm::{Alarm, after, within};
-use crate::config::{LOCAL_RESETS, SERVER_FRAMES, ServerConfig, Windows, send_buffer};
+use crate::config::{
+    LOCAL_RESETS, REMEMBERED, SERVER_FRAMES, ServerConfig, Windows, remembered, send_buffer,
+};
 use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown};
 use crate::intake::Intake;
@@ -170,7 +172,8 @@ fn builder(config: &ServerConfig, windows: Windows) -> h2::server::Builder {
         .max_header_list_size(config.max_header_size.max(1))
         .max_send_buffer_size(send_buffer(config.send_buffer))
         .max_pending_accept_reset_streams(windows.streams as usize)
-        .max_concurrent_reset_streams(windows.streams as usize)
+        .max_concurrent_reset_streams(remembered(windows.streams))
+        .reset_stream_duration(REMEMBERED)
         .max_local_error_reset_streams(Some(LOCAL_RESETS))
         .data_frame_budget(SERVER_FRAMES);
     if config.websockets {

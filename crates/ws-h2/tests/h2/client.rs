@@ -359,3 +359,22 @@ async fn what_a_server_allows_is_known_of_a_client_that_drains() {
     client.drain();
     assert_eq!(client.allows_websockets(), Some(true));
 }
+
+/// A slow line may have more on its way than a second's worth.
+#[tokio::test]
+async fn what_crosses_the_reset_of_a_client_late_is_passed_over() {
+    let (client, mut wire) = Wire::serve(&[0, 8, 0, 0, 0, 1]).await;
+    let server = async {
+        let id = wire.next_of(HEADERS).await.unwrap().stream;
+        wire.send(&frame(HEADERS, END_HEADERS, id, &[0x88])).await;
+        id
+    };
+    let (opened, id) = tokio::join!(client.connect(request()), server);
+    drop(opened.unwrap());
+    assert_eq!(wire.next_of(RST_STREAM).await.unwrap().stream, id);
+    // By the clock of `h2`, which no test can turn.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(wire.resets().await, 0);
+    wire.send(&frame(DATA, 0, id, b"late")).await;
+    assert_eq!(wire.resets().await, 0);
+}

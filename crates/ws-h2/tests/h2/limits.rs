@@ -263,3 +263,26 @@ async fn what_is_kept_of_streams_that_are_reset_unnoticed_has_a_bound() {
         assert_eq!(wire.goaway_code().await, Some(11), "who asks again and again is a flood");
     }
 }
+
+/// A slow line has more on its way than a second's worth, of all that were reset. The clock is one of
+/// `h2`, which no test can turn.
+#[tokio::test]
+async fn what_crosses_resets_late_is_passed_over() {
+    let mut config = ServerConfig::default();
+    config.max_streams = 2;
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    let ids = || (1..).step_by(2).take(100);
+    for id in ids() {
+        wire.send(&connect(id)).await;
+        let Some(Request::WebSocket(request)) = server.next().await else { panic!("{id}") };
+        drop(request.accept(Response::new(())).unwrap());
+        assert_eq!(wire.next_of(RST_STREAM).await.unwrap().stream, id);
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    // What is forgotten is forgotten after a turn.
+    assert_eq!(wire.resets().await, 0);
+    for id in ids() {
+        wire.send(&frame(DATA, 0, id, b"late")).await;
+    }
+    assert_eq!(wire.resets().await, 0, "each would count as an error of its own");
+}

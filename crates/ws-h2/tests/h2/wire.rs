@@ -112,6 +112,23 @@ impl Wire {
         }
     }
 
+    /// How many streams are reset for what was sent so far.
+    pub(crate) async fn resets(&mut self) -> usize {
+        let mut resets = 0;
+        // An answer to PING overtakes what the streams have to say.
+        for _ in 0..2 {
+            self.send(&frame(PING, 0, 0, &[0; 8])).await;
+            loop {
+                match self.next().await.unwrap().kind {
+                    RST_STREAM => resets += 1,
+                    PING => break,
+                    _ => {}
+                }
+            }
+        }
+        resets
+    }
+
     /// The error code of the GOAWAY that ends the connection.
     pub(crate) async fn goaway_code(&mut self) -> Option<u32> {
         let frame = self.next_of(GOAWAY).await?;
