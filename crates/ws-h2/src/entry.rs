@@ -132,7 +132,8 @@ impl Entry {
     pub(crate) fn evict(&mut self) -> bool {
         let credit = self.recv.flow_control();
         // It fails on a stream that was reset, which needs no credit.
-        self.core.evict(|unread| drop(credit.release_capacity(unread)))
+        let is_new = self.core.evict(|unread| drop(credit.release_capacity(unread)));
+        is_new && !self.is_gone
     }
 
     /// Takes note of what the user of the stream has told us.

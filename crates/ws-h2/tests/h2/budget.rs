@@ -199,3 +199,24 @@ async fn streams_that_are_reset_for_want_of_memory_count_as_resets() {
     }
     assert_eq!(wire.goaway_code().await, Some(11));
 }
+
+#[tokio::test]
+async fn a_request_that_its_client_has_reset_is_not_charged_again_for_what_it_left() {
+    let budget = SharedBudget::new(MIB);
+    let mut config = sharing(&budget);
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    let (mut server, mut wire) = Wire::connect(&config, &[]).await;
+    // `POST http://a/`
+    let post = |id| frame(HEADERS, END_HEADERS, id, b"\x83\x84\x86\x41\x01a");
+    wire.send(&[post(1), frame(DATA, END_STREAM, 1, &[7; 16_000])].concat()).await;
+    let Some(Request::Http(mut request)) = server.next().await else { panic!("no request") };
+    settle().await;
+    wire.send(&reset(1, 8)).await;
+    settle().await;
+    let _others = use_up(&budget, 0);
+    wire.send(&[post(3), frame(DATA, 0, 3, &[7; 100])].concat()).await;
+    settle().await;
+    assert_eq!(request.body(MIB).await.unwrap_err().reason(), "budget_exceeded");
+    wire.send(&frame(PING, 0, 0, &[0; 8])).await;
+    assert!(wire.next_of(PING).await.is_some(), "one is allowed");
+}
