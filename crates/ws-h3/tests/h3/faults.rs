@@ -244,9 +244,12 @@ async fn why_a_stream_ended_is_told_behind_what_came_before() {
         send.write_all(&frame(0, b"x")).await.unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    while stream.connection().stats().frame_rx.stream < 16 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    soon(async {
+        while stream.connection().stats().frame_rx.stream < 16 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     stream.connection().close(0x100_u32.into(), b"");
     let mut buf = BytesMut::new();
     assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 16);
@@ -407,9 +410,12 @@ async fn a_breach_behind_data_is_reported_whatever_comes_behind_it() {
     // More than is taken from QUIC at a time.
     let rest = [0; 64 * 1024];
     send.write_all(&[&frame(0, b"last words"), &frame(4, &[]), &rest[..]].concat()).await.unwrap();
-    while stream.connection().stats().udp_rx.bytes < rest.len() as u64 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    soon(async {
+        while stream.connection().stats().udp_rx.bytes < rest.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     let mut buf = BytesMut::new();
     assert_eq!(soon(read(&mut stream, &mut buf)).await.unwrap(), 10);
     let error = soon(read(&mut stream, &mut buf)).await.unwrap_err();

@@ -1,19 +1,20 @@
 //! GOAWAY from either side, and what comes behind it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use ws_h3::{Error, Request, Server};
+use ws_io::Transport;
 
 use crate::support::raw::{Answer, RawPeer, Section, answer, frame};
-use crate::support::{
-    Host, Setup, echo, read, read_exact, request, serve, shutdown, soon, write_all,
-};
+use crate::support::{Host, Setup, echo, read_exact, request, serve, soon, write_all};
 use crate::turns::Counting;
 
 const EXCESSIVE_LOAD: u64 = 0x107;
 const REQUEST_REJECTED: u64 = 0x10b;
+/// Bytes of a stream that a client of [`host`] does not read.
+const WINDOW: u32 = 10_000;
 
 // RFC: H3-5.2-01
 // THREAT: goaway
@@ -110,31 +111,68 @@ async fn a_server_that_is_dropped_leaves_and_keeps_what_is_open() {
     assert_eq!(soon(read_exact(&mut stream, 5)).await.unwrap(), "alive");
 }
 
+/// A client that has said GOAWAY, and what it has open: a WebSocket that leaves nothing to wait for
+/// when it is dropped, as its last bytes are not taken.
+async fn with_one_left(host: &Host, runtime: &Counting) -> (RawPeer, Server, impl Sized) {
+    let (quic, receiver) = soon(async { tokio::join!(host.dial(), host.accept_quic()) }).await;
+    let server = Server::accept(receiver, runtime.clone(), &host.setup.server);
+    let (server, mut peer) = soon(async { tokio::join!(server, RawPeer::new(quic, &[])) }).await;
+    let mut server = server.unwrap();
+    let directions = peer.open(&Section::websocket().frame()).await;
+    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
+    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
+    let more = vec![0; 2 * WINDOW as usize];
+    soon(poll_fn(|cx| stream.poll_write(cx, &mut &more[..]))).await.unwrap();
+    peer.control.write_all(&frame(7, &[0])).await.unwrap();
+    soon(async {
+        while !format!("{server:?}").contains("goaway: Some(0)") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    (peer, server, (stream, directions))
+}
+
+/// So many requests, which lie there to be accepted.
+async fn requests(
+    peer: &RawPeer,
+    server: &Server,
+    count: u64,
+) -> Vec<(quinn::SendStream, quinn::RecvStream)> {
+    let connection = server.handle().connection().clone();
+    let before = connection.stats().frame_rx.stream;
+    let mut opened = Vec::new();
+    for _ in 0..count {
+        opened.push(soon(peer.open(&Section::websocket().frame())).await);
+    }
+    soon(async {
+        while connection.stats().frame_rx.stream < before + count {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    opened
+}
+
+/// A host whose clients take so little of what they do not read, and ask for as much as they like.
+fn host() -> Host {
+    let mut setup = Setup::default();
+    setup.client_quic.stream_window = WINDOW;
+    setup.server_quic.max_requests = 4000;
+    Host::new(setup)
+}
+
 /// The last of what was open ends while the request is on its way.
 // RFC: H3-5.2-01
 // THREAT: goaway
 #[tokio::test]
 async fn a_request_that_comes_too_late_for_a_connection_that_ends_may_be_sent_again() {
-    let host = Host::new(Setup::default());
+    let host = host();
     let runtime = Counting::default();
-    let (quic, receiver) = soon(async { tokio::join!(host.dial(), host.accept_quic()) }).await;
-    let server = Server::accept(receiver, runtime.clone(), &host.setup.server);
-    let (server, mut peer) = soon(async { tokio::join!(server, RawPeer::new(quic, &[])) }).await;
-    let mut server = server.unwrap();
-    let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
-    let Some(Request::WebSocket(request)) = soon(server.next()).await else { panic!() };
-    let mut stream = soon(request.accept(http::Response::new(()))).await.unwrap();
-    peer.control.write_all(&frame(7, &[0])).await.unwrap();
-    send.finish().unwrap();
-    assert_eq!(soon(read(&mut stream, &mut BytesMut::new())).await.unwrap(), 0);
-    soon(shutdown(&mut stream)).await.unwrap();
-    soon(recv.read_to_end(4096)).await.unwrap();
-    // The end is acknowledged and the GOAWAY seen.
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let (peer, server, last) = with_one_left(&host, &runtime).await;
     runtime.stop();
-    drop(stream);
-    let (_late, mut of_late) = peer.open(&Section::websocket().frame()).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    drop(last);
+    let (_late, mut of_late) = requests(&peer, &server, 1).await.remove(0);
     runtime.go_on();
     assert_eq!(soon(answer(&mut of_late)).await, Answer::Reset(REQUEST_REJECTED));
     assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
@@ -179,7 +217,7 @@ async fn with_room(host: &Host, room: u32) -> (RawPeer, Server) {
 #[tokio::test]
 async fn who_does_not_take_our_goaway_keeps_what_is_open() {
     let mut setup = Setup::default();
-    setup.server.handshake_timeout = Duration::from_millis(300);
+    setup.server.handshake_timeout = Duration::from_secs(2);
     let host = Host::new(setup);
     let (peer, _server) = with_room(&host, 4096).await;
     let settings = soon(async {
@@ -193,7 +231,7 @@ async fn who_does_not_take_our_goaway_keeps_what_is_open() {
     let (mut send, mut recv) = peer.open(&Section::websocket().frame()).await;
     assert_eq!(soon(answer(&mut recv)).await, Answer::Status("200".into()));
     handle.drain();
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     send.write_all(&frame(0, b"alive")).await.unwrap();
     let mut echo = [0; 7];
     soon(recv.read_exact(&mut echo)).await.unwrap();

@@ -34,9 +34,12 @@ fn endless_frame() -> Vec<u8> {
 /// Writes `bytes`, and waits until they lie there to be read.
 async fn send_all(send: &mut quinn::SendStream, bytes: &[u8], receiver: &quinn::Connection) {
     soon(send.write_all(bytes)).await.unwrap();
-    while receiver.stats().udp_rx.bytes < bytes.len() as u64 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    soon(async {
+        while receiver.stats().udp_rx.bytes < bytes.len() as u64 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }
 
 /// Whether a task was woken.

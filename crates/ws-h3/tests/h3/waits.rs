@@ -26,12 +26,12 @@ async fn the_wait_for_a_stream_leaves_half_of_the_time_to_the_handshake() {
 
 #[tokio::test]
 async fn who_still_waits_for_a_stream_does_not_count_as_open() {
-    let host = narrow(Duration::from_secs(1), Duration::from_secs(15));
+    let host = narrow(Duration::from_secs(5), Duration::from_secs(15));
     let (client, _server) = soon(host.pair()).await;
     let _open = soon(open(&client, "/echo")).await.unwrap();
     let waits = |client: ws_h3::Client| tokio::spawn(async move { open(&client, "/echo").await });
     let first = waits(client.clone());
-    tokio::time::sleep(Duration::from_millis(800)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let second = waits(client.clone());
     soon(first).await.unwrap().unwrap_err();
     assert_eq!((client.open_streams(), client.max_streams()), (2, Some(1)));
