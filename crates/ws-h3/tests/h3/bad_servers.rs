@@ -1,5 +1,6 @@
 //! Servers that write HTTP/3 by hand: what a client takes from them, and what it sends again.
 
+use std::collections::HashMap;
 use std::io::ErrorKind;
 
 use bytes::BytesMut;
@@ -279,19 +280,29 @@ async fn a_server_is_told_what_is_wrong_with_its_answer() {
 
 #[tokio::test]
 async fn a_client_does_not_count_what_its_server_resets() {
-    let host = Host::new(Setup::default());
+    let mut setup = Setup::default();
+    // Nobody has to wait for a stream.
+    setup.server_quic.max_requests = 4000;
+    let host = Host::new(setup);
+    let (opened, mut to_reset) = tokio::sync::mpsc::unbounded_channel::<u64>();
     let serve = async {
         let peer = RawPeer::new(host.accept_quic().await, &[8, 1]).await;
         tokio::spawn(async move {
             let peer = peer;
             let ok = Section::new().line(":status", "200").frame();
-            while let Ok((mut send, recv)) = peer.quic.accept_bi().await {
-                send.write_all(&ok).await.unwrap();
-                tokio::spawn(async move {
-                    let _kept = recv;
-                    tokio::task::yield_now().await;
-                    send.reset(quinn::VarInt::from_u32(0x10c)).unwrap();
-                });
+            let mut open = HashMap::new();
+            loop {
+                tokio::select! {
+                    Ok((mut send, recv)) = peer.quic.accept_bi() => {
+                        send.write_all(&ok).await.unwrap();
+                        open.insert(u64::from(quinn::VarInt::from(send.id())), (send, recv));
+                    }
+                    Some(id) = to_reset.recv() => {
+                        let (mut send, _recv) = open.remove(&id).unwrap();
+                        send.reset(quinn::VarInt::from_u32(0x10c)).unwrap();
+                    }
+                    else => break,
+                }
             }
         });
     };
@@ -299,16 +310,20 @@ async fn a_client_does_not_count_what_its_server_resets() {
     // More than a server would forgive, some at a time.
     let mut sockets = tokio::task::JoinSet::new();
     for _ in 0..100 {
-        let client = client.clone();
+        let (client, opened) = (client.clone(), opened.clone());
         sockets.spawn(async move {
-            for _ in 0..11 {
-                if let Ok((_, mut stream)) = client.connect(request("/")).await {
-                    let read = read(&mut stream, &mut BytesMut::new()).await;
-                    assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
-                }
+            let mut resets = 0;
+            for _ in 0..20 {
+                let (_, mut stream) = client.connect(request("/")).await.unwrap();
+                opened.send(stream.id()).unwrap();
+                let read = read(&mut stream, &mut BytesMut::new()).await;
+                assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+                resets += 1;
             }
+            resets
         });
     }
-    soon(sockets.join_all()).await;
+    let resets = soon(sockets.join_all()).await.into_iter().sum::<u32>();
+    assert_eq!(resets, 2000);
     assert!(client.is_open(), "{:?}", client.close_reason());
 }
