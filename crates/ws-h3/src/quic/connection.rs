@@ -146,7 +146,10 @@ impl quic::OpenStreams<Bytes> for OpenStreams {
         }
         let Poll::Ready(opened) = self.open_bi.poll(cx, &self.link.connection) else {
             let wait = self.wait.get_or_insert_with(|| Wait::new(&self.link, self.patience));
-            return unopened(ready!(wait.poll_end(cx)));
+            let error = ready!(wait.poll_end(cx));
+            // It has ended; whoever asks again has a wait of its own.
+            self.wait = None;
+            return unopened(error);
         };
         self.wait = None;
         Poll::Ready(opened.map(|streams| BidiStream::new(&self.link, streams)).map_err(lost))
@@ -197,5 +200,94 @@ impl<T> Repeat<T> {
         let result = ready!(running.as_mut().poll(cx));
         self.running = None;
         Poll::Ready(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::time::Instant;
+
+    use ws_io::{Runtime, Timer};
+
+    use super::*;
+    use crate::link::Limits;
+
+    #[derive(Clone, Debug)]
+    struct Tokio;
+
+    struct TokioTimer(Pin<Box<tokio::time::Sleep>>);
+
+    impl Runtime for Tokio {
+        type Timer = TokioTimer;
+
+        fn now(&self) -> Instant {
+            tokio::time::Instant::now().into_std()
+        }
+
+        fn timer(&self, at: Instant) -> TokioTimer {
+            TokioTimer(Box::pin(tokio::time::sleep_until(at.into())))
+        }
+
+        fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+            tokio::spawn(task);
+        }
+    }
+
+    impl Timer for TokioTimer {
+        fn reset(&mut self, at: Instant) {
+            self.0.as_mut().reset(at.into());
+        }
+
+        fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            self.0.as_mut().poll(cx)
+        }
+    }
+
+    /// The client's end of a connection on which it may open no request.
+    async fn connection() -> (quinn::Connection, impl Sized) {
+        let issued = rcgen::generate_simple_self_signed(["localhost".into()]).expect("issued");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der());
+        let certificate = issued.cert.der().clone();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.expect("a key"))
+            .expect("a certificate");
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate).expect("a root");
+        let client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .expect("TLS 1.3")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let mut options = crate::QuicOptions::default();
+        let client = crate::client_config(client, &options).expect("a client");
+        options.max_requests = 0;
+        let server = crate::server_config(server, &options).expect("a server");
+        let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = quinn::Endpoint::server(server, loopback).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        let endpoint = quinn::Endpoint::client(loopback).expect("an endpoint");
+        let connecting = endpoint.connect_with(client, address, "localhost").expect("connecting");
+        let accepting = async { listener.accept().await.expect("a connection").await };
+        let (ours, theirs) = tokio::join!(connecting, accepting);
+        (ours.expect("a connection"), (theirs.expect("a connection"), listener))
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_in_vain_may_ask_again() {
+        let (connection, _server) = connection().await;
+        let limits = Limits { section: 1000, fields: 10 };
+        let (link, _unacknowledged) = Link::new(connection, Tokio, limits, None);
+        let mut opener = OpenStreams::new(&link, Duration::ZERO);
+        for _ in 0..2 {
+            let opened =
+                poll_fn(|cx| quic::OpenStreams::<Bytes>::poll_open_bidi(&mut opener, cx)).await;
+            assert!(matches!(opened, Err(StreamErrorIncoming::Unknown(_))), "it may open none");
+        }
     }
 }
