@@ -107,22 +107,26 @@ impl HttpRequest {
 
     /// Reads the rest of the request's body.
     ///
+    /// Not cancel-safe: what had come when the future was dropped is lost, as is what is larger than
+    /// `max`; the next call reads on behind it.
+    ///
     /// # Errors
     ///
-    /// [`Error::RequestTooBig`] when it is larger than `max` bytes, [`Error::MalformedMessage`] when it
-    /// is not as long as announced (RFC 9114 §4.1.2); otherwise the stream or the connection is gone.
+    /// [`Error::RequestTooBig`] when it is larger than `max` bytes, [`Error::MalformedMessage`] when the
+    /// whole is not as long as announced (RFC 9114 §4.1.2); otherwise the stream or the connection is
+    /// gone.
     pub async fn body(&mut self, max: usize) -> Result<Bytes, Error> {
+        let open = &mut *self.open;
         let mut body = BytesMut::new();
-        while let Some(piece) = poll_fn(|cx| self.open.exchange.poll_body(cx)).await? {
+        while let Some(piece) = poll_fn(|cx| open.exchange.poll_body(cx)).await? {
+            open.received = open.received.saturating_add(piece.len() as u64);
             if piece.len() > max - body.len() {
                 return Err(Error::RequestTooBig { max });
             }
             body.extend_from_slice(&piece);
         }
-        let announced = self.open.head.headers().get(CONTENT_LENGTH);
-        let announced = announced.map(|len| len.to_str().ok().and_then(|len| len.parse().ok()));
-        if announced.is_some_and(|len| len != Some(body.len())) {
-            return Err(self.open.malformed("a body that is not as long as announced"));
+        if !is_as_announced(open.head.headers(), open.received) {
+            return Err(open.malformed("a body that is not as long as announced"));
         }
         Ok(body.freeze())
     }
@@ -146,6 +150,10 @@ pub(crate) struct Open {
     link: Arc<Link>,
     alive: Guard,
     timeout: Duration,
+    /// Bytes of the body that have come.
+    received: u64,
+    /// Whether it was counted as one that came to nothing.
+    is_wasted: bool,
 }
 
 impl Open {
@@ -156,7 +164,8 @@ impl Open {
         alive: Guard,
         timeout: Duration,
     ) -> Box<Self> {
-        Box::new(Self { head, stream, exchange, link, alive, timeout })
+        let (received, is_wasted) = (0, false);
+        Box::new(Self { head, stream, exchange, link, alive, timeout, received, is_wasted })
     }
 
     /// Judges the form of the message; `None` when that was the end of it.
@@ -186,9 +195,9 @@ impl Open {
     }
 
     /// Ends the stream of a malformed request.
-    fn malformed(&self, what: &'static str) -> Error {
+    fn malformed(&mut self, what: &'static str) -> Error {
         tracing::debug!(what, "malformed request");
-        self.link.count_waste();
+        self.count_waste();
         self.exchange.abandon(Code::H3_MESSAGE_ERROR, Error::MalformedMessage(what));
         Error::MalformedMessage(what)
     }
@@ -227,13 +236,22 @@ impl Open {
         if validate_fields(response.headers()).is_err() {
             return Err(Error::InvalidRequest("a connection-specific header in HTTP/3"));
         }
-        let sending = pin!(self.stream.send_response(response));
-        let sent = self.link.within(self.timeout, sending).await;
+        let sent = {
+            let sending = pin!(self.stream.send_response(response));
+            self.link.within(self.timeout, sending).await
+        };
         let sent = sent.and_then(|sent| sent.map_err(|error| self.link.sending_error(error)));
         if sent.is_err() {
-            self.link.count_waste();
+            self.count_waste();
         }
         sent
+    }
+
+    /// Counts it among those that came to nothing, once.
+    fn count_waste(&mut self) {
+        if !std::mem::replace(&mut self.is_wasted, true) {
+            self.link.count_waste();
+        }
     }
 }
 
@@ -298,6 +316,16 @@ fn judge(
         return Err(Refusal::Status(StatusCode::TOO_EARLY));
     }
     Ok(true)
+}
+
+/// Whether a body of `len` bytes is what was announced, if anything was: the same number in each line,
+/// in digits and nothing else (RFC 9110 §8.6).
+fn is_as_announced(headers: &HeaderMap, len: u64) -> bool {
+    headers.get_all(CONTENT_LENGTH).iter().all(|announced| {
+        // The parser would take a sign.
+        announced.as_bytes().iter().all(u8::is_ascii_digit)
+            && announced.to_str().is_ok_and(|digits| digits.parse() == Ok(len))
+    })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 
 mod arrivals;
 mod bad_servers;
+mod bodies;
 mod carrier;
 mod faults;
 mod hostile;
