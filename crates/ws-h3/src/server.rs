@@ -16,7 +16,7 @@ use ws_io::Runtime;
 
 use crate::error::Error;
 use crate::link::{Guard, Limits, Link, Task, Unacknowledged};
-use crate::quic::Connection;
+use crate::quic::{Connection, TURN};
 use crate::request::{Open, Request};
 use crate::windows::Windows;
 
@@ -193,6 +193,8 @@ async fn drive(
     let mut peer = job.link.peer.subscribe();
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
+    // Requests accepted in this turn.
+    let mut accepted_now = 0;
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
@@ -203,20 +205,30 @@ async fn drive(
                 while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
                     job.link.linger(stream);
                 }
+                // Not after requests, of which there may be no end.
+                if left.is_none()
+                    && (drain.as_mut().poll(cx).is_ready()
+                        || abandoned.as_mut().poll(cx).is_ready())
+                {
+                    return Poll::Ready(Step::Drain);
+                }
+                if accepted_now >= TURN {
+                    accepted_now = 0;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 if let Poll::Ready(accepted) = accept.as_mut().poll(cx) {
+                    accepted_now += 1;
                     // `h3` has no more to come when the client says GOAWAY, which it does not see.
                     return Poll::Ready(
                         accepted.ok().flatten().map_or(Step::Ended, Step::Accepted),
                     );
                 }
+                accepted_now = 0;
                 if let Some(left) = &mut left {
                     ready!(dead.poll_recv(cx));
                     // Closing keeps back what has not left yet.
                     return left.as_mut().poll(cx).map(|()| Step::Ended);
-                }
-                let drain = drain.as_mut().poll(cx).is_ready();
-                if drain || abandoned.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Step::Drain);
                 }
                 if ours.is_none() {
                     return dead.poll_recv(cx).map(|_| Step::Drain);
@@ -237,6 +249,8 @@ async fn drive(
                     exchange.into_iter().for_each(|exchange| {
                         exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
                     });
+                    // Some may have been on their way, but not many.
+                    job.link.count_waste();
                     continue;
                 };
                 let mut request = Box::pin(resolve(resolver, job.clone(), guard));

@@ -10,6 +10,6 @@ mod head;
 mod stream;
 
 pub(crate) use connection::{Connection, OpenStreams};
-pub(crate) use halves::{Inbound, Outbound, to_varint};
+pub(crate) use halves::{Inbound, Outbound, TURN, to_varint};
 pub(crate) use head::private_name;
 pub(crate) use stream::{BidiStream, Exchange};

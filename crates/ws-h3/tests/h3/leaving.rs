@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use ws_h3::{Error, Request, Server};
@@ -178,6 +179,51 @@ async fn a_request_that_comes_too_late_for_a_connection_that_ends_may_be_sent_ag
     assert_eq!(soon(peer.closed_with()).await, 0x100, "no error");
     let reason = server.handle().close_reason().unwrap();
     assert_eq!(reason.reason(), "closed", "nobody broke the protocol: {reason}");
+}
+
+// RFC: H3-10.5-01
+// THREAT: rapid-reset
+#[tokio::test]
+async fn what_comes_too_late_without_end_is_cut_off() {
+    let (host, runtime) = (host(), Counting::default());
+    let (peer, server, last) = with_one_left(&host, &runtime).await;
+    runtime.stop();
+    drop(last);
+    let _late = requests(&peer, &server, 2000).await;
+    runtime.go_on();
+    assert_eq!(soon(peer.closed_with()).await, EXCESSIVE_LOAD);
+}
+
+// RFC: H3-5.2-01
+#[tokio::test]
+async fn who_drains_is_given_no_request_that_was_not_accepted_before() {
+    let (host, runtime) = (host(), Counting::default());
+    let (peer, mut server, _open) = with_one_left(&host, &runtime).await;
+    runtime.stop();
+    let mut late = requests(&peer, &server, 3).await;
+    server.handle().drain();
+    runtime.go_on();
+    for (_, recv) in &mut late {
+        assert_eq!(soon(answer(recv)).await, Answer::Reset(REQUEST_REJECTED));
+    }
+    assert!(poll_fn(|cx| Poll::Ready(server.poll_next(cx).is_pending())).await);
+}
+
+// RFC: H3-10.5-01
+// THREAT: rapid-reset
+#[tokio::test]
+async fn requests_that_come_all_at_once_are_accepted_in_turns() {
+    let (host, runtime) = (host(), Counting::default());
+    let (peer, mut server, _open) = with_one_left(&host, &runtime).await;
+    runtime.stop();
+    let _asked = requests(&peer, &server, 1000).await;
+    let before = runtime.turns();
+    runtime.go_on();
+    for _ in 0..1000 {
+        soon(server.next()).await.unwrap();
+    }
+    let turns = runtime.turns() - before;
+    assert!((1..20).contains(&turns), "{turns} turns");
 }
 
 // RFC: H3-10.5-01

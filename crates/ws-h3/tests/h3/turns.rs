@@ -95,6 +95,11 @@ impl Counting {
         self.0.is_stopped.store(true, Ordering::Relaxed);
     }
 
+    /// How many times a task has let others go first.
+    pub(crate) fn turns(&self) -> usize {
+        self.0.turns.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn go_on(&self) {
         self.0.is_stopped.store(false, Ordering::Relaxed);
         self.0.stopped.lock().unwrap().drain(..).for_each(Waker::wake);
