@@ -32,6 +32,12 @@ pub struct QuicOptions {
     /// Bytes of all streams that are sent and not acknowledged. Default: 4 MiB.
     pub send_window: u64,
     /// Requests the peer may have open at once. Default: 256.
+    ///
+    /// On a server those that were cancelled or malformed are bounded too: 1,000 at once and 33 a second
+    /// in the long run, then the connection is closed with `H3_EXCESSIVE_LOAD` (RFC 9114 §10.5). A
+    /// WebSocket that its client resets within 5 seconds is one of them once the reset has been read,
+    /// and stays one when its user has let go of it, other than over HTTP/2: so a load test should end
+    /// its WebSockets in order.
     pub max_requests: u32,
     /// A ping is sent after this time without traffic, so that a quiet WebSocket lives on. Default:
     /// 10 seconds. Zero turns it off.

@@ -3,6 +3,9 @@
 //!
 //! Rapid reset makes a server begin work and throw it away without ever holding many streams at a
 //! time, so that a bound on open streams does not help.
+//!
+//! Nothing is given back, as over HTTP/2, when the user of a WebSocket that was reset lets go of it: here
+//! only the user finds the reset, and most let go at once, so that none would ever count.
 
 use std::time::{Duration, Instant};
 
