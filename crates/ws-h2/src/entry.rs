@@ -66,7 +66,8 @@ impl Entry {
         let mut state = self.core.lock();
         let is_evicted = state.end == Some(End::Evicted);
         if state.end.is_some() && !is_evicted {
-            let is_reset = state.is_late_reset(&self.waker) && !self.is_gone;
+            let is_reset =
+                !self.is_gone && state.is_late_reset(&self.waker) && !is_broken(&mut self.recv);
             self.is_gone |= is_reset;
             return Taken { is_reset, ..Taken::default() };
         }
@@ -106,8 +107,8 @@ impl Entry {
         self.is_gone = match end {
             // A peer may answer our end in whatever way it likes.
             Some(End::Reset(_)) => self.leaving.is_none(),
+            None | Some(End::Broken(_) | End::Gone) => false,
             Some(_) => state.is_late_reset(&self.waker),
-            None => false,
         };
         let wakers = match end {
             Some(_) => state.take_waiting(),
@@ -203,6 +204,13 @@ impl Entry {
             drop(self.recv.flow_control().release_capacity(bytes));
         }
     }
+}
+
+/// Whether a stream whose peer has ended was closed with its connection, or by us. Both are a reset to who
+/// answers, and after a reset by the peer its end is still read as one.
+fn is_broken(recv: &mut RecvStream) -> bool {
+    let end = recv.poll_data(&mut Context::from_waker(Waker::noop()));
+    matches!(end, Poll::Ready(Some(Err(_))))
 }
 
 /// Bytes of a peer that goes on sending after the end: what may have been on its way.

@@ -81,6 +81,8 @@ pub(crate) struct Status {
     pub(crate) open: usize,
     /// A client opens nothing more: no slot is given any more.
     pub(crate) is_closing: bool,
+    /// Why a server aborts the connection, which takes a while to end.
+    pub(crate) cause: Option<Fate>,
     /// Why the connection has ended, if it has.
     pub(crate) fate: Option<Fate>,
 }
@@ -166,6 +168,13 @@ impl Hub {
 
     pub(crate) fn status(&self) -> Status {
         self.lock().status
+    }
+
+    /// Why the connection has ended or is about to. To who sends on a stream, `h2` tells that as a reset by
+    /// the peer.
+    pub(crate) fn cause(&self) -> Option<Error> {
+        let Status { fate, cause, .. } = self.status();
+        fate.or(cause).map(Error::from)
     }
 
     /// Changes what users of the connection may wait for, and wakes those who do.

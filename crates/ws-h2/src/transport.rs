@@ -340,7 +340,7 @@ fn why_closed(
 ) -> io::Result<usize> {
     // `h2` tells these like a reset.
     if let Some(error @ (Error::BudgetExceeded { .. } | Error::ProtocolError { .. })) =
-        reader.end_error()
+        reader.end_error().or_else(|| reader.core.hub.cause())
     {
         return Err(error.into());
     }

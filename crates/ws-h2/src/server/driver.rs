@@ -17,7 +17,7 @@ use super::request::Exchange;
 use crate::adoption::Adoption;
 use crate::alarm::{Alarm, after};
 use crate::config::ServerConfig;
-use crate::error::Error;
+use crate::error::{Error, Fate};
 use crate::hub::{Hub, Shutdown, StreamCore};
 use crate::intake::Intake;
 use crate::paced::{Paced, Turn};
@@ -116,6 +116,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
 
     fn abort(&mut self, reason: Reason, now: Instant) {
         if !matches!(self.phase, Phase::Aborting(_)) {
+            let cause = self.verdict.as_ref().map_or(Fate::Closed, Fate::from);
+            self.hub.announce(|status| status.cause = Some(cause));
             self.connection.abrupt_shutdown(reason);
             self.phase = Phase::Aborting(after(now, self.config.linger));
         }

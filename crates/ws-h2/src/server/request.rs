@@ -256,9 +256,10 @@ impl Answer {
     fn fail(mut self, error: h2::Error) -> Error {
         let reset = self.reset();
         self.responder.send_reset(Reason::INTERNAL_ERROR);
-        let end = self.reader.end_error();
-        self.reader.core.part(Parting::Aborted { is_peers: reset.is_some() });
-        end.or_else(|| reset.map(Error::from_reset)).unwrap_or_else(|| error.into())
+        let core = &self.reader.core;
+        core.part(Parting::Aborted { is_peers: reset.is_some() });
+        let cause = core.hub.cause().or_else(|| self.reader.end_error());
+        cause.or_else(|| reset.map(Error::from_reset)).unwrap_or_else(|| error.into())
     }
 }
 

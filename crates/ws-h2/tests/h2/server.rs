@@ -283,20 +283,24 @@ async fn a_drained_connection_lets_live_websockets_run_to_their_end() {
     assert_eq!(server.handle().close_reason().unwrap().reason(), "closed");
 }
 
-/// Its streams see that as a reset, which is none of the client's.
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_is_closed_by_its_server_is_no_flood() {
-    let mut config = ServerConfig::default();
-    (config.reset_burst, config.resets_per_second) = (1, 0);
-    // Too little room for GOAWAY, so that it takes a while.
+/// A connection with too little room for GOAWAY, so that its end takes a while.
+async fn connect_narrow(config: &ServerConfig) -> (Server, Wire) {
     let (near, far) = tokio::io::duplex(60);
     let mut wire = Wire(near);
     let preface = async {
         wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
         wire.send(&frame(SETTINGS, 0, 0, &[])).await;
     };
-    let (server, ()) = tokio::join!(Server::accept(far, None, Tokio, &config), preface);
-    let mut server = server.unwrap();
+    let (server, ()) = tokio::join!(Server::accept(far, None, Tokio, config), preface);
+    (server.unwrap(), wire)
+}
+
+/// Its streams see that as a reset, which is none of the client's.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_closed_by_its_server_is_no_flood() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    let (mut server, mut wire) = connect_narrow(&config).await;
     let mut waiting = Vec::new();
     for id in [1, 3, 5] {
         // `GET http://a/`
@@ -310,6 +314,62 @@ async fn a_connection_that_is_closed_by_its_server_is_no_flood() {
         let ws_h2::Request::Http(request) = request else { panic!() };
         assert_eq!(request.respond(Response::new("late")).unwrap_err().reason(), "closed");
     }
+}
+
+/// Who answers while the last is written is told the same as who answers later, and so is who writes on a
+/// WebSocket whose client has ended it.
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_a_connection_that_is_being_closed_was_not_reset_by_its_client() {
+    for is_flood in [false, true] {
+        let mut config = ServerConfig::default();
+        (config.reset_burst, config.resets_per_second) = (1, 0);
+        let (mut server, mut wire) = connect_narrow(&config).await;
+        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, b"\x82\x84\x86\x41\x01a")).await;
+        let Some(ws_h2::Request::Http(request)) = server.next().await else { panic!() };
+        wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 3, &connect_block())).await;
+        let Some(ws_h2::Request::WebSocket(websocket)) = server.next().await else { panic!() };
+        let mut websocket = websocket.accept(Response::new(())).unwrap();
+        if is_flood {
+            for id in [5, 7] {
+                wire.send(&[connect(id), reset(id, 8)].concat()).await;
+            }
+        } else {
+            server.handle().close();
+        }
+        settle().await;
+        assert!(server.handle().close_reason().is_none(), "it writes");
+        let error = request.respond(Response::new("late")).unwrap_err();
+        assert_eq!(error.reason(), if is_flood { "protocol_error" } else { "closed" });
+        if is_flood {
+            let error = websocket.write(&mut &b"late"[..]).await.unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error:?}");
+        }
+    }
+}
+
+/// `h2` ends the streams with the connection, and the one who broke its rules is told which.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_breaks_a_rule_is_not_said_to_be_a_flood() {
+    let mut config = ServerConfig::default();
+    (config.reset_burst, config.resets_per_second) = (1, 0);
+    let (mut server, mut wire) = connect_narrow(&config).await;
+    let mut waiting = Vec::new();
+    for (id, flags) in [(1, END_STREAM), (3, END_STREAM), (5, END_STREAM), (7, 0), (9, 0)] {
+        let page = b"\x82\x84\x86\x41\x01a";
+        wire.send(&frame(HEADERS, END_HEADERS | flags, id, page)).await;
+        waiting.push(server.next().await.unwrap());
+    }
+    // RFC 9113 §6.7: a PING belongs to no stream.
+    wire.send(&frame(PING, 0, 1, &[0; 8])).await;
+    settle().await;
+    let rest = async {
+        while server.next().await.is_some() {}
+        server
+    };
+    let (code, server) = tokio::join!(wire.goaway_code(), rest);
+    assert_eq!(code, Some(1));
+    let reason = server.handle().close_reason().unwrap();
+    assert!(matches!(reason, ws_h2::Error::ProtocolError { code: 1 }), "{reason:?}");
 }
 
 // RFC: H2-6.8-01
