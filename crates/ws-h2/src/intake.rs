@@ -304,7 +304,6 @@ mod tests {
     /// As long as the socket takes nothing, nothing is reset.
     // THREAT: memory-amplification
     #[tokio::test]
-    #[expect(clippy::unwrap_used, reason = "a test may panic")]
     #[expect(clippy::disallowed_methods, reason = "any instant will do, and there is no other")]
     async fn streams_that_were_dropped_and_are_gone_are_not_kept_for_a_reset() {
         let (near, far) = tokio::io::duplex(64 * 1024);
