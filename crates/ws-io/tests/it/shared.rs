@@ -14,7 +14,10 @@ use futures_sink::Sink as _;
 use ws_frame::Message;
 use ws_io::{Config, Duplex, Error, Runtime as _, Transport, duplex};
 
-use crate::support::{Hostile, Plan, Sim, Socket, client, give_up_after, server, server_with};
+use crate::support::{
+    Hostile, Plan, Sim, Socket, client, give_up_after, send_large_and_take_slowly, server,
+    server_with,
+};
 
 /// A lock for the length of a poll. That of `futures` waits for the other task, which here is never
 /// in the middle of one.
@@ -204,15 +207,7 @@ fn one_task_that_sends_blames_nobody_for_what_it_does_not_receive() {
     let (left, right) = duplex(1000);
     let config = Config::default().with_message_timeout(Duration::from_secs(10));
     let server = Shared::new(server_with(&sim, right, config.into()));
-    let (mut taking, mut sending) = client(&sim, left).split();
-    sim.spawn(async move { sending.send(Message::binary(vec![7; 5000])).await.unwrap() });
-    let clock = sim.clone();
-    sim.spawn(async move {
-        loop {
-            clock.sleep(Duration::from_secs(2)).await;
-            let _something = give_up_after(1, taking.next_chunk()).await;
-        }
-    });
+    send_large_and_take_slowly(client(&sim, left), &sim);
     let received = sim.block_on(async {
         sim.sleep(Duration::from_millis(1)).await;
         assert!(give_up_after(1, server.next()).await.is_none(), "a part of the message");

@@ -15,8 +15,8 @@ use ws_io::{Error, Runtime as _, Transport as _, duplex};
 use ws_session::{Compress, Config, Prepared};
 
 use crate::support::{
-    Hostile, Plan, Sim, client, echo, frame, give_up_after, pair, server, server_with, texts,
-    yield_now,
+    Hostile, Plan, Sim, client, echo, frame, give_up_after, pair, send_large_and_take_slowly,
+    server, server_with, texts, yield_now,
 };
 
 #[test]
@@ -360,15 +360,7 @@ fn a_message_is_given_its_whole_time_again_after_nobody_received() {
         let (left, right) = duplex(1000);
         let config = Config::default().with_message_timeout(Duration::from_secs(10));
         let (mut reader, mut writer) = server_with(&sim, right, config.into()).split();
-        let (mut taking, mut sending) = client(&sim, left).split();
-        sim.spawn(async move { sending.send(Message::binary(vec![7; 5000])).await.unwrap() });
-        let clock = sim.clone();
-        sim.spawn(async move {
-            loop {
-                clock.sleep(Duration::from_secs(2)).await;
-                let _something = give_up_after(1, taking.next_chunk()).await;
-            }
-        });
+        send_large_and_take_slowly(client(&sim, left), &sim);
         let received = sim.block_on(async {
             sim.sleep(Duration::from_millis(1)).await;
             assert!(give_up_after(1, reader.next()).await.is_none(), "a part of the message");

@@ -6,10 +6,11 @@ mod sim;
 
 use std::future::poll_fn;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use ws_frame::{MaskKeys, Message};
-use ws_io::{Duplex, Error, Transport, UpgradeInfo, WebSocket, duplex};
+use ws_io::{Duplex, Error, Runtime as _, Transport, UpgradeInfo, WebSocket, duplex};
 use ws_session::{Config, Session};
 
 pub(crate) use buffered::Buffered;
@@ -31,6 +32,19 @@ pub(crate) fn server_with<T: Transport>(sim: &Sim, transport: T, config: Arc<Con
 /// The client's end of an open connection over `transport`.
 pub(crate) fn client<T: Transport>(sim: &Sim, transport: T) -> Socket<T> {
     client_with(sim, transport, shared_config())
+}
+
+/// Has a client send a message for which the transport has no room, and take something once in two seconds.
+pub(crate) fn send_large_and_take_slowly(client: Socket, sim: &Sim) {
+    let (mut taking, mut sending) = client.split();
+    sim.spawn(async move { sending.send(Message::binary(vec![7; 5000])).await.unwrap() });
+    let clock = sim.clone();
+    sim.spawn(async move {
+        loop {
+            clock.sleep(Duration::from_secs(2)).await;
+            let _something = give_up_after(1, taking.next_chunk()).await;
+        }
+    });
 }
 
 pub(crate) fn client_with<T: Transport>(sim: &Sim, transport: T, config: Arc<Config>) -> Socket<T> {
