@@ -167,9 +167,39 @@ impl MessageDecoder {
         self.assembler.open().is_some() || self.frames.has_frame()
     }
 
-    /// How many bytes of the current frame's payload have not arrived; 0 between frames. A buffer
-    /// with room for them, as far as the peer is trusted with memory, need not be moved; and if it
-    /// is a few KiB and no more than that is read next, nothing of the frame behind it has to be.
+    /// How many bytes of the current frame's payload have not arrived; 0 between frames.
+    ///
+    /// A buffer with room for them, as far as the peer is trusted with memory, need not be moved, and
+    /// becomes as large as the frames that come. This loop is the fastest where reading costs little, as
+    /// from memory, from TLS or from another stream: no more is copied at once than stays in the
+    /// processor's first cache until it is unmasked. From a socket more at once costs fewer calls.
+    ///
+    /// ```
+    /// # use bytes::{Buf, BufMut, BytesMut};
+    /// # use ws_frame::{FrameError, Limits, MessageDecoder, Role};
+    /// # fn read_all(mut source: impl Buf) -> Result<usize, FrameError> {
+    /// # let mut messages = 0;
+    /// # let mut decoder = MessageDecoder::new(Role::Client, &Limits::default());
+    /// let mut received = BytesMut::new();
+    /// while source.has_remaining() {
+    ///     let missing = decoder.missing().min(1024 * 1024);
+    ///     if received.capacity() - received.len() < missing.max(1) {
+    ///         received.reserve(missing.max(8 * 1024));
+    ///     }
+    ///     // A frame of 16 KiB with its header comes in one piece.
+    ///     let room = (received.capacity() - received.len()).min(16 * 1024 + 14);
+    ///     received.put((&mut source).take(room));
+    ///     while let Some(message) = decoder.decode(&mut received)? {
+    ///         # messages += message.payload().len();
+    ///         // …
+    ///     }
+    /// }
+    /// # Ok(messages)
+    /// # }
+    /// # let mut wire = vec![0x82, 126, 0x4e, 0x20];
+    /// # wire.resize(20_004, 7);
+    /// # assert_eq!(read_all(&wire.repeat(3)[..]), Ok(60_000));
+    /// ```
     #[must_use]
     pub fn missing(&self) -> usize {
         self.frames.missing()

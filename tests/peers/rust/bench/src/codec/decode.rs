@@ -128,11 +128,11 @@ impl Decode for Floor {
     }
 }
 
-/// How much memory a peer gets for a header alone, how much is read when nothing is missing, a little more
-/// than a frame of 16 KiB, and from where on the rest of a frame is read by itself.
+/// The sizes that the documentation of `MessageDecoder::missing` recommends: the least room to read into,
+/// the most for a frame whose header alone is here, and the most that is copied at once.
+const LEAST: usize = 8 * 1024;
 const TRUSTED: usize = 1024 * 1024;
-const NEAR: usize = 17 * 1024;
-const FAR: usize = 4 * 1024;
+const AT_ONCE: usize = 16 * 1024 + 14;
 
 /// `ws_frame::MessageDecoder`, as its documentation shows.
 struct Ours {
@@ -151,9 +151,12 @@ impl Decode for Ours {
     fn pass(&mut self, mut wire: &[u8], sink: &mut impl FnMut(&[u8])) -> Result<(), String> {
         while !wire.is_empty() {
             let missing = self.decoder.missing().min(TRUSTED);
-            self.received.reserve(missing);
-            let want = if missing < FAR { NEAR } else { missing.min(READ) };
-            let (read, rest) = wire.split_at(want.min(wire.len()));
+            let mut room = self.received.capacity() - self.received.len();
+            if room < missing.max(1) {
+                self.received.reserve(missing.max(LEAST));
+                room = self.received.capacity() - self.received.len();
+            }
+            let (read, rest) = wire.split_at(room.min(AT_ONCE).min(wire.len()));
             self.received.extend_from_slice(read);
             wire = rest;
             while let Some(message) =
