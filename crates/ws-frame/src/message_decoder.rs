@@ -235,6 +235,9 @@ impl MessageDecoder {
     /// on its way there would wait for the one before.
     #[inline(always)]
     pub fn decode_whole(&mut self, src: &mut BytesMut) -> Option<Message> {
+        if src.len() < 2 {
+            return None;
+        }
         let Whole { header_len, len, is_text } = self.open_whole(src)?;
         let mut payload = src.split_to(usize::from(header_len) + usize::from(len)).freeze();
         payload.advance(header_len.into());

@@ -133,6 +133,7 @@ impl Inbound {
     }
 
     /// Whether received bytes are held.
+    #[inline]
     pub(crate) fn holds(&self) -> bool {
         !self.buffer.is_empty() || self.decoder.buffered() > 0
     }

@@ -99,6 +99,15 @@ impl Session {
         }
     }
 
+    /// Whether it is plain, as it is before nearly every wait, that there is nothing to report.
+    fn has_nothing(&self) -> bool {
+        self.closing.phase == Phase::Open
+            && self.compression.is_none()
+            && self.charge.is_none()
+            && !self.inbound.eof
+            && !self.inbound.holds()
+    }
+
     /// How many bytes were inflated since the last call, of which the bytes received tell little. A
     /// driver counts them as work.
     #[inline]
@@ -106,7 +115,13 @@ impl Session {
         self.compression.as_mut().map_or(0, |compression| compression.take_inflated())
     }
 
+    #[inline(never)]
     fn poll(&mut self, in_chunks: bool) -> Option<Event> {
+        if self.has_nothing() { None } else { self.poll_all(in_chunks) }
+    }
+
+    #[inline(never)]
+    fn poll_all(&mut self, in_chunks: bool) -> Option<Event> {
         loop {
             match self.closing.phase {
                 Phase::Open | Phase::CloseSent => {
