@@ -239,9 +239,14 @@ impl<T: Transport> Tls<T> {
 
     /// Encrypts as much of `buf` as rustls takes before it wants to be emptied.
     fn encrypt(&mut self, buf: &mut dyn Buf) -> io::Result<usize> {
-        let mut slices = [IoSlice::new(&[]); 16];
-        let count = buf.chunks_vectored(&mut slices);
-        let taken = self.connection.writer().write_vectored(slices.get(..count).unwrap_or(&[]))?;
+        let chunk = buf.chunk();
+        let taken = if chunk.len() == buf.remaining() {
+            self.connection.writer().write(chunk)?
+        } else {
+            let mut slices = [IoSlice::new(&[]); 16];
+            let count = buf.chunks_vectored(&mut slices);
+            self.connection.writer().write_vectored(slices.get(..count).unwrap_or(&[]))?
+        };
         buf.advance(taken);
         Ok(taken)
     }

@@ -355,6 +355,11 @@ fn why_closed(
 
 /// How many bytes to take for one DATA frame: a large piece as it is, small ones together.
 fn next_frame(buf: &dyn Buf) -> usize {
+    let only = buf.chunk().len();
+    if only == buf.remaining() && only <= FRAME {
+        // As nearly always where messages are small.
+        return only;
+    }
     let mut pieces = [io::IoSlice::new(&[]); 16];
     let count = buf.chunks_vectored(&mut pieces);
     let mut total = 0;

@@ -87,12 +87,14 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
-        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-        let count = buf.chunks_vectored(&mut slices);
         let stream = Pin::new(&mut self.stream);
-        let written = match &slices {
-            [only, ..] if count == 1 => stream.poll_write(cx, only),
-            slices => stream.poll_write_vectored(cx, slices.get(..count).unwrap_or(slices)),
+        let chunk = buf.chunk();
+        let written = if chunk.len() == buf.remaining() {
+            stream.poll_write(cx, chunk)
+        } else {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let count = buf.chunks_vectored(&mut slices);
+            stream.poll_write_vectored(cx, slices.get(..count).unwrap_or(&slices))
         };
         let written = ready!(written)?;
         buf.advance(written.min(buf.remaining()));

@@ -32,6 +32,11 @@ pub(crate) fn prepare(buffer: &mut BytesMut, wanted: usize) -> usize {
 pub(crate) fn prepare_within(buffer: &mut BytesMut, wanted: usize, most: usize) -> usize {
     let wanted = wanted.max(1);
     if buffer.capacity() == 0 {
+        if wanted <= SMALL && SMALL <= most {
+            // As nearly every read finds it.
+            *buffer = take_class(SMALL);
+            return wanted;
+        }
         let size = class_within(wanted, most);
         // Where messages are as large as that, what is read first is mostly the front of more.
         let roomy = (size > LARGE).then(|| pooled(class_within(4 * size, most))).flatten();
@@ -70,10 +75,12 @@ fn grow(buffer: &mut BytesMut, wanted: usize, most: usize) {
 /// Takes the memory of an empty `buffer` back. One that holds little of what it could goes on in a
 /// smaller one, so that a peer holds no more than in proportion to what it has sent.
 pub(crate) fn release(buffer: &mut BytesMut) {
-    if buffer.capacity() == 0 {
-        return;
-    }
-    if buffer.len() <= buffer.capacity() / SPARSE {
+    if buffer.is_empty() {
+        if buffer.capacity() > 0 {
+            give(buffer);
+            *buffer = BytesMut::new();
+        }
+    } else if buffer.len() <= buffer.capacity() / SPARSE {
         let kept = BytesMut::from(&buffer[..]);
         give(&mut mem::replace(buffer, kept));
     }
@@ -114,9 +121,11 @@ fn leave_lead(buffer: &mut BytesMut) {
 /// there is room. What is left in `buffer` is empty, and of no use.
 pub(crate) fn give(buffer: &mut BytesMut) {
     buffer.clear();
-    // Moves the buffer to the start of its memory; refused if it is there, or if it is shared.
-    // Only at the start does it have exactly the capacity of a class.
-    let _moved = buffer.try_reclaim(buffer.capacity() + 1);
+    if buffer.capacity() != SMALL {
+        // Moves the buffer to the start of its memory; refused if it is there, or if it is shared.
+        // Only at the start does it have exactly the capacity of a class.
+        let _moved = buffer.try_reclaim(buffer.capacity() + 1);
+    }
     let size = buffer.capacity();
     // `Err` while the thread is being torn down: then the buffer is simply freed.
     let _gone = POOL.try_with(|pool| {

@@ -116,14 +116,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Io<S> {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
         let stream = Pin::new(&mut self.stream);
-        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
-        let written = match buf.chunks_vectored(&mut slices) {
-            // One slice costs less as a plain write, and not every stream can do more.
-            count if count > 1 && stream.is_write_vectored() => {
-                let slices = slices.get(..count).unwrap_or_default();
-                ready!(stream.poll_write_vectored(cx, slices))?
-            }
-            _ => ready!(stream.poll_write(cx, buf.chunk()))?,
+        let chunk = buf.chunk();
+        // One slice costs less as a plain write, and not every stream can do more.
+        let written = if chunk.len() == buf.remaining() || !stream.is_write_vectored() {
+            ready!(stream.poll_write(cx, chunk))?
+        } else {
+            let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+            let count = buf.chunks_vectored(&mut slices);
+            let slices = slices.get(..count).unwrap_or_default();
+            ready!(stream.poll_write_vectored(cx, slices))?
         };
         buf.advance(written);
         Poll::Ready(Ok(written))
