@@ -7,16 +7,30 @@ use crate::{Runtime, Timer};
 
 /// The one timer of a connection. It is moved only when the deadline came nearer or it fired: a
 /// deadline that moves away with every message costs nothing, nor does what never has to wait.
+///
+/// A busy connection does not look at the clock before each wait. Its timer fires several times on the
+/// way to the deadline instead ([`STEPS`]), and then is the time to look.
 pub(crate) struct Alarm<R: Runtime> {
     timer: Option<R::Timer>,
     at: Option<Instant>,
+    /// Whether it is set to a step on the way to the deadline.
+    is_step: bool,
+    /// How often was waited since it was set; up to [`BUSY`].
+    waits: u8,
     /// Who is woken when it fires.
     waker: Option<Waker>,
 }
 
+/// A connection that waits so often before its timer fires is busy.
+const BUSY: u8 = u8::MAX;
+
+/// In so many steps the timer of a busy connection goes to its deadline, which may strike one of them
+/// late.
+const STEPS: u32 = 8;
+
 impl<R: Runtime> Default for Alarm<R> {
     fn default() -> Self {
-        Self { timer: None, at: None, waker: None }
+        Self { timer: None, at: None, is_step: false, waits: 0, waker: None }
     }
 }
 
@@ -31,6 +45,19 @@ impl<R: Runtime> Alarm<R> {
         self.at.is_some_and(|at| at <= now)
     }
 
+    /// Whether the connection is busy, and its timer will wake `waker` soon enough for a deadline that
+    /// may have moved away since. Nobody needs to know the time then.
+    #[inline]
+    pub(crate) fn goes_on(&mut self, waker: &Waker) -> bool {
+        let goes_on = self.is_step
+            && self.knows(waker)
+            && self.timer.as_ref().is_some_and(|timer| timer.has_fired() == Some(false));
+        if goes_on {
+            self.waits = self.waits.saturating_add(1);
+        }
+        goes_on
+    }
+
     /// Has the timer given a waker again by the next poll.
     pub(crate) fn forget_waker(&mut self) {
         self.waker = None;
@@ -39,31 +66,30 @@ impl<R: Runtime> Alarm<R> {
     /// Ready when the timer fired, which may be before `deadline`: look at the clock again. One that
     /// fires before what it was set for, as those of a runtime that has ended do for ever, asks for
     /// another poll instead, so that whoever looks again does not do so without end.
+    ///
+    /// To a deadline that can only move away, `at_rest`, it goes in steps if the connection is busy.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         runtime: &R,
         now: Instant,
         deadline: Instant,
+        at_rest: bool,
     ) -> Poll<()> {
+        self.waits = self.waits.saturating_add(1);
+        let steps = at_rest && self.waits == BUSY && self.can_tell();
         let stands = self.at.is_some_and(|at| now < at && at <= deadline);
+        let stands = stands && (self.is_step || !steps);
         if stands && self.knows(cx.waker()) {
             return Poll::Pending;
         }
-        let timer = match &mut self.timer {
-            Some(timer) => {
-                if !stands {
-                    timer.reset(deadline);
-                    self.at = Some(deadline);
-                }
-                timer
-            }
-            None => {
-                self.at = Some(deadline);
-                self.timer.insert(runtime.timer(deadline))
-            }
-        };
-        if timer.poll_expired(cx).is_ready() {
+        if !stands {
+            self.is_step = steps;
+            self.waits = 0;
+            let step = deadline.saturating_duration_since(now) / STEPS;
+            self.set(runtime, if steps { now + step } else { deadline });
+        }
+        if self.poll_timer(cx).is_ready() {
             let is_due = self.is_due(now);
             self.at = None;
             if !is_due {
@@ -78,6 +104,23 @@ impl<R: Runtime> Alarm<R> {
             none => *none = Some(cx.waker().clone()),
         }
         Poll::Pending
+    }
+
+    fn set(&mut self, runtime: &R, at: Instant) {
+        self.at = Some(at);
+        match &mut self.timer {
+            Some(timer) => timer.reset(at),
+            none => *none = Some(runtime.timer(at)),
+        }
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.as_mut().map_or(Poll::Pending, |timer| timer.poll_expired(cx))
+    }
+
+    /// Whether the timer says by itself that it has fired.
+    fn can_tell(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.has_fired().is_some())
     }
 }
 
@@ -136,9 +179,9 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let mut alarm = Alarm::default();
         for round in 1..3 {
-            assert!(alarm.poll(&mut cx, &runtime, now, deadline).is_pending());
+            assert!(alarm.poll(&mut cx, &runtime, now, deadline, false).is_pending());
             assert_eq!(wakes.0.load(Ordering::Relaxed), round);
         }
-        assert!(alarm.poll(&mut cx, &runtime, deadline, deadline).is_ready());
+        assert!(alarm.poll(&mut cx, &runtime, deadline, deadline, false).is_ready());
     }
 }

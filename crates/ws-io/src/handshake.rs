@@ -129,7 +129,7 @@ impl<T: Transport, R: Runtime> Wire<T, R> {
             if now >= until {
                 return Poll::Ready(Err(Error::Transport(TransportError::Timeout)));
             }
-            ready!(self.alarm.poll(cx, &self.runtime, now, until));
+            ready!(self.alarm.poll(cx, &self.runtime, now, until, false));
         }
     }
 }

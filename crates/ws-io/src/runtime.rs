@@ -32,4 +32,11 @@ pub trait Timer: Send + Unpin + 'static {
 
     /// Ready once the time has come, and from then on until the next [`reset`](Self::reset).
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether it has fired since the last [`reset`](Self::reset). Only a timer that can tell without a
+    /// look at the clock does; `false` promises that whoever polled it last will be woken. Where it is
+    /// told, a busy connection does not look at the clock whenever it waits.
+    fn has_fired(&self) -> Option<bool> {
+        None
+    }
 }

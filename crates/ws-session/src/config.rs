@@ -55,6 +55,9 @@ pub struct Config {
     /// After this long without a byte from the peer the session closes with 1001, 60 s by default.
     /// A peer that answers the keep-alive ping is not silent. When the ping was sent late, the peer
     /// still has the difference of the two timeouts to answer it.
+    ///
+    /// The silence after hundreds of messages may be noticed an eighth of `keep_alive` later, or of this:
+    /// the driver does not look at the clock for each message of a busy connection.
     pub idle_timeout: Duration,
     /// How long a message that has begun may take to be complete, 60 s by default, plus a second
     /// for every KiB received of it: a peer that trickles is cut (1008), a large message over a

@@ -156,6 +156,11 @@ impl Timers {
         self.next(now, activity, config)
     }
 
+    /// Whether they were given the time.
+    pub(crate) fn have_begun(&self) -> bool {
+        self.last_received.is_some()
+    }
+
     /// Whether nothing is waited for but the peer's next message.
     pub(crate) fn are_calm(&self) -> bool {
         self.pinged_at.is_none()

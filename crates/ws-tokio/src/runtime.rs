@@ -52,4 +52,8 @@ impl ws_io::Timer for Timer {
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.sleep.is_elapsed() { Poll::Ready(()) } else { self.sleep.as_mut().poll(cx) }
     }
+
+    fn has_fired(&self) -> Option<bool> {
+        Some(self.sleep.is_elapsed())
+    }
 }

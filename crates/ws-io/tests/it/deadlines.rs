@@ -134,3 +134,81 @@ fn a_long_send_to_a_slow_reader_is_not_taken_for_silence() {
     });
     assert!(sim.elapsed() > Duration::from_secs(200), "{:?}", sim.elapsed());
 }
+
+/// Sends so many messages, one at a time, so long after one another, and reads the echoes.
+async fn talk(sim: &Sim, client: &mut crate::support::Socket, count: usize, pause: Duration) {
+    for _ in 0..count {
+        client.send(Message::text("hello")).await.unwrap();
+        client.next().await.unwrap().unwrap();
+        if !pause.is_zero() {
+            sim.sleep(pause).await;
+        }
+    }
+}
+
+#[test]
+fn a_busy_connection_does_not_look_at_the_clock_for_every_message() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        talk(&sim, &mut client, 1000, Duration::ZERO).await;
+        let (looks, moves) = (sim.looks(), sim.timer_moves());
+        talk(&sim, &mut client, 10_000, Duration::ZERO).await;
+        assert_eq!((sim.looks() - looks, sim.timer_moves() - moves), (0, 0));
+    });
+}
+
+// THREAT: silent-peer
+#[test]
+fn a_peer_that_falls_silent_after_a_busy_time_is_left_no_more_than_an_eighth_later() {
+    for last in [0, 1, 3, 4, 29] {
+        let sim = Sim::new();
+        let (raw, right) = duplex(100_000);
+        let mut server = server(&sim, right);
+        let clock = sim.clone();
+        sim.spawn(async move {
+            let mut raw = raw;
+            let send = async |raw: &mut ws_io::Duplex| {
+                let mut ping = frame(0x89, b"");
+                std::future::poll_fn(|cx| raw.poll_write(cx, &mut ping)).await.unwrap();
+                clock.sleep(Duration::from_millis(1)).await;
+            };
+            for _ in 0..1000 {
+                send(&mut raw).await;
+            }
+            // Once more, on the way to the next step of the timer.
+            clock.sleep(Duration::from_secs(last)).await;
+            send(&mut raw).await;
+            clock.sleep(Duration::from_secs(3600)).await;
+        });
+        let error = sim.block_on(async {
+            loop {
+                if let Err(error) = server.next().await.unwrap() {
+                    return error;
+                }
+            }
+        });
+        assert!(matches!(error, Error::Idle), "{error:?}");
+        let silence = sim.elapsed() - Duration::from_secs(last + 1);
+        // The idle timeout with the eighth, then the goodbye.
+        let most = Duration::from_millis(60_000 + 30_000 / 8 + 5_000 + 10);
+        assert!((Duration::from_secs(64)..most).contains(&silence), "{last}: {silence:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_not_busy_any_more_sets_its_timer_to_the_deadline_again() {
+    let sim = Sim::new();
+    let (mut client, mut server) = pair(&sim);
+    sim.spawn(async move { echo(&mut server).await.unwrap() });
+    sim.block_on(async {
+        talk(&sim, &mut client, 1000, Duration::ZERO).await;
+        sim.sleep(Duration::from_secs(20)).await;
+        let moves = sim.timer_moves();
+        // A message every other second: the pings of two ends, and the timer of the pause.
+        talk(&sim, &mut client, 100, Duration::from_secs(2)).await;
+        let moves = sim.timer_moves() - moves;
+        assert!(moves < 100 + 40, "{moves} moves");
+    });
+}

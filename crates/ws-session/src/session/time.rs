@@ -16,6 +16,25 @@ impl Session {
         self.next_due(now, Reading::Here).map(|(at, _)| at)
     }
 
+    /// Whether since the last [`poll_timeout`](Self::poll_timeout) its deadline can only have moved away,
+    /// because nothing is waited for but the peer's next message. A driver whose timer has not fired may
+    /// wait on without a look at the clock, if it does not do so for long: what has come until the next
+    /// `poll_timeout` counts as come just then, and its silence begins so much later.
+    #[must_use]
+    #[inline]
+    pub fn is_at_rest(&self) -> bool {
+        self.charge.is_none() && self.timers.have_begun() && self.is_waiting_only()
+    }
+
+    /// Whether nothing is waited for but the peer's next message, by an open session without compression.
+    fn is_waiting_only(&self) -> bool {
+        self.closing.phase == Phase::Open
+            && self.compression.is_none()
+            && !self.is_unwritten()
+            && !self.inbound.is_mid_message()
+            && self.timers.are_calm()
+    }
+
     /// As [`poll_timeout`](Self::poll_timeout), for a driver that is about to wait for room to
     /// write and does not read meanwhile: the deadlines of what the peer sends rest until the
     /// next `poll_timeout`. Act on it with [`handle_write_timeout`](Self::handle_write_timeout).
@@ -92,12 +111,7 @@ impl Session {
         }
         self.settle();
         let written = self.outbound.queue.taken();
-        let at_rest = phase == Phase::Open
-            && reading == Reading::Here
-            && self.compression.is_none()
-            && !self.is_unwritten()
-            && !self.inbound.is_mid_message();
-        if at_rest && self.timers.are_calm() {
+        if reading == Reading::Here && self.is_waiting_only() {
             // As nearly every connection waits.
             return self.timers.rest(now, written, &self.config);
         }

@@ -23,6 +23,8 @@ struct State {
     next_timer: u64,
     tasks: Vec<Task>,
     timer_moves: usize,
+    /// How often somebody asked for the time.
+    looks: usize,
 }
 
 impl Sim {
@@ -36,6 +38,7 @@ impl Sim {
             next_timer: 0,
             tasks: Vec::new(),
             timer_moves: 0,
+            looks: 0,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -60,6 +63,11 @@ impl Sim {
     /// How often timers were set or moved.
     pub(crate) fn timer_moves(&self) -> usize {
         self.lock().timer_moves
+    }
+
+    /// How often the clock was looked at.
+    pub(crate) fn looks(&self) -> usize {
+        self.lock().looks
     }
 
     /// How many timers there are.
@@ -140,7 +148,9 @@ impl Runtime for Sim {
     type Timer = SimTimer;
 
     fn now(&self) -> Instant {
-        self.lock().now
+        let mut state = self.lock();
+        state.looks += 1;
+        state.now
     }
 
     fn timer(&self, at: Instant) -> SimTimer {
@@ -184,6 +194,11 @@ impl Timer for SimTimer {
         }
         *waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+
+    fn has_fired(&self) -> Option<bool> {
+        // Firing takes the waker.
+        Some(self.sim.lock().timers.get(&self.id).is_some_and(|(_, waker)| waker.is_none()))
     }
 }
 

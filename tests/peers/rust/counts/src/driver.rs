@@ -177,4 +177,8 @@ impl Timer for Never {
     fn poll_expired(&mut self, _: &mut Context<'_>) -> Poll<()> {
         Poll::Pending
     }
+
+    fn has_fired(&self) -> Option<bool> {
+        Some(false)
+    }
 }
