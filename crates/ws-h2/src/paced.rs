@@ -35,6 +35,8 @@ struct Socket<IO> {
     io: IO,
     /// How many bytes were read in this turn.
     read: usize,
+    /// And how many so far, wrapping.
+    received: Arc<AtomicUsize>,
     /// How many bytes are still to come before the type of the first frame.
     before_type: Option<usize>,
     /// Nothing before the first turn: who opens a connection flushes what `h2` writes then.
@@ -74,8 +76,15 @@ impl<IO> Paced<IO> {
     /// first frame.
     pub(crate) fn new(io: IO, preface: usize) -> (Self, Turn<IO>) {
         let before_type = Some(preface + BEFORE_TYPE);
-        let socket = Arc::new(Mutex::new(Socket { io, read: 0, before_type, gathered: None }));
+        let received = Arc::default();
+        let socket = Socket { io, read: 0, received, before_type, gathered: None };
+        let socket = Arc::new(Mutex::new(socket));
         (Self(Arc::clone(&socket)), Turn(socket))
+    }
+
+    /// How many bytes were read so far, wrapping, now and from now on.
+    pub(crate) fn received(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&lock(&self.0).received)
     }
 }
 
@@ -130,6 +139,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         let result = Pin::new(&mut socket.io).poll_read(cx, buf);
         let arrived = buf.filled().get(before..).unwrap_or_default();
         socket.read += arrived.len();
+        socket.received.fetch_add(arrived.len(), Ordering::Relaxed);
         socket.check(arrived)?;
         result
     }

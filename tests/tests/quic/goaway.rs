@@ -1,6 +1,7 @@
 //! A server that goes away in the midst of the day.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use ws_stack::endpoint::{AcceptOptions, Message};
@@ -12,11 +13,15 @@ use ws_tests::certificates;
 use crate::support::{h3_client, open, soon};
 
 /// Echoes on a port of its own, and hands out each connection as it comes.
-fn serve() -> (SocketAddr, mpsc::UnboundedReceiver<ServerHandle>) {
+pub(crate) fn serve(
+    quic: quinn::EndpointConfig,
+) -> (SocketAddr, mpsc::UnboundedReceiver<ServerHandle>) {
     let tls = rustls::ServerConfig::clone(&certificates().server);
     let config = server_config(tls, &QuicOptions::default()).expect("a server");
     let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let endpoint = quinn::Endpoint::server(config, loopback).expect("a port");
+    let socket = std::net::UdpSocket::bind(loopback).expect("a port");
+    let runtime = Arc::new(quinn::TokioRuntime);
+    let endpoint = quinn::Endpoint::new(quic, Some(config), socket, runtime).expect("a socket");
     let address = endpoint.local_addr().expect("bound");
     let (handles, connections) = mpsc::unbounded_channel();
     tokio::spawn(async move {
@@ -51,7 +56,7 @@ async fn echo(mut server: Server) {
 // RFC: H3-5.2-01
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_goaway_new_websockets_take_a_new_connection_and_old_ones_live_on() {
-    let (address, mut connections) = serve();
+    let (address, mut connections) = serve(quinn::EndpointConfig::default());
     let client = h3_client();
     let mut old = open(&client, address, false).await;
     greet(&mut old).await;
@@ -66,7 +71,7 @@ async fn after_goaway_new_websockets_take_a_new_connection_and_old_ones_live_on(
     assert!(connections.try_recv().is_err(), "and no third");
 }
 
-async fn greet(websocket: &mut ws_stack::tokio::WebSocket) {
+pub(crate) async fn greet(websocket: &mut ws_stack::tokio::WebSocket) {
     websocket.send(Message::text("hello")).await.expect("sent");
     let back = soon(websocket.next()).await.expect("open").expect("a message");
     assert_eq!(back, Message::text("hello"));

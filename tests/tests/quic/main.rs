@@ -4,6 +4,7 @@
 mod goaway;
 mod loss;
 mod paths;
+mod reborn;
 mod relay;
 mod strangers;
 mod support;

@@ -42,6 +42,8 @@ pub(crate) struct Weather {
 enum Order {
     /// The server sees the client at another address from now on, which is told.
     MoveClient(oneshot::Sender<()>),
+    /// Another server is where the one was, which nothing reaches any more and from which nothing comes.
+    ReplaceServer(SocketAddr, oneshot::Sender<()>),
     /// Nothing passes any more.
     Cut,
 }
@@ -71,6 +73,13 @@ impl Relay {
     pub(crate) async fn move_client(&self) {
         let (moved, done) = oneshot::channel();
         self.orders.send(Order::MoveClient(moved)).expect("the relay runs");
+        done.await.expect("the relay runs");
+    }
+
+    /// Returns when everything from the client goes to `server`.
+    pub(crate) async fn replace_server(&self, server: SocketAddr) {
+        let (replaced, done) = oneshot::channel();
+        self.orders.send(Order::ReplaceServer(server, replaced)).expect("the relay runs");
         done.await.expect("the relay runs");
     }
 
@@ -117,6 +126,11 @@ impl Path {
                         self.back = bind().await;
                         // Whoever asked may have gone.
                         let _ = moved.send(());
+                    }
+                    Some(Order::ReplaceServer(server, replaced)) => {
+                        (self.back, self.server) = (bind().await, server);
+                        // Whoever asked may have gone.
+                        let _ = replaced.send(());
                     }
                     Some(Order::Cut) => self.is_cut = true,
                     None => return,

@@ -1,7 +1,5 @@
 //! WebSockets over HTTP/2: on a connection that stands, or on a new one.
 
-use std::sync::Arc;
-
 use bytes::BytesMut;
 use ws_h2::ClientConfig;
 use ws_io::{ConnectOptions, Error, Transport as _, WsUri};
@@ -11,7 +9,7 @@ use crate::WebSocket;
 use crate::carrier_io::CarrierIo;
 use crate::client::extended::{Asked, refused};
 use crate::client::pool::Lines;
-use crate::client::shelf::{Carrier, Waiting};
+use crate::client::shelf::{Carrier, Signs, Waiting};
 use crate::client::{Client, Offer, io_error};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
@@ -41,6 +39,10 @@ impl Carrier for ws_h2::Client {
 
     fn capacity(&self) -> usize {
         self.max_streams()
+    }
+
+    fn signs(&self) -> Signs {
+        Signs { heard: self.bytes_received() as u64, ..Signs::default() }
     }
 
     fn drain(&self) {
@@ -78,9 +80,9 @@ impl<N: Net> Client<N> {
         F: Future<Output = Result<ws_h2::Client, NotDialled<N>>>,
     {
         let asked = Asked::new(uri, options)?;
-        let mut failed_on = None;
+        let mut shunned = None;
         loop {
-            let found = lines.h2.find_or_dial(&self.net, failed_on.as_ref(), waiting, dial());
+            let found = lines.h2.find_or_dial(&self.net, shunned.as_ref(), waiting, dial());
             let mut ticket = match found.await {
                 Ok(ticket) => ticket,
                 Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
@@ -101,9 +103,16 @@ impl<N: Net> Client<N> {
                 // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
-            if ticket.was_used && failed_on.is_none() && error.is_retryable() {
+            // RFC 9110 §9.2.2: what was sent again is not sent once more.
+            let may_repeat = ticket.was_used && shunned.is_none();
+            if may_repeat && error.is_retryable() {
                 tracing::debug!(reason = error.reason(), "trying another connection");
-                failed_on = Some(Arc::clone(ticket.kept()));
+                shunned = Some(ticket.shun_it());
+                continue;
+            }
+            if may_repeat && is_lost(&error) && !ticket.was_heard() {
+                tracing::debug!(reason = error.reason(), "trying a new connection");
+                shunned = Some(ticket.shun_all());
                 continue;
             }
             return failed(error, is_stranger);
@@ -143,6 +152,16 @@ pub(super) enum NotDialled<N: Net> {
     /// TLS agreed on HTTP/1.1 instead.
     Http1(Stream<N>),
     Failed(Error),
+}
+
+/// Whether the connection is gone. When nothing has come from the server either, the request may be sent
+/// again, once.
+///
+/// RFC 9113 §8.7: whether it was processed is not known then, so that only such may be repeated of which
+/// one knows that they are idempotent, whatever their method (RFC 9110 §9.2.2). This is the opening
+/// handshake of RFC 6455 §4.1, which is a GET in HTTP/1.1; all that a WebSocket does comes after the answer.
+fn is_lost(error: &ws_h2::Error) -> bool {
+    matches!(error, ws_h2::Error::Closed | ws_h2::Error::Io(_))
 }
 
 fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Error> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quinn::{ConnectError, Connecting, Endpoint, EndpointConfig};
 use ws_h3::ClientConfig;
@@ -14,7 +14,7 @@ use ws_session::TransportError;
 use crate::WebSocket;
 use crate::client::extended::{Asked, refused};
 use crate::client::pool::Lines;
-use crate::client::shelf::{Carrier, Waiting};
+use crate::client::shelf::{Carrier, Signs, Waiting};
 use crate::client::{Client, io_error, unreachable};
 use crate::dial::race;
 use crate::net::Net;
@@ -110,6 +110,12 @@ impl Carrier for ws_h3::Client {
         self.max_streams().unwrap_or(100)
     }
 
+    fn signs(&self) -> Signs {
+        let stats = self.connection().stats();
+        let (heard, sent) = (stats.frame_rx.acks, stats.frame_tx.stream);
+        Signs { heard, sent, round_trip: stats.path.rtt }
+    }
+
     fn drain(&self) {
         self.drain();
     }
@@ -167,17 +173,26 @@ impl<N: Net> Client<N> {
         F: Future<Output = Result<ws_h3::Client, Failed>>,
     {
         let asked = Asked::new(uri, options)?;
-        let mut failed_on = None;
+        let mut shunned = None;
         loop {
-            let found = lines.h3.find_or_dial(&self.net, failed_on.as_ref(), waiting, dial());
+            let found = lines.h3.find_or_dial(&self.net, shunned.as_ref(), waiting, dial());
             let mut ticket = found.await?;
             let connection = ticket.connection().clone();
-            let error = match ticket.open(connection.connect(asked.request.clone())).await {
-                Ok((response, stream)) => {
+            let opening = connection.connect(asked.request.clone());
+            // RFC 9110 §9.2.2: what was sent again is not sent once more.
+            let is_first = shunned.is_none();
+            let opened = if ticket.was_used && is_first {
+                ticket.open_while_heard(opening).await
+            } else {
+                Some(ticket.open(opening).await)
+            };
+            let error = match opened {
+                Some(Ok((response, stream))) => {
                     let stream = Stream::H3(Box::new(stream));
                     return Ok(asked.open(&self.net, &response, stream)?);
                 }
-                Err(error) => error,
+                Some(Err(error)) => error,
+                None => ws_h3::Error::Timeout,
             };
             if let ws_h3::Error::Timeout = error {
                 // It may be dead without knowing: the next WebSocket gets a new one.
@@ -185,9 +200,14 @@ impl<N: Net> Client<N> {
             }
             // Who dialled may come too late for the streams of the new connection.
             let is_for_others = ticket.was_used || matches!(error, ws_h3::Error::TooManyStreams);
-            if is_for_others && failed_on.is_none() && error.is_retryable() {
+            if is_for_others && is_first && error.is_retryable() {
                 tracing::debug!(reason = error.reason(), "trying another connection");
-                failed_on = Some(Arc::clone(ticket.kept()));
+                shunned = Some(ticket.shun_it());
+                continue;
+            }
+            if ticket.was_used && is_first && is_lost(&error) && !ticket.was_heard() {
+                tracing::debug!(reason = error.reason(), "trying a new connection");
+                shunned = Some(ticket.shun_all());
                 continue;
             }
             return Err(failed(error));
@@ -237,6 +257,22 @@ fn not_reached(uri: &WsUri, error: io::Error) -> Failed {
         Some(_) => Failed::Final(io_error(error)),
         None => Failed::Declined(unreachable(uri, error)),
     }
+}
+
+/// Whether the server does not know the connection, or is not reached on it. When it has acknowledged
+/// nothing either, the request may be sent again, once.
+///
+/// RFC 9114 §5.4: after an end without GOAWAY any request must be taken for one that may have been
+/// processed, so that only such may be repeated of which one knows that they are idempotent, whatever
+/// their method (RFC 9110 §9.2.2). This is the opening handshake of RFC 6455 §4.1, which is a GET in
+/// HTTP/1.1; all that a WebSocket does comes after the answer. And what a server has seen of it is seldom
+/// lost: QUIC acknowledges it before there is an answer.
+fn is_lost(error: &ws_h3::Error) -> bool {
+    use quinn::ConnectionError as Cause;
+    matches!(
+        error,
+        ws_h3::Error::Timeout | ws_h3::Error::Connection(Cause::Reset | Cause::TimedOut)
+    )
 }
 
 fn failed(error: ws_h3::Error) -> Failed {

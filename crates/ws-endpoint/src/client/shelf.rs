@@ -13,7 +13,7 @@ use tokio::sync::MutexGuard;
 use ws_io::{Runtime, Timer as _};
 
 use crate::client::pool::lock;
-use crate::client::ticket::{Kept, Ticket};
+use crate::client::ticket::{Kept, Shunned, Ticket};
 
 /// A connection that carries many WebSockets.
 pub(super) trait Carrier: Clone {
@@ -25,8 +25,21 @@ pub(super) trait Carrier: Clone {
     fn is_settled(&self) -> bool;
     /// How many it may carry.
     fn capacity(&self) -> usize;
+    /// What shows that the server is there.
+    fn signs(&self) -> Signs;
     /// Has it take no new ones.
     fn drain(&self);
+}
+
+/// What has gone to a server and come from it, in units of the carrier's own.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Signs {
+    pub(super) heard: u64,
+    /// What the server answers at once, whatever it thinks of it; none where it need not.
+    #[cfg_attr(not(feature = "h3"), expect(dead_code, reason = "HTTP/2 has nothing of the kind"))]
+    pub(super) sent: u64,
+    #[cfg_attr(not(feature = "h3"), expect(dead_code, reason = "HTTP/2 does not know it"))]
+    pub(super) round_trip: Duration,
 }
 
 /// The connections of one kind to one origin.
@@ -43,17 +56,16 @@ impl<C> Default for Shelf<C> {
 }
 
 impl<C: Carrier> Shelf<C> {
-    /// A place on a connection with room for one more, which is not the one that `failed`, or on the
-    /// one that `dial` makes while all wait who find no room either.
+    /// A place on a connection with room for one more, which is not `shunned`, or on the one that `dial` makes while all wait who find no room either.
     pub(super) async fn find_or_dial<'a, R: Runtime, E>(
         &'a self,
         runtime: &'a R,
-        failed: Option<&Arc<Kept<C>>>,
+        shunned: Option<&Shunned<C>>,
         waiting: &Waiting,
         dial: impl Future<Output = Result<C, E>>,
     ) -> Result<Ticket<'a, C, R>, E> {
         waiting.set(true);
-        let turn = match self.room_or_turn(runtime, failed).await {
+        let turn = match self.room_or_turn(runtime, shunned).await {
             Found::Room(ticket) => return Ok(ticket),
             Found::Turn(turn) => turn,
         };
@@ -68,7 +80,7 @@ impl<C: Carrier> Shelf<C> {
     async fn room_or_turn<'a, R: Runtime>(
         &'a self,
         runtime: &'a R,
-        failed: Option<&Arc<Kept<C>>>,
+        shunned: Option<&Shunned<C>>,
     ) -> Found<'a, C, R> {
         let (mut turn, mut timer) = (pin!(self.turn.lock()), None);
         poll_fn(|cx| {
@@ -78,7 +90,7 @@ impl<C: Carrier> Shelf<C> {
                     Poll::Pending => None,
                 };
                 // Who had the turn before may have opened one.
-                if let Some(ticket) = self.room(runtime, failed, &mut held) {
+                if let Some(ticket) = self.room(runtime, shunned, &mut held) {
                     return Poll::Ready(Found::Room(ticket));
                 }
                 if let Some(turn) = held {
@@ -100,7 +112,7 @@ impl<C: Carrier> Shelf<C> {
     fn room<'a, R: Runtime>(
         &self,
         runtime: &'a R,
-        failed: Option<&Arc<Kept<C>>>,
+        shunned: Option<&Shunned<C>>,
         turn: &mut Option<MutexGuard<'a, ()>>,
     ) -> Option<Ticket<'a, C, R>> {
         // The end of a connection wakes tasks of others: not under the lock.
@@ -120,7 +132,7 @@ impl<C: Carrier> Shelf<C> {
         let spare = connections.iter().find(|kept| {
             kept.load() < capacity.min(kept.connection().capacity())
                 && (turn.is_some() || kept.connection().is_settled())
-                && !failed.is_some_and(|failed| Arc::ptr_eq(failed, kept))
+                && !shunned.is_some_and(|shunned| shunned.covers(kept))
         });
         let ticket = spare.map(|kept| kept.ticket(runtime, true, turn.take()));
         drop(connections);
@@ -191,6 +203,10 @@ mod tests {
 
         fn capacity(&self) -> usize {
             self.capacity
+        }
+
+        fn signs(&self) -> Signs {
+            Signs::default()
         }
 
         fn drain(&self) {}

@@ -3,6 +3,8 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
+#[cfg(feature = "h3")]
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::sync::MutexGuard;
@@ -10,6 +12,8 @@ use ws_io::Runtime;
 
 use crate::client::pool::lock;
 use crate::client::shelf::Carrier;
+#[cfg(feature = "h3")]
+use crate::client::silence::Silence;
 
 /// A connection, and what its carrier does not know of it.
 pub(super) struct Kept<C> {
@@ -45,6 +49,11 @@ impl<C: Carrier> Kept<C> {
         (self.connection.load() + tally.unbegun).max(tally.opening)
     }
 
+    /// Whether the server has answered on it, or it was dialled, no earlier than this.
+    fn has_answered_since(&self, instant: Instant) -> bool {
+        lock(&self.tally).last_use >= instant
+    }
+
     pub(super) fn is_in_use(&self) -> bool {
         self.connection.is_open() && self.load() > 0
     }
@@ -66,8 +75,9 @@ impl<C: Carrier> Kept<C> {
         tally.opening += 1;
         tally.unbegun += 1;
         drop(tally);
+        let (taken, heard) = (runtime.now(), self.connection.signs().heard);
         let (kept, state) = (Arc::clone(self), State::New);
-        Ticket { kept, was_used, runtime, state, turn }
+        Ticket { kept, was_used, taken, heard, runtime, state, turn }
     }
 }
 
@@ -79,10 +89,31 @@ pub(super) struct Ticket<'a, C: Carrier, R: Runtime> {
     kept: Arc<Kept<C>>,
     /// Whether somebody had the connection before.
     pub(super) was_used: bool,
+    taken: Instant,
+    /// What had come from the server by then.
+    heard: u64,
     runtime: &'a R,
     state: State,
     /// While it is held nobody else dials or takes a place on a connection that is not settled.
     turn: Option<MutexGuard<'a, ()>>,
+}
+
+/// Where a request is not sent again that has failed.
+pub(super) enum Shunned<C> {
+    /// On this connection.
+    One(Arc<Kept<C>>),
+    /// On those that may be as dead as the one on which it failed: the server has not answered on them
+    /// since.
+    Since(Instant),
+}
+
+impl<C: Carrier> Shunned<C> {
+    pub(super) fn covers(&self, kept: &Arc<Kept<C>>) -> bool {
+        match self {
+            Self::One(one) => Arc::ptr_eq(one, kept),
+            Self::Since(instant) => !kept.has_answered_since(*instant),
+        }
+    }
 }
 
 enum State {
@@ -93,12 +124,37 @@ enum State {
 }
 
 impl<C: Carrier, R: Runtime> Ticket<'_, C, R> {
-    pub(super) fn kept(&self) -> &Arc<Kept<C>> {
-        &self.kept
+    /// Shuns the connection alone.
+    pub(super) fn shun_it(&self) -> Shunned<C> {
+        Shunned::One(Arc::clone(&self.kept))
+    }
+
+    /// Shuns whatever may have died with it.
+    pub(super) fn shun_all(&self) -> Shunned<C> {
+        Shunned::Since(self.taken)
     }
 
     pub(super) fn connection(&self) -> &C {
         &self.kept.connection
+    }
+
+    /// Whether something has come from the server since the place was taken.
+    pub(super) fn was_heard(&self) -> bool {
+        self.kept.connection.signs().heard != self.heard
+    }
+
+    /// As [`open`](Self::open), but not longer than the server gives signs of life: `None` when it does
+    /// not.
+    #[cfg(feature = "h3")]
+    pub(super) async fn open_while_heard<F: Future>(&mut self, opening: F) -> Option<F::Output> {
+        let (kept, runtime) = (Arc::clone(&self.kept), self.runtime);
+        let mut silence = Silence::new(kept.connection(), runtime);
+        let mut opening = pin!(self.open(opening));
+        poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Ready(opened) => Poll::Ready(Some(opened)),
+            Poll::Pending => silence.poll(cx).map(|()| None),
+        })
+        .await
     }
 
     /// Runs `opening`, which opens the WebSocket on the connection.
@@ -159,6 +215,7 @@ mod tests {
     use std::task::{Context, Waker};
 
     use super::*;
+    use crate::client::shelf::Signs;
     use crate::fake::Fake as Net;
 
     /// A connection that is open until it is told otherwise.
@@ -180,6 +237,10 @@ mod tests {
 
         fn capacity(&self) -> usize {
             100
+        }
+
+        fn signs(&self) -> Signs {
+            Signs::default()
         }
 
         fn drain(&self) {
@@ -217,6 +278,23 @@ mod tests {
             }
             assert_eq!(kept.is_worth_keeping(net.now()), is_open, "{attempts:?}");
         }
+    }
+
+    #[test]
+    fn a_request_that_was_lost_goes_where_the_server_has_answered_since() {
+        let net = Net::new();
+        let kept = || Arc::new(Kept::new(Fake::default(), net.now()));
+        let [lost, same, answered] = [kept(), kept(), kept()];
+        net.advance(Duration::from_secs(1));
+        let shunned = {
+            let ticket = lost.ticket(&net, true, None);
+            assert!(ticket.shun_it().covers(&lost) && !ticket.shun_it().covers(&same));
+            ticket.shun_all()
+        };
+        attempt(&net, &answered, Duration::ZERO, true);
+        let dialled = kept();
+        let covers = [&lost, &same, &answered, &dialled].map(|kept| shunned.covers(kept));
+        assert_eq!(covers, [true, true, false, false]);
     }
 
     #[test]

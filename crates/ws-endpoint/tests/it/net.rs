@@ -86,6 +86,11 @@ impl Memory {
         self.shared.dials.load(Ordering::Relaxed)
     }
 
+    /// Has the UDP socket at the port `new` stand where that at `old` was, which nobody hears any more.
+    pub(crate) fn replace_udp(&self, old: u16, new: u16) {
+        self.shared.air.replace(old, new);
+    }
+
     /// How often the sockets with the fault were called.
     pub(crate) fn calls(&self) -> usize {
         let counts = self.shared.counts.lock().unwrap();

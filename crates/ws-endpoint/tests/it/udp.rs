@@ -31,6 +31,8 @@ struct State {
     calls: usize,
     /// By port.
     queues: HashMap<u16, Queue>,
+    /// Where datagrams to a port go instead.
+    moved: HashMap<u16, u16>,
 }
 
 #[derive(Debug, Default)]
@@ -56,6 +58,11 @@ impl Air {
 
     pub(crate) fn calls(&self) -> usize {
         self.state.lock().unwrap().calls
+    }
+
+    /// Has the socket at `new` stand where that at `old` was, which nobody hears any more.
+    pub(crate) fn replace(&self, old: u16, new: u16) {
+        self.state.lock().unwrap().moved.insert(old, new);
     }
 
     /// What becomes of the datagram that this side now sends, receives or waits for.
@@ -155,10 +162,17 @@ impl AsyncUdpSocket for Socket {
             Fate::Held => return Err(io::ErrorKind::WouldBlock.into()),
             Fate::Failed => return Err(io::ErrorKind::PermissionDenied.into()),
         };
+        if state.moved.contains_key(&self.port) {
+            return Ok(());
+        }
+        let to = transmit.destination.port();
+        let to = state.moved.get(&to).copied().unwrap_or(to);
+        let from = state.moved.iter().find(|(_, new)| **new == self.port);
+        let from = address(from.map_or(self.port, |(old, _)| *old));
         // One that nobody receives is lost, as it is everywhere.
-        if let Some(queue) = state.queues.get_mut(&transmit.destination.port()) {
+        if let Some(queue) = state.queues.get_mut(&to) {
             let datagram = transmit.contents[..length].to_vec();
-            queue.arrived.push_back((address(self.port), datagram));
+            queue.arrived.push_back((from, datagram));
             queue.waker.take().into_iter().for_each(Waker::wake);
         }
         Ok(())

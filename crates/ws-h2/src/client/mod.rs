@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -66,6 +67,7 @@ impl Client {
         let windows = Windows::new(config.max_streams, config.stream_window);
         let deadline = after(runtime.now(), config.handshake_timeout);
         let (io, turn) = Paced::new(io, 0);
+        let received = io.received();
         let builder = builder(config, windows);
         let handshake = builder.handshake(io);
         let (send, mut connection) = within(&runtime, deadline, handshake).await??;
@@ -93,7 +95,8 @@ impl Client {
             });
         });
         let (clock, config) = (Box::new(runtime), config.clone());
-        Ok(Self { link: Arc::new(Link { send: Mutex::new(Some(send)), hub, clock, config }) })
+        let send = Mutex::new(Some(send));
+        Ok(Self { link: Arc::new(Link { send, hub, received, clock, config }) })
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for
@@ -174,6 +177,13 @@ impl Client {
         self.link.hub.peer_addr
     }
 
+    /// How many bytes have come from the server, below HTTP/2 and wrapping: when the connection is lost
+    /// and it is still the number that it was before a request, the server may not have seen that.
+    #[must_use]
+    pub fn bytes_received(&self) -> usize {
+        self.link.received.load(Ordering::Relaxed)
+    }
+
     /// Opens nothing more, and turns away who still waits to ([`Error::GoingAway`]); when the live
     /// WebSockets have ended, the connection is closed (GOAWAY).
     pub fn drain(&self) {
@@ -250,6 +260,7 @@ impl fmt::Debug for Client {
 struct Link {
     send: Mutex<Option<SendRequest<Bytes>>>,
     hub: Arc<Hub>,
+    received: Arc<AtomicUsize>,
     clock: Box<dyn Clock>,
     config: ClientConfig,
 }

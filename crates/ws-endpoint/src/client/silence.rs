@@ -1,0 +1,125 @@
+//! Whether the server at the other end of a connection is still there.
+//!
+//! One that has crashed and come back, or to which a middlebox no longer knows the way, says nothing, and
+//! QUIC takes a minute to draw its conclusion. But it acknowledges what it receives at once (RFC 9000
+//! §13.2.1), and what is not acknowledged is sent again and again (RFC 9002 §6.2).
+
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use ws_io::{Runtime, Timer as _};
+
+use crate::client::shelf::{Carrier, Signs};
+
+/// The wait for a silence.
+pub(super) struct Silence<'a, C, R: Runtime> {
+    connection: &'a C,
+    runtime: &'a R,
+    timer: Option<R::Timer>,
+    /// At the last look.
+    signs: Signs,
+    /// Whether something was sent before that to which nothing had come yet.
+    is_owed: bool,
+}
+
+impl<'a, C: Carrier, R: Runtime> Silence<'a, C, R> {
+    pub(super) fn new(connection: &'a C, runtime: &'a R) -> Self {
+        let signs = connection.signs();
+        Self { connection, runtime, timer: None, signs, is_owed: false }
+    }
+
+    /// Ready when something was sent and then nothing has come for at least one interval.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let next = self.runtime.now() + INTERVAL.max(ROUND_TRIPS * self.signs.round_trip);
+            let timer = self.timer.get_or_insert_with(|| self.runtime.timer(next));
+            ready!(timer.poll_expired(cx));
+            let (before, now) = (self.signs, self.connection.signs());
+            if now.heard != before.heard {
+                self.is_owed = false;
+            } else if self.is_owed {
+                return Poll::Ready(());
+            } else {
+                self.is_owed = now.sent != before.sent;
+            }
+            self.signs = now;
+            timer.reset(next);
+        }
+    }
+}
+
+/// How often one looks, at most: a server that is busy acknowledges late.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// Within so many a packet is sent again and acknowledged, unless both are lost.
+const ROUND_TRIPS: u32 = 3;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+    use std::task::Waker;
+
+    use super::*;
+    use crate::fake::Fake as Net;
+
+    /// A connection that shows the signs it is told to.
+    #[derive(Clone, Default)]
+    struct Fake(Arc<Mutex<Signs>>);
+
+    impl Carrier for Fake {
+        fn is_open(&self) -> bool {
+            true
+        }
+
+        fn load(&self) -> usize {
+            1
+        }
+
+        fn is_settled(&self) -> bool {
+            true
+        }
+
+        fn capacity(&self) -> usize {
+            100
+        }
+
+        fn signs(&self) -> Signs {
+            *self.0.lock().unwrap()
+        }
+
+        fn drain(&self) {}
+    }
+
+    #[test]
+    fn silence_is_when_nothing_comes_for_an_interval_after_something_was_sent() {
+        // Of each interval what was sent in it and what was heard; and whether it is silent at the end.
+        for (intervals, is_silent) in [
+            (&[(1, 0), (0, 0)][..], true),
+            (&[(1, 0), (1, 0)], true),
+            (&[(1, 0)], false),
+            (&[(0, 0), (0, 0), (0, 0)], false),
+            (&[(0, 0), (1, 0)], false),
+            (&[(1, 1), (0, 0), (0, 0)], false),
+            (&[(1, 0), (0, 1), (0, 0), (0, 0)], false),
+            (&[(1, 0), (1, 1), (1, 0), (0, 0)], true),
+        ] {
+            for round_trip in [Duration::ZERO, Duration::from_secs(1)] {
+                let (net, fake) = (Net::new(), Fake::default());
+                fake.0.lock().unwrap().round_trip = round_trip;
+                let mut silence = Silence::new(&fake, &net);
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(silence.poll(&mut cx).is_pending());
+                let mut was_silent = false;
+                for (sent, heard) in intervals {
+                    assert!(!was_silent, "{intervals:?}");
+                    let mut signs = fake.0.lock().unwrap();
+                    signs.sent += sent;
+                    signs.heard += heard;
+                    drop(signs);
+                    net.advance(INTERVAL.max(3 * round_trip));
+                    was_silent = silence.poll(&mut cx).is_ready();
+                }
+                assert_eq!(was_silent, is_silent, "{intervals:?}");
+            }
+        }
+    }
+}
