@@ -50,7 +50,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod client;
-#[cfg(feature = "http")]
 mod cookies;
 mod error;
 mod pseudo;

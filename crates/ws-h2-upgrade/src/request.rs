@@ -1,9 +1,8 @@
 //! A client's request as a server judges it (RFC 8441 §5).
 
-use ws_handshake::{
-    Agreement, HeaderFields, Headers, Offer, Request, SubprotocolPolicy, validate_version,
-};
+use ws_handshake::{Agreement, Headers, Offer, Request, SubprotocolPolicy, validate_version};
 
+use crate::cookies::copy_fields;
 use crate::error::Error;
 use crate::pseudo::{ConnectRequest, validate_fields, validate_host, validate_pseudo_fields};
 
@@ -20,6 +19,7 @@ pub struct Upgrade {
 /// Judges a request: method, protocol, presence of scheme, authority and path, their values, fields
 /// that must not be there, `sec-websocket-version`, then what is offered, in this order.
 ///
+/// A cookie that came in pieces is one field in [`Request::headers`] (RFC 9113 §8.2.3).
 /// `sec-websocket-key` and `sec-websocket-accept` have no meaning here and are ignored. The origin
 /// is read but not judged; see [`Request::check_origin`].
 ///
@@ -40,7 +40,7 @@ pub fn validate_request<H: Headers + ?Sized>(
         target.path.into(),
         target.authority.into(),
         offer,
-        HeaderFields::copy_of(request.headers),
+        copy_fields(request.headers),
     );
     request.secure = target.secure;
     Ok(Upgrade { request, agreement: Agreement { subprotocol, extensions: Vec::new() } })

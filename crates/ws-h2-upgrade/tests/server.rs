@@ -203,3 +203,13 @@ fn reasons_and_statuses_are_those_of_the_contract() {
         assert!(!shown.ends_with('.') && !shown.starts_with(char::is_uppercase), "{shown}");
     }
 }
+
+// RFC: H2-8.2.3-01
+#[test]
+fn a_cookie_that_came_in_pieces_is_one_field_of_the_request() {
+    let (before, behind) = (("x", "1"), ("y", "2"));
+    let pieces = [before, VERSION, ("cookie", "a=b"), behind, ("Cookie", "c=d")];
+    let judged = validate_request(&connect(&pieces), &SubprotocolPolicy::None).expect("valid");
+    let whole = [before, VERSION, ("cookie", "a=b; c=d"), behind];
+    assert_eq!(judged.request.headers, HeaderFields::copy_of(&whole));
+}

@@ -38,7 +38,8 @@ pub struct ServerConfig {
     /// The largest header list of a request, 64 KiB by default, counted as in RFC 9113 §6.5.2; a
     /// larger one is answered with 431.
     pub max_header_size: u32,
-    /// The most header fields of a request, 100 by default; more are answered with 431.
+    /// The most header fields of a request, 100 by default; more are answered with 431. A cookie is one,
+    /// in however many pieces it comes.
     pub max_headers: usize,
     /// How long the peer may take to begin the connection, 15 s by default.
     pub handshake_timeout: Duration,

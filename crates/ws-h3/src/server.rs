@@ -30,8 +30,8 @@ pub struct ServerConfig {
     /// Bytes of a request's header section, encoded as well as decoded (with 32 bytes for each
     /// field: RFC 9114 §4.2.2); above, the answer is 431. Default: 64 KiB.
     pub max_header_size: u32,
-    /// Header fields of a request, pseudo-headers not counted; above, the answer is 431. Default:
-    /// 100.
+    /// Header fields of a request, pseudo-headers not counted, and a cookie in pieces as one; above, the
+    /// answer is 431. Default: 100.
     pub max_headers: usize,
     /// How long a request's header section may take to arrive, and how long an answer to be taken.
     /// Default: 15 seconds.

@@ -47,7 +47,8 @@ pub struct AcceptOptions {
     /// The most bytes a request may have. Default: 64 KiB; a larger one is answered 431, or
     /// 414 when its first line alone is.
     pub max_handshake_size: usize,
-    /// The most header fields a request may have. Default: 100; more are answered 431.
+    /// The most header fields a request may have. Default: 100; more are answered 431. A cookie that
+    /// comes in pieces, as over HTTP/2 and HTTP/3, is one.
     pub max_headers: usize,
     /// Limits and deadlines of the open connection. Shared by all connections.
     pub session: Arc<Config>,

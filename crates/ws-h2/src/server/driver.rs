@@ -165,8 +165,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         let credit = recv.flow_control().clone();
         let adoption = Adoption { core: Arc::clone(&core), recv, slot: None, is_tunnel };
         self.intake.adopt(adoption, now);
-        let count = head.headers().len();
         join_cookies(head.headers_mut());
+        let count = head.headers().len();
         let exchange = Exchange::new(head, responder, core, credit);
         let has_room = if self.intake.len() > self.config.kept_streams() {
             !exchange.reject()

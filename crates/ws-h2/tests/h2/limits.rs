@@ -53,6 +53,11 @@ async fn a_header_that_is_too_large_is_answered_with_431() {
     // One field is part of every request here.
     assert!(ask(&many(99, 10)).await.0);
     assert_eq!(ask(&many(100, 10)).await, (false, Some(431)));
+    // A cookie is one field, in however many pieces it comes.
+    let cookie = |pieces| vec![literal("cookie", "a=b"); pieces];
+    assert!(ask(&[many(98, 10), cookie(200)].concat()).await.0);
+    assert_eq!(ask(&[many(99, 10), cookie(2)].concat()).await, (false, Some(431)));
+    assert_eq!(ask(&cookie(5_000)).await, (false, Some(431)));
     let long = |count| {
         (0..count).map(|i| [literal(&format!("y-{i}"), ""), vec![]].concat()).collect::<Vec<_>>()
     };

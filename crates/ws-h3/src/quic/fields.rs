@@ -17,8 +17,8 @@ use bytes::{BufMut, BytesMut};
 /// goes verbatim into a line named `private` at the end, where it is an ordinary field.
 ///
 /// Lines of the peer that are named `private` in plain spelling are left out; a reader must still
-/// refuse more than one such field. At most `max_fields` lines that are not pseudo-headers are
-/// let through. Returns the pseudo-headers that were present.
+/// refuse more than one such field. At most `max_fields` fields are let through; the lines of a cookie
+/// are one. Returns the pseudo-headers that were present.
 ///
 /// # Errors
 ///
@@ -242,13 +242,15 @@ impl Error for FieldError {}
 /// The rules that hold from line to line (RFC 9114 §4.3).
 struct Order {
     seen: PseudoHeaders,
+    /// How many fields there are, of which the cookie is one in however many lines (RFC 9114 §4.2.1).
     fields: usize,
     max_fields: usize,
+    has_cookie: bool,
 }
 
 impl Order {
     fn new(max_fields: usize) -> Self {
-        Self { seen: PseudoHeaders::default(), fields: 0, max_fields }
+        Self { seen: PseudoHeaders::default(), fields: 0, max_fields, has_cookie: false }
     }
 
     /// Admits the next name, and says which pseudo-header it is.
@@ -261,7 +263,9 @@ impl Order {
             }
             Some(pseudo) => self.seen.insert(pseudo),
             None => {
-                self.fields += 1;
+                let is_cookie = name.is_cookie();
+                self.fields += usize::from(!(is_cookie && self.has_cookie));
+                self.has_cookie |= is_cookie;
                 if self.fields > self.max_fields {
                     return Err(FieldError::TooManyFields { max: self.max_fields });
                 }
@@ -300,6 +304,14 @@ impl Name<'_> {
             _ => return Ok(None),
         };
         known.map(Some).ok_or(FieldError::UnknownPseudoHeader)
+    }
+
+    fn is_cookie(&self) -> bool {
+        match *self {
+            Self::Static(index) => index == COOKIE,
+            Self::Plain(name) => name == b"cookie",
+            Self::Huffman(name) => name == [0x21, 0xcf, 0xd4, 0xc5],
+        }
     }
 
     fn is_plain(&self, wanted: &[u8]) -> bool {
@@ -427,6 +439,8 @@ fn put_integer(out: &mut BytesMut, flags: u8, bits: u32, value: u64) {
 const MAX_INTEGER: u64 = (1 << 62) - 1;
 /// Room for the integers a new line needs.
 const INTEGER_MAX: usize = 24;
+/// The place of `cookie` in the static table (RFC 9204 appendix A).
+const COOKIE: u64 = 5;
 /// Literal field line with literal name, not Huffman coded: `0010Hlll`.
 const LITERAL_NAME: u8 = 0x20;
 

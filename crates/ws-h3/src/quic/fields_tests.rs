@@ -73,6 +73,20 @@ fn lines_of_the_peer_with_the_private_name_are_removed() {
 }
 
 #[test]
+fn a_cookie_is_one_field_in_however_many_pieces_it_comes() {
+    let (plain, foreign) = (literal("cookie", "a=b"), literal("cookies", "a=b"));
+    // Without a value, by its static name, and with the name in Huffman code.
+    let (indexed, by_index) = (&[0xc5][..], &[0x55, 1, b'a'][..]);
+    let huffman = &[0x2c, 0x21, 0xcf, 0xd4, 0xc5, 1, b'a'][..];
+    let spellings = [indexed, by_index, huffman, &plain];
+    let all = spellings.repeat(3);
+    assert!(lift(&section(&[&[METHOD, FIELD, FIELD][..], &all].concat())).is_ok());
+    let too_many = Err(FieldError::TooManyFields { max: 3 });
+    assert_eq!(lift(&section(&[&[METHOD, FIELD, FIELD, FIELD][..], &all].concat())), too_many);
+    assert_eq!(lift(&section(&[METHOD, &foreign, &foreign, &foreign, &foreign])), too_many);
+}
+
+#[test]
 // RFC: H3-4.3-01, H3-4.2-01, H3-4.1.2-01
 fn a_request_section_is_judged_line_by_line() {
     let protocol = literal(":protocol", "websocket");

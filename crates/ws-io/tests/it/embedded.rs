@@ -1,6 +1,7 @@
 //! The handshake for an HTTP server that has read the request by itself.
 
 use http::Version;
+use ws_handshake::Headers as _;
 use ws_io::{AcceptOptions, Message, Runtime as _, SubprotocolPolicy, duplex};
 use ws_session::{Config, SharedBudget};
 
@@ -52,6 +53,17 @@ fn what_was_answered_becomes_a_websocket_on_what_is_handed_over() {
             assert_eq!(client.next().await.unwrap().unwrap(), Message::text("inside"));
         });
     }
+}
+
+// RFC: H2-8.2.3-01
+#[test]
+fn cookies_that_came_in_pieces_are_one_field() {
+    let request = connect().header("cookie", "a=b").header("x", "1").header("cookie", "c=d");
+    let request = request.body(()).unwrap();
+    let (_, accepted) = options().answer(&request, Some("websocket")).unwrap();
+    let headers = accepted.upgrade_info().headers();
+    assert_eq!((headers.get("cookie"), headers.get("x")), (Some("a=b; c=d"), Some("1")));
+    assert_eq!(headers.values("cookie").count(), 1);
 }
 
 #[test]
