@@ -66,8 +66,11 @@ impl Entry {
         let mut state = self.core.lock();
         let is_evicted = state.end == Some(End::Evicted);
         if state.end.is_some() && !is_evicted {
-            let is_reset =
-                !self.is_gone && state.is_late_reset(&self.waker) && !is_broken(&mut self.recv);
+            let is_late = !self.is_gone && state.is_late_reset(&self.waker);
+            drop(state);
+            let broken = if is_late { end_of_connection(&mut self.recv) } else { None };
+            self.note_broken(broken);
+            let is_reset = is_late && broken.is_none();
             self.is_gone |= is_reset;
             return Taken { is_reset, ..Taken::default() };
         }
@@ -116,6 +119,7 @@ impl Entry {
             None => [None, None],
         };
         drop(state);
+        self.note_broken(end);
         wakers.into_iter().flatten().for_each(Waker::wake);
         self.give_credit(released);
         if is_closed {
@@ -198,6 +202,14 @@ impl Entry {
         self.leaving.as_ref().is_some_and(|leaving| !leaving.rest.is_empty())
     }
 
+    /// Tells those who answer what `h2` has found: to them it is a reset, and `h2` tells nobody else before it
+    /// has been said to the peer.
+    fn note_broken(&self, end: Option<End>) {
+        if let Some(End::Broken(code)) = end {
+            self.core.hub.note_broken(code);
+        }
+    }
+
     fn give_credit(&mut self, bytes: usize) {
         if bytes > 0 {
             // It fails on a stream that was reset, which needs no credit.
@@ -206,11 +218,13 @@ impl Entry {
     }
 }
 
-/// Whether a stream whose peer has ended was closed with its connection, or by us. Both are a reset to who
-/// answers, and after a reset by the peer its end is still read as one.
-fn is_broken(recv: &mut RecvStream) -> bool {
-    let end = recv.poll_data(&mut Context::from_waker(Waker::noop()));
-    matches!(end, Poll::Ready(Some(Err(_))))
+/// How a stream whose peer has ended was closed with its connection, or by us, if it was. Both are a reset to
+/// who answers, and after a reset by the peer its end is still read as one.
+fn end_of_connection(recv: &mut RecvStream) -> Option<End> {
+    match recv.poll_data(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Err(error))) => Some(End::of_error(&error)),
+        _ => None,
+    }
 }
 
 /// Bytes of a peer that goes on sending after the end: what may have been on its way.

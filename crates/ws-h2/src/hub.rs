@@ -81,7 +81,7 @@ pub(crate) struct Status {
     pub(crate) open: usize,
     /// A client opens nothing more: no slot is given any more.
     pub(crate) is_closing: bool,
-    /// Why a server aborts the connection, which takes a while to end.
+    /// Why we end the connection, which takes a while.
     pub(crate) cause: Option<Fate>,
     /// Why the connection has ended, if it has.
     pub(crate) fate: Option<Fate>,
@@ -175,6 +175,12 @@ impl Hub {
     pub(crate) fn cause(&self) -> Option<Error> {
         let Status { fate, cause, .. } = self.status();
         fate.or(cause).map(Error::from)
+    }
+
+    /// The connection ends for what `h2` has found.
+    pub(crate) fn note_broken(&self, code: Reason) {
+        let cause = &mut self.lock().status.cause;
+        cause.get_or_insert(Fate::ProtocolError(code.into()));
     }
 
     /// Changes what users of the connection may wait for, and wakes those who do.

@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Bytes, BytesMut};
 use http::Response;
-use ws_h2::{H2Stream, Request, ServerConfig};
+use ws_h2::{Error, H2Stream, Request, Server, ServerConfig};
 
 use crate::support::*;
 use crate::wire::*;
@@ -14,7 +14,7 @@ const FLOW_CONTROL_ERROR: u32 = 3;
 const FRAME_SIZE_ERROR: u32 = 6;
 
 /// A connection with one WebSocket on stream 1, opened under these settings of the client.
-async fn opened(settings: &[u8]) -> (ws_h2::Server, Wire, H2Stream) {
+async fn opened(settings: &[u8]) -> (Server, Wire, H2Stream) {
     let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), settings).await;
     wire.send(&connect(1)).await;
     let Some(Request::WebSocket(request)) = server.next().await else { panic!() };
@@ -206,4 +206,41 @@ async fn trailers_reset_a_websockets_stream_and_end_a_body() {
     wire.send(&[post, body, trailers].concat()).await;
     let Some(Request::Http(mut request)) = server.next().await else { panic!() };
     assert_eq!(request.body(100).await.unwrap(), "body");
+}
+
+/// Who breaks them need not read what is said to that.
+#[tokio::test]
+async fn who_answers_is_told_what_was_broken_while_that_is_still_being_said() {
+    // Whether the request has ended, and whether the server is at work on it by then.
+    for (has_ended, is_late) in [(true, true), (true, false), (false, true), (false, false)] {
+        // Room for what a server says first and not for its GOAWAY.
+        let (near, far) = tokio::io::duplex(60);
+        let mut wire = Wire(near);
+        let config = ServerConfig::default();
+        let accepted = Server::accept(far, None, Tokio, &config);
+        let preface = async {
+            wire.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+            wire.send(&frame(SETTINGS, 0, 0, &[])).await;
+        };
+        let mut server = tokio::join!(accepted, preface).0.unwrap();
+        let flags = END_HEADERS | if has_ended { END_STREAM } else { 0 };
+        wire.send(&frame(HEADERS, flags, 1, &connect_block())).await;
+        let mut request = None;
+        if is_late {
+            request = server.next().await;
+        }
+        // DATA of no stream (RFC 9113 §6.1).
+        wire.send(&frame(DATA, 0, 0, b"x")).await;
+        settle().await;
+        if request.is_none() {
+            request = server.next().await;
+        }
+        let Some(Request::WebSocket(request)) = request else { panic!("no request") };
+        assert!(server.handle().close_reason().is_none(), "it is still being said");
+        let error = request.accept(Response::new(())).unwrap_err();
+        assert!(
+            matches!(error, Error::ProtocolError { code: PROTOCOL_ERROR }),
+            "{has_ended} {is_late}: {error:?}"
+        );
+    }
 }
