@@ -112,7 +112,10 @@ fn two_over_http_2(mishap: Mishap) -> (usize, Result<(), Error>, usize) {
         let calls = near.calls();
         let second = client.connect(&url, &ConnectOptions::default()).await;
         let second = match second {
-            Ok(mut websocket) => Ok(greet(&mut websocket).await),
+            Ok(mut websocket) => {
+                greet(&mut websocket).await;
+                Ok(())
+            }
             Err(error) => Err(error),
         };
         (calls, second, near.dials())
