@@ -2,7 +2,7 @@
 //!
 //! One `GET` or `HEAD`, one answer, and the connection is closed: this is no HTTP server.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
@@ -146,17 +146,28 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
         &self.wire.transport
     }
 
-    /// Answers and closes the transport. `HEAD` is answered without the body.
+    /// Whether a `HEAD` asks, to which no body is sent.
+    pub fn is_head(&self) -> bool {
+        asks_for_head(&self.wire.buffer)
+    }
+
+    /// Answers and closes the transport. `HEAD` is answered without the body. A page that is given away
+    /// is let go of as soon as nothing more of it is to be sent, to `HEAD` before anything is.
     ///
     /// # Errors
     ///
     /// The answer could not be written in time.
-    pub async fn answer(mut self, page: &Page) -> Result<(), Error> {
+    pub async fn answer(mut self, page: impl Borrow<Page>) -> Result<(), Error> {
         let mut head = BytesMut::new();
-        page.write_head(&mut head);
-        let body = if asks_for_head(&self.wire.buffer) { &[] } else { page.body() };
-        // A page may be large: it is not copied.
-        self.wire.write(head.chain(body)).await?;
+        page.borrow().write_head(&mut head);
+        if self.is_head() {
+            drop(page);
+            self.wire.write(head).await?;
+        } else {
+            // It may be large: it is not copied.
+            self.wire.write(head.chain(page.borrow().body())).await?;
+            drop(page);
+        }
         self.wire.hang_up().await;
         Ok(())
     }

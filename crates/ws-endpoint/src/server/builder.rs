@@ -241,9 +241,9 @@ impl<N: Net> Server<N> {
     ///
     /// Pages have a budget of their own beside it, an eighth as large but at least 1 MiB, so that clients
     /// that ask for pages and take none are in the way of no WebSocket. A page counts while a client
-    /// takes it, for each that does, unless it is a part of the program (`&'static`). When it does not
-    /// fit, and from seven eighths of the other budget on, the answer is 503. One that takes more than
-    /// seven eighths of the budget of pages never fits.
+    /// takes it, for each that does, unless it is a part of the program (`&'static`); a `HEAD` takes
+    /// nothing. When it does not fit, and from seven eighths of the other budget on, the answer is 503. One
+    /// that takes more than seven eighths of the budget of pages never fits.
     ///
     /// [`Config::shared_budget`]: ws_session::Config::shared_budget
     #[must_use]

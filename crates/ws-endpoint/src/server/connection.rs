@@ -294,10 +294,12 @@ impl<N: Net> Rules<N> {
         let Some(mut page) = pages(request.path()) else {
             return request.refuse(&Refusal::fixed(404, &[])).await;
         };
-        match self.charge_page(page.held()) {
+        // Nothing is held for who asks for the header alone.
+        let charge = if request.is_head() { Ok(None) } else { self.charge_page(page.held()) };
+        match charge {
             Ok(_held) => {
                 advertise(&mut page, alternative.as_deref());
-                request.answer(&page).await
+                request.answer(page).await
             }
             Err(full) => {
                 drop(page);

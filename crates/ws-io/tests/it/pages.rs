@@ -1,6 +1,7 @@
 //! Ordinary requests at the port of a WebSocket server.
 
 use std::future::poll_fn;
+use std::task::{Context, Waker};
 
 use allocation_counter::measure;
 use bytes::BytesMut;
@@ -70,6 +71,31 @@ fn a_page_leaves_from_where_it_lies() {
     });
     assert!(received > SIZE, "{received} bytes came");
     assert!(info.bytes_max < 512 * 1024, "{} bytes were held beside the page", info.bytes_max);
+}
+
+// THREAT: memory-amplification
+#[test]
+fn a_page_is_let_go_of_when_nothing_of_it_is_to_be_sent() {
+    const SIZE: usize = 8 * 1024 * 1024;
+    for (method, is_sent) in [("GET", true), ("HEAD", false)] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        let page = Page::text("x".repeat(SIZE));
+        let mut answering = None;
+        let info = measure(|| {
+            sim.block_on(async {
+                write(&mut raw, format!("{method} / HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
+                let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await;
+                let Ok(Arrival::Page(request)) = arrival else { panic!("{arrival:?}") };
+                let answering = answering.insert(Box::pin(request.answer(page)));
+                let mut cx = Context::from_waker(Waker::noop());
+                // The client reads nothing, and does not hang up either.
+                assert!(answering.as_mut().poll(&mut cx).is_pending());
+            });
+        });
+        let is_held = info.bytes_current > -(SIZE as i64 / 2);
+        assert_eq!(is_held, is_sent, "{method}: {} bytes", info.bytes_current);
+    }
 }
 
 // RFC: M1-3.2-03

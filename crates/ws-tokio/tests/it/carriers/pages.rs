@@ -57,9 +57,10 @@ async fn count_granted(stream: &mut TcpStream) -> usize {
 }
 
 /// The status of the page over HTTP/1.1.
-async fn status(address: SocketAddr) -> String {
+async fn status(address: SocketAddr, method: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.expect("sent");
+    let request = format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.expect("an answer");
     String::from_utf8_lossy(answer.get(9..12).expect("a status")).into_owned()
@@ -120,9 +121,10 @@ async fn a_page_is_answered_503_while_the_budget_is_used_up() {
     let (address, budget) = house(|| Page::text("x".repeat(BODY)));
     let mut others = budget.open();
     assert!(others.set(MIB - MIB / 8));
-    assert_eq!(status(address).await, "503");
+    assert_eq!(status(address, "GET").await, "503");
+    assert_eq!(status(address, "HEAD").await, "200", "nothing is held for it");
     drop(others);
-    assert_eq!(status(address).await, "200");
+    assert_eq!(status(address, "GET").await, "200");
     until("it is given back", || budget.used() == 0).await;
 }
 
@@ -131,9 +133,10 @@ async fn a_page_is_answered_503_while_the_budget_is_used_up() {
 async fn a_page_over_http_1_1_is_charged_once_unless_it_is_a_part_of_the_program() {
     for (length, expected) in [(900_000, "200"), (950_000, "503")] {
         let (address, _) = house(move || Page::text("x".repeat(length)));
-        assert_eq!(status(address).await, expected, "{length} of {MIB}");
+        assert_eq!(status(address, "GET").await, expected, "{length} of {MIB}");
+        assert_eq!(status(address, "HEAD").await, "200", "nothing of it is sent");
     }
     static LARGE: [u8; 2 * MIB] = [b'x'; 2 * MIB];
     let (address, _) = house(|| Page::new("text/plain", &LARGE[..]).expect("a valid type"));
-    assert_eq!(status(address).await, "200");
+    assert_eq!(status(address, "GET").await, "200");
 }
