@@ -50,6 +50,14 @@ pub struct QuicOptions {
     pub retry_above: usize,
     /// With this many handshakes under way a server begins no more. Default: 1024.
     pub max_handshakes: usize,
+    /// Whether datagrams may be handed to the system several in one call, which has them cut apart on
+    /// their way to the network (GSO on Linux, USO on Windows). Default: yes; it saves most of the calls
+    /// for large messages.
+    ///
+    /// Some network cards, drivers and packet filters lose what comes so. What the system refuses at once
+    /// is noticed, and then it is no longer tried; what is lost later looks like a bad network: connections
+    /// that open and stall under load. Turn it off there.
+    pub segmentation_offload: bool,
 }
 
 impl Default for QuicOptions {
@@ -64,6 +72,7 @@ impl Default for QuicOptions {
             idle_timeout: Duration::from_secs(30),
             retry_above: 64,
             max_handshakes: 1024,
+            segmentation_offload: true,
         }
     }
 }
@@ -90,6 +99,7 @@ impl QuicOptions {
             .max_concurrent_bidi_streams(VarInt::from_u32(self.max_requests))
             .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
             .keep_alive_interval(Some(self.keep_alive).filter(|time| !time.is_zero()))
+            .enable_segmentation_offload(self.segmentation_offload)
             .datagram_receive_buffer_size(None);
         if let Some(idle) = idle {
             config.max_idle_timeout(Some(idle));

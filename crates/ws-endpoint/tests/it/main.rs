@@ -21,6 +21,7 @@ mod sim;
 mod best;
 mod every_call;
 mod net;
+mod offload;
 mod reborn;
 mod shared;
 mod tls;

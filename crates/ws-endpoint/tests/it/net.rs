@@ -86,9 +86,9 @@ impl Memory {
         self.shared.dials.load(Ordering::Relaxed)
     }
 
-    /// Has the UDP socket at the port `new` stand where that at `old` was, which nobody hears any more.
-    pub(crate) fn replace_udp(&self, old: u16, new: u16) {
-        self.shared.air.replace(old, new);
+    /// What is between the UDP sockets.
+    pub(crate) fn air(&self) -> &Air {
+        &self.shared.air
     }
 
     /// How often the sockets with the fault were called.

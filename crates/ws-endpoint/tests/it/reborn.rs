@@ -57,7 +57,7 @@ fn over_http_3_a_websocket_takes_a_new_connection_when_nothing_comes_on_the_old_
             let client = h3_client(&near, http);
             let mut first = open(&client, port).await.unwrap();
             greet(&mut first).await;
-            near.replace_udp(port, serve(&sim, h3_server(&far)));
+            near.air().replace(port, serve(&sim, h3_server(&far)));
             for number in 0..2 {
                 let began = sim.elapsed();
                 let mut websocket = open(&client, port).await.unwrap();

@@ -31,6 +31,10 @@ struct State {
     calls: usize,
     /// By port.
     queues: HashMap<u16, Queue>,
+    /// How many datagrams the sockets take at once, as those of a system with segmentation offload.
+    segments: Option<usize>,
+    /// How often they were given more than one.
+    segmented: usize,
     /// Where datagrams to a port go instead.
     moved: HashMap<u16, u16>,
 }
@@ -63,6 +67,15 @@ impl Air {
     /// Has the socket at `new` stand where that at `old` was, which nobody hears any more.
     pub(crate) fn replace(&self, old: u16, new: u16) {
         self.state.lock().unwrap().moved.insert(old, new);
+    }
+
+    /// Has the sockets take so many datagrams at once.
+    pub(crate) fn take_segments(&self, number: usize) {
+        self.state.lock().unwrap().segments = Some(number);
+    }
+
+    pub(crate) fn segmented(&self) -> usize {
+        self.state.lock().unwrap().segmented
     }
 
     /// What becomes of the datagram that this side now sends, receives or waits for.
@@ -171,8 +184,11 @@ impl AsyncUdpSocket for Socket {
         let from = address(from.map_or(self.port, |(old, _)| *old));
         // One that nobody receives is lost, as it is everywhere.
         if let Some(queue) = state.queues.get_mut(&to) {
-            let datagram = transmit.contents[..length].to_vec();
-            queue.arrived.push_back((from, datagram));
+            let size = transmit.segment_size.unwrap_or(length).max(1);
+            state.segmented += usize::from(size < length);
+            for datagram in transmit.contents[..length].chunks(size) {
+                queue.arrived.push_back((from, datagram.to_vec()));
+            }
             queue.waker.take().into_iter().for_each(Waker::wake);
         }
         Ok(())
@@ -213,6 +229,10 @@ impl AsyncUdpSocket for Socket {
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(address(self.port))
+    }
+
+    fn max_transmit_segments(&self) -> usize {
+        self.air.state.lock().unwrap().segments.unwrap_or(1)
     }
 
     fn may_fragment(&self) -> bool {
