@@ -123,6 +123,7 @@
 mod accept_options;
 mod agreed;
 mod alarm;
+mod aside;
 mod byte_stream;
 mod calls;
 mod chunk;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use futures_channel::oneshot;
 use ws_close::{CloseCode, CloseFrame};
 use ws_frame::Message;
-use ws_session::{Config, Prepared, SendError, Session};
+use ws_session::{Prepared, SendError, Session};
 
 use crate::due::{Call, Due};
 use crate::queue::{Bounds, Head, Tail, queue};
@@ -201,8 +201,9 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    pub(crate) fn new(capacity: usize, config: &Config) -> Self {
-        let (tail, head) = queue(Bounds { count: capacity, bytes: config.memory_budget });
+    /// A queue that holds so many messages and so many bytes.
+    pub(crate) fn new(capacity: usize, budget: usize) -> Self {
+        let (tail, head) = queue(Bounds { count: capacity, bytes: budget });
         Self { tail, head, unacknowledged: VecDeque::new(), due: Due::default() }
     }
 

@@ -23,6 +23,7 @@ use ws_close::CloseCode;
 use ws_frame::{DataKind, Message};
 use ws_session::{Compress, Outcome, Prepared, SendError};
 
+use crate::aside::Aside;
 use crate::side::Side;
 use crate::wakers::Wakers;
 use crate::{Chunk, Error, Runtime, Sender, Transport, WebSocket};
@@ -49,13 +50,14 @@ pub(crate) fn halves<T: Transport, R: Runtime>(
     websocket.set_split(true);
     // Whoever waited before has given it up.
     websocket.receive_no_more();
-    let wakers = Arc::new(Wakers::default());
+    let (wakers, aside) = (Arc::new(Wakers::default()), Aside::of(&websocket));
     let shared = Arc::new(Shared {
         websocket: Mutex::new(Some(websocket)),
         is_alone: AtomicBool::new(false),
         is_deaf: AtomicBool::new(false),
         waker: Waker::from(Arc::clone(&wakers)),
         wakers,
+        aside,
     });
     let half = |side| Half { shared: Arc::clone(&shared), side };
     (Reader { half: half(Side::Receiving) }, Writer { half: half(Side::Sending) })
@@ -84,13 +86,20 @@ impl<T: Transport, R: Runtime> Reader<T, R> {
 
     /// A handle for further tasks; see [`WebSocket::sender`].
     pub fn sender(&mut self, capacity: usize) -> Sender {
-        self.half.with(|websocket| websocket.sender(capacity))
+        let Shared { wakers, aside, .. } = &*self.half.shared;
+        if wakers.put_off() {
+            return aside.sender(capacity);
+        }
+        let sender = self.half.with(|websocket| websocket.sender(capacity));
+        aside.keep(&sender);
+        sender
     }
 
-    /// How the connection ended, as [`WebSocket::outcome`] tells it; `None` while it has not.
+    /// How the connection ended, as [`WebSocket::outcome`] tells it; `None` while it has not, or as long as
+    /// the call of the other half has not returned that has found the end and runs this one inline.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
-        self.half.with(|websocket| websocket.outcome().cloned())
+        self.half.outcome()
     }
 
     /// Puts the halves together again.
@@ -198,10 +207,10 @@ impl<T: Transport, R: Runtime> Writer<T, R> {
         Ok(())
     }
 
-    /// How the connection ended, as [`WebSocket::outcome`] tells it; `None` while it has not.
+    /// How the connection ended; see [`Reader::outcome`].
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
-        self.half.with(|websocket| websocket.outcome().cloned())
+        self.half.outcome()
     }
 }
 
@@ -285,7 +294,7 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         cx: &Context<'_>,
         poll: impl FnOnce(&mut WebSocket<T, R>, &mut Context<'_>) -> Poll<P>,
     ) -> Poll<P> {
-        let Shared { wakers, waker, is_alone, is_deaf, .. } = &*self.shared;
+        let Shared { wakers, waker, is_alone, is_deaf, aside, .. } = &*self.shared;
         wakers.register(self.side, cx.waker());
         if wakers.put_off() {
             // The other half has the lock, further up in this thread, and wakes this one afterwards.
@@ -301,6 +310,9 @@ impl<T: Transport, R: Runtime> Half<T, R> {
             if is_over && self.side == Side::Sending && is_alone.load(Ordering::Acquire) {
                 // Nobody is left who would receive what came before a failure, and meet the end behind it.
                 let _met = websocket.poll_end(cx);
+            }
+            if is_over {
+                aside.note(websocket.outcome());
             }
             (result, is_over)
         });
@@ -331,8 +343,16 @@ impl<T: Transport, R: Runtime> Half<T, R> {
         result
     }
 
+    fn outcome(&self) -> Option<Outcome> {
+        let Shared { wakers, aside, .. } = &*self.shared;
+        if wakers.is_held_here() {
+            return aside.outcome();
+        }
+        self.with(|websocket| websocket.outcome().cloned())
+    }
+
     fn with<P>(&self, act: impl FnOnce(&mut WebSocket<T, R>) -> P) -> P {
-        let Shared { wakers, is_deaf, .. } = &*self.shared;
+        let Shared { wakers, is_deaf, aside, .. } = &*self.shared;
         let mut state = self.shared.lock();
         let held = wakers.hold();
         let websocket = state.as_mut().expect("a half that can be used has not been reunited");
@@ -340,8 +360,11 @@ impl<T: Transport, R: Runtime> Half<T, R> {
             websocket.receive_no_more();
         }
         let result = act(websocket);
-        let due = websocket.due();
         let wakes = held.release();
+        if wakes && let Some(outbox) = aside.take_outbox() {
+            websocket.adopt(outbox);
+        }
+        let due = websocket.due();
         drop(state);
         if wakes {
             wakers.wake_both();
@@ -382,6 +405,7 @@ struct Shared<T: Transport, R: Runtime> {
     /// `wakers`, as the connection knows it.
     waker: Waker,
     wakers: Arc<Wakers>,
+    aside: Aside,
 }
 
 impl<T: Transport, R: Runtime> Shared<T, R> {

@@ -64,11 +64,16 @@ impl Wakers {
     /// Whether it is this thread that holds the lock of the connection; then it wakes both when it gives
     /// that back.
     pub(crate) fn put_off(&self) -> bool {
-        let is_held = self.holder.load(Ordering::Relaxed) == mark();
+        let is_held = self.is_held_here();
         if is_held {
             self.is_due.store(true, Ordering::Relaxed);
         }
         is_held
+    }
+
+    /// Whether it is this thread that holds the lock of the connection.
+    pub(crate) fn is_held_here(&self) -> bool {
+        self.holder.load(Ordering::Relaxed) == mark()
     }
 
     fn wake_one(&self, side: Side) {

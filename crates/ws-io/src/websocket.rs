@@ -13,6 +13,7 @@ use ws_session::{Account, Compress, Event, Failure, Outcome, Prepared, SendError
 
 use crate::calls::{Feed, FeedFragment, Next, NextChunk};
 use crate::connection::Connection;
+use crate::sender::Outbox;
 use crate::split::{self, Reader, Writer};
 use crate::tasks::Tasks;
 use crate::{Chunk, Error, NoticeBoard, Parts, Runtime, Sender, Transport, UpgradeInfo};
@@ -388,6 +389,16 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
 
     pub(crate) fn set_split(&mut self, is_split: bool) {
         self.connection.is_split = is_split;
+    }
+
+    /// As [`Connection::queue`].
+    pub(crate) fn queue(&self) -> (Option<Sender>, usize) {
+        self.connection.queue()
+    }
+
+    /// As [`Connection::adopt`].
+    pub(crate) fn adopt(&mut self, outbox: Box<Outbox>) {
+        self.connection.adopt(outbox);
     }
 
     /// As [`Connection::due`].

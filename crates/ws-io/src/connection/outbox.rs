@@ -11,12 +11,23 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     /// A handle to the queue of what other tasks want to send.
     pub(crate) fn sender(&mut self, capacity: usize) -> Sender {
         let Self { session, outbox, .. } = self;
-        let new = || Box::new(Outbox::new(capacity, session.config()));
+        let new = || Box::new(Outbox::new(capacity, session.config().memory_budget));
         let outbox = outbox.get_or_insert_with(new);
         if session.is_finished() {
             outbox.close();
         }
         outbox.sender()
+    }
+
+    /// A handle to that queue, if there is one, and how many bytes one may hold.
+    pub(crate) fn queue(&self) -> (Option<Sender>, usize) {
+        let sender = self.outbox.as_ref().map(|outbox| outbox.sender());
+        (sender, self.session.config().memory_budget)
+    }
+
+    /// Takes a queue that others made, as its own.
+    pub(crate) fn adopt(&mut self, outbox: Box<Outbox>) {
+        self.outbox.get_or_insert(outbox);
     }
 
     /// Takes what other tasks want to send, while there is room.

@@ -273,3 +273,64 @@ fn a_task_that_the_transport_wakes_may_use_the_other_half() {
         assert_eq!(told.try_recv(), Ok(()));
     });
 }
+
+#[test]
+fn a_task_that_the_transport_wakes_may_ask_for_the_outcome() {
+    in_time(|| {
+        let sim = Sim::new();
+        let (mut client, server) = pair(&sim);
+        let (mut reader, writer) = server.split();
+        let sender = reader.sender(1);
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            assert_eq!(client.next().await.expect("open").expect("open"), Message::text("first"));
+            tell.send(writer.outcome()).expect("somebody listens");
+        });
+        sender.try_send(Message::text("first")).expect("room");
+        run(async move { while reader.next().await.is_some() {} });
+        assert_eq!(told.try_recv().map(|outcome| outcome.is_some()), Ok(false));
+    });
+}
+
+#[test]
+fn a_task_that_the_transport_wakes_may_take_a_sender() {
+    for has_one in [false, true] {
+        in_time(move || {
+            let sim = Sim::new();
+            let (mut client, mut server) = pair(&sim);
+            let before = has_one.then(|| server.sender(2));
+            let (mut reader, mut writer) = server.split();
+            let (tell, told) = mpsc::channel();
+            run(async move {
+                let first = client.next().await.expect("open").expect("open");
+                assert_eq!(first, Message::text("first"));
+                // The writer is at work further up in this thread.
+                let (sender, same) = (reader.sender(2), reader.sender(9));
+                assert!(reader.outcome().is_none());
+                sender.try_send(Message::text("second")).expect("room");
+                before.as_ref().unwrap_or(&same).try_send(Message::text("third")).expect("room");
+                same.try_send(Message::text("fourth")).expect_err("it is the same queue");
+                run(async move {
+                    let outcome = loop {
+                        if reader.next().await.is_none() {
+                            break reader.outcome();
+                        }
+                    };
+                    assert!(outcome.is_some() && reader.sender(1).is_closed());
+                });
+                for text in ["second", "third"] {
+                    let next = client.next().await.expect("open").expect("open");
+                    assert_eq!(next, Message::text(text));
+                }
+                same.try_send(Message::text("fourth")).expect("there is room again");
+                let fourth = client.next().await.expect("open").expect("open");
+                assert_eq!(fourth, Message::text("fourth"));
+                drop(client);
+                tell.send(sender).expect("somebody listens");
+            });
+            run(async move { writer.send(Message::text("first")).await.expect("open") });
+            let sender = told.try_recv().expect("all has come");
+            assert!(sender.is_closed(), "{has_one}");
+        });
+    }
+}
