@@ -13,7 +13,7 @@ mod policy;
 mod pool;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod shelf;
-#[cfg(feature = "h3")]
+#[cfg(any(feature = "h2", feature = "h3"))]
 mod silence;
 #[cfg(any(feature = "h2", feature = "h3"))]
 mod tasks;
@@ -53,9 +53,9 @@ pub use policy::HttpPolicy;
 /// over a connection that stands while the server lets it carry more. They go over a new one after
 /// the server has said that it goes away, or when attempts that were given up, by a deadline or by
 /// being dropped, have waited a second or more for its answer: the old one keeps what it carries.
-/// A request on a connection that others have used before, which is lost with it, is sent once more on a
-/// new one, unless the server has let hear of itself since; over HTTP/3 also when the server acknowledges
-/// nothing for a second or so.
+/// A request on a connection that others have used before is sent once more, on a new one, when it is lost
+/// with the connection or the server gives no sign of life at all: over HTTP/3 for about a second, in which
+/// it acknowledges nothing, over HTTP/2 for three, a PING included.
 /// Connections are closed when the client, its clones and the WebSockets on them are gone.
 #[derive(Clone)]
 pub struct Client<N: Net> {

@@ -50,6 +50,8 @@ struct HubState {
 pub(crate) struct News {
     pub(crate) adoptions: Vec<Adoption>,
     pub(crate) shutdown: Shutdown,
+    /// To send a PING, of a client.
+    pub(crate) pings: bool,
 }
 
 /// How a connection was told to end; the stronger wish counts.
@@ -123,6 +125,15 @@ impl Hub {
         wake(driver);
     }
 
+    /// Has the driver of a client send a PING.
+    pub(crate) fn ping(&self) {
+        let mut state = self.lock();
+        state.news.pings = true;
+        let driver = state.driver.take();
+        drop(state);
+        wake(driver);
+    }
+
     /// Has the driver look at a stream.
     pub(crate) fn push_ready(&self, key: usize) {
         let mut state = self.lock();
@@ -157,8 +168,8 @@ impl Hub {
     /// The driver wants to wait; `false` if there is something to do for it first.
     pub(crate) fn settle(&self, cx: &Context<'_>) -> bool {
         let mut state = self.lock();
-        let News { adoptions, shutdown } = &state.news;
-        let has_news = !adoptions.is_empty() || *shutdown != Shutdown::No;
+        let News { adoptions, shutdown, pings } = &state.news;
+        let has_news = !adoptions.is_empty() || *shutdown != Shutdown::No || *pings;
         if has_news || !state.ready.is_empty() {
             return false;
         }

@@ -1,5 +1,7 @@
 //! WebSockets over HTTP/2: on a connection that stands, or on a new one.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use ws_h2::ClientConfig;
 use ws_io::{ConnectOptions, Error, Transport as _, WsUri};
@@ -42,7 +44,13 @@ impl Carrier for ws_h2::Client {
     }
 
     fn signs(&self) -> Signs {
-        Signs { heard: self.bytes_received() as u64, ..Signs::default() }
+        // TCP knows the round trip, and keeps it to itself.
+        Signs { heard: self.bytes_received() as u64, sent: 0, round_trip: LONG_ROUND_TRIP }
+    }
+
+    fn probe(&self) -> bool {
+        self.ping();
+        true
     }
 
     fn drain(&self) {
@@ -89,13 +97,17 @@ impl<N: Net> Client<N> {
                 Err(NotDialled::Failed(error)) => return Err(error),
             };
             let connection = ticket.connection().clone();
-            let error = match ticket.open(connection.connect(asked.request.clone())).await {
-                Ok((response, stream)) => {
+            let opening = connection.connect(asked.request.clone());
+            // RFC 9110 §9.2.2: what was sent again is not sent once more.
+            let may_repeat = ticket.was_used && shunned.is_none();
+            let error = match ticket.open_while_heard(may_repeat, opening).await {
+                Some(Ok((response, stream))) => {
                     let is_secure = uri.is_secure();
                     let stream = Stream::H2 { stream: Box::new(stream), is_secure };
                     return asked.open(&self.net, &response, stream).map(Tried::Open);
                 }
-                Err(error) => error,
+                Some(Err(error)) => error,
+                None => ws_h2::Error::Timeout,
             };
             // A server that never got as far as its SETTINGS may not speak HTTP/2 at all.
             let is_stranger = !ticket.was_used && connection.allows_websockets().is_none();
@@ -103,8 +115,6 @@ impl<N: Net> Client<N> {
                 // It may be dead without knowing: the next WebSocket gets a new one.
                 connection.drain();
             }
-            // RFC 9110 §9.2.2: what was sent again is not sent once more.
-            let may_repeat = ticket.was_used && shunned.is_none();
             if may_repeat && error.is_retryable() {
                 tracing::debug!(reason = error.reason(), "trying another connection");
                 shunned = Some(ticket.shun_it());
@@ -154,14 +164,14 @@ pub(super) enum NotDialled<N: Net> {
     Failed(Error),
 }
 
-/// Whether the connection is gone. When nothing has come from the server either, the request may be sent
+/// Whether the connection is gone, or the server is not reached on it. When nothing has come from the server either, the request may be sent
 /// again, once.
 ///
 /// RFC 9113 §8.7: whether it was processed is not known then, so that only such may be repeated of which
 /// one knows that they are idempotent, whatever their method (RFC 9110 §9.2.2). This is the opening
 /// handshake of RFC 6455 §4.1, which is a GET in HTTP/1.1; all that a WebSocket does comes after the answer.
 fn is_lost(error: &ws_h2::Error) -> bool {
-    matches!(error, ws_h2::Error::Closed | ws_h2::Error::Io(_))
+    matches!(error, ws_h2::Error::Timeout | ws_h2::Error::Closed | ws_h2::Error::Io(_))
 }
 
 fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Error> {
@@ -183,6 +193,9 @@ fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Er
 pub(super) fn unsupported() -> Error {
     Error::UnsupportedHttpVersion { wanted: "h2" }
 }
+
+/// What a round trip may take, with a packet that is lost on the way.
+const LONG_ROUND_TRIP: Duration = Duration::from_millis(500);
 
 /// RFC 9113 §7: the server wants this request over HTTP/1.1.
 const HTTP_1_1_REQUIRED: u32 = 0xd;

@@ -116,6 +116,10 @@ impl Carrier for ws_h3::Client {
         Signs { heard, sent, round_trip: stats.path.rtt }
     }
 
+    fn probe(&self) -> bool {
+        false
+    }
+
     fn drain(&self) {
         self.drain();
     }
@@ -181,12 +185,8 @@ impl<N: Net> Client<N> {
             let opening = connection.connect(asked.request.clone());
             // RFC 9110 §9.2.2: what was sent again is not sent once more.
             let is_first = shunned.is_none();
-            let opened = if ticket.was_used && is_first {
-                ticket.open_while_heard(opening).await
-            } else {
-                Some(ticket.open(opening).await)
-            };
-            let error = match opened {
+            let may_repeat = ticket.was_used && is_first;
+            let error = match ticket.open_while_heard(may_repeat, opening).await {
                 Some(Ok((response, stream))) => {
                     let stream = Stream::H3(Box::new(stream));
                     return Ok(asked.open(&self.net, &response, stream)?);
@@ -205,7 +205,7 @@ impl<N: Net> Client<N> {
                 shunned = Some(ticket.shun_it());
                 continue;
             }
-            if ticket.was_used && is_first && is_lost(&error) && !ticket.was_heard() {
+            if may_repeat && is_lost(&error) && !ticket.was_heard() {
                 tracing::debug!(reason = error.reason(), "trying a new connection");
                 shunned = Some(ticket.shun_all());
                 continue;

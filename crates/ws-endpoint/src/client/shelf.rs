@@ -27,6 +27,8 @@ pub(super) trait Carrier: Clone {
     fn capacity(&self) -> usize;
     /// What shows that the server is there.
     fn signs(&self) -> Signs;
+    /// Asks for such a sign, where the server gives none unasked; whether it is one that does not.
+    fn probe(&self) -> bool;
     /// Has it take no new ones.
     fn drain(&self);
 }
@@ -35,10 +37,8 @@ pub(super) trait Carrier: Clone {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Signs {
     pub(super) heard: u64,
-    /// What the server answers at once, whatever it thinks of it; none where it need not.
-    #[cfg_attr(not(feature = "h3"), expect(dead_code, reason = "HTTP/2 has nothing of the kind"))]
+    /// What the server acknowledges at once, whatever it thinks of it; none where it need not.
     pub(super) sent: u64,
-    #[cfg_attr(not(feature = "h3"), expect(dead_code, reason = "HTTP/2 does not know it"))]
     pub(super) round_trip: Duration,
 }
 
@@ -207,6 +207,10 @@ mod tests {
 
         fn signs(&self) -> Signs {
             Signs::default()
+        }
+
+        fn probe(&self) -> bool {
+            false
         }
 
         fn drain(&self) {}

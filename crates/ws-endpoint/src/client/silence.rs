@@ -1,8 +1,9 @@
 //! Whether the server at the other end of a connection is still there.
 //!
 //! One that has crashed and come back, or to which a middlebox no longer knows the way, says nothing, and
-//! QUIC takes a minute to draw its conclusion. But it acknowledges what it receives at once (RFC 9000
-//! §13.2.1), and what is not acknowledged is sent again and again (RFC 9002 §6.2).
+//! TCP and QUIC take minutes to draw their conclusion. But over QUIC it acknowledges what it receives at once
+//! (RFC 9000 §13.2.1), and what is not acknowledged is sent again and again (RFC 9002 §6.2); over HTTP/2
+//! it answers a PING (RFC 9113 §6.7).
 
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -18,33 +19,35 @@ pub(super) struct Silence<'a, C, R: Runtime> {
     timer: Option<R::Timer>,
     /// At the last look.
     signs: Signs,
-    /// Whether something was sent before that to which nothing had come yet.
+    /// Whether something was sent before that which is to be answered.
     is_owed: bool,
+    /// Whether something has come.
+    is_over: bool,
 }
 
 impl<'a, C: Carrier, R: Runtime> Silence<'a, C, R> {
     pub(super) fn new(connection: &'a C, runtime: &'a R) -> Self {
         let signs = connection.signs();
-        Self { connection, runtime, timer: None, signs, is_owed: false }
+        Self { connection, runtime, timer: None, signs, is_owed: false, is_over: false }
     }
 
-    /// Ready when something was sent and then nothing has come for at least one interval.
+    /// Ready when something was sent and then nothing has come for at least one interval. Never, once
+    /// something has come at all: then the server may have seen what it is asked for.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        while !self.is_over {
             let next = self.runtime.now() + INTERVAL.max(ROUND_TRIPS * self.signs.round_trip);
             let timer = self.timer.get_or_insert_with(|| self.runtime.timer(next));
             ready!(timer.poll_expired(cx));
             let (before, now) = (self.signs, self.connection.signs());
-            if now.heard != before.heard {
-                self.is_owed = false;
-            } else if self.is_owed {
+            self.is_over = now.heard != before.heard;
+            if self.is_owed && !self.is_over {
                 return Poll::Ready(());
-            } else {
-                self.is_owed = now.sent != before.sent;
             }
+            self.is_owed = !self.is_over && (now.sent != before.sent || self.connection.probe());
             self.signs = now;
             timer.reset(next);
         }
+        Poll::Pending
     }
 }
 
@@ -63,7 +66,7 @@ mod tests {
 
     /// A connection that shows the signs it is told to.
     #[derive(Clone, Default)]
-    struct Fake(Arc<Mutex<Signs>>);
+    struct Fake(Arc<Mutex<Signs>>, bool);
 
     impl Carrier for Fake {
         fn is_open(&self) -> bool {
@@ -86,24 +89,34 @@ mod tests {
             *self.0.lock().unwrap()
         }
 
+        fn probe(&self) -> bool {
+            self.1
+        }
+
         fn drain(&self) {}
     }
 
     #[test]
     fn silence_is_when_nothing_comes_for_an_interval_after_something_was_sent() {
-        // Of each interval what was sent in it and what was heard; and whether it is silent at the end.
-        for (intervals, is_silent) in [
-            (&[(1, 0), (0, 0)][..], true),
-            (&[(1, 0), (1, 0)], true),
-            (&[(1, 0)], false),
-            (&[(0, 0), (0, 0), (0, 0)], false),
-            (&[(0, 0), (1, 0)], false),
-            (&[(1, 1), (0, 0), (0, 0)], false),
-            (&[(1, 0), (0, 1), (0, 0), (0, 0)], false),
-            (&[(1, 0), (1, 1), (1, 0), (0, 0)], true),
+        // Of each interval what was sent in it and what was heard; and whether it is silent at the end, and
+        // when something is sent at the end of each.
+        for (intervals, is_silent, is_silent_when_probed) in [
+            (&[(1, 0), (0, 0)][..], true, true),
+            (&[(1, 0), (1, 0)], true, true),
+            (&[(1, 0)], false, false),
+            (&[(0, 0)], false, false),
+            (&[(0, 0), (0, 0)], false, true),
+            (&[(0, 0), (0, 1), (0, 0), (0, 0)], false, false),
+            (&[(0, 0), (1, 0)], false, true),
+            (&[(1, 1), (1, 0), (1, 0)], false, false),
+            (&[(1, 0), (0, 1), (1, 0), (1, 0)], false, false),
         ] {
-            for round_trip in [Duration::ZERO, Duration::from_secs(1)] {
-                let (net, fake) = (Net::new(), Fake::default());
+            for (round_trip, probes, is_silent) in [
+                (Duration::ZERO, false, is_silent),
+                (Duration::from_secs(1), false, is_silent),
+                (Duration::ZERO, true, is_silent_when_probed),
+            ] {
+                let (net, fake) = (Net::new(), Fake(Arc::default(), probes));
                 fake.0.lock().unwrap().round_trip = round_trip;
                 let mut silence = Silence::new(&fake, &net);
                 let mut cx = Context::from_waker(Waker::noop());
@@ -118,7 +131,7 @@ mod tests {
                     net.advance(INTERVAL.max(3 * round_trip));
                     was_silent = silence.poll(&mut cx).is_ready();
                 }
-                assert_eq!(was_silent, is_silent, "{intervals:?}");
+                assert_eq!(was_silent, is_silent, "{intervals:?} {probes}");
             }
         }
     }

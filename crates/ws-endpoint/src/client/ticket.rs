@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-#[cfg(feature = "h3")]
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,7 +11,6 @@ use ws_io::Runtime;
 
 use crate::client::pool::lock;
 use crate::client::shelf::Carrier;
-#[cfg(feature = "h3")]
 use crate::client::silence::Silence;
 
 /// A connection, and what its carrier does not know of it.
@@ -143,16 +141,20 @@ impl<C: Carrier, R: Runtime> Ticket<'_, C, R> {
         self.kept.connection.signs().heard != self.heard
     }
 
-    /// As [`open`](Self::open), but not longer than the server gives signs of life: `None` when it does
-    /// not.
-    #[cfg(feature = "h3")]
-    pub(super) async fn open_while_heard<F: Future>(&mut self, opening: F) -> Option<F::Output> {
+    /// As [`open`](Self::open), but where one `may_repeat` what is asked for, not longer than the server may
+    /// be there: `None` when it gives no sign of life at all.
+    pub(super) async fn open_while_heard<F: Future>(
+        &mut self,
+        may_repeat: bool,
+        opening: F,
+    ) -> Option<F::Output> {
         let (kept, runtime) = (Arc::clone(&self.kept), self.runtime);
-        let mut silence = Silence::new(kept.connection(), runtime);
+        let mut silence = may_repeat.then(|| Silence::new(kept.connection(), runtime));
         let mut opening = pin!(self.open(opening));
-        poll_fn(|cx| match opening.as_mut().poll(cx) {
-            Poll::Ready(opened) => Poll::Ready(Some(opened)),
-            Poll::Pending => silence.poll(cx).map(|()| None),
+        poll_fn(|cx| match (opening.as_mut().poll(cx), &mut silence) {
+            (Poll::Ready(opened), _) => Poll::Ready(Some(opened)),
+            (Poll::Pending, Some(silence)) => silence.poll(cx).map(|()| None),
+            (Poll::Pending, None) => Poll::Pending,
         })
         .await
     }
@@ -241,6 +243,10 @@ mod tests {
 
         fn signs(&self) -> Signs {
             Signs::default()
+        }
+
+        fn probe(&self) -> bool {
+            false
         }
 
         fn drain(&self) {

@@ -126,7 +126,7 @@ fn two_over_http_2(mishap: Mishap) -> (usize, Result<(), Error>, usize) {
 fn over_http_2_a_websocket_takes_a_new_connection_when_the_old_one_turns_out_to_be_gone() {
     let (calls, second, dials) = two_over_http_2(NO_MISHAP);
     assert!(second.is_ok() && dials == 1, "{second:?}");
-    for fault in [Fault::Error, Fault::End] {
+    for fault in [Fault::Error, Fault::End, Fault::Pending] {
         let mishap = Mishap { side: Side::Client, fault, number: calls };
         let (_, second, dials) = two_over_http_2(mishap);
         assert!(second.is_ok(), "{fault:?}: {second:?}");

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use h2::PingPong;
+use h2::{Ping, PingPong};
 use tokio::io::{AsyncRead, AsyncWrite};
 use ws_io::Runtime;
 
@@ -20,8 +20,9 @@ use crate::paced::{Paced, Turn};
 pub(super) struct Driver<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> {
     pub(super) connection: h2::client::Connection<Paced<IO>, Bytes>,
     pub(super) turn: Turn<IO>,
-    /// While the answer to our first PING is awaited: SETTINGS come before it.
     pub(super) ping: Option<PingPong>,
+    /// While the answer to a PING is awaited. SETTINGS come before that to the first.
+    pub(super) is_pinging: bool,
     pub(super) intake: Intake,
     pub(super) hub: Arc<Hub>,
     pub(super) runtime: R,
@@ -52,7 +53,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
                     fate.map_or_else(|error| Fate::from(&error), |()| Fate::Closed),
                 );
             }
-            self.poll_ping(cx);
+            self.poll_ping(cx, news.pings);
             // No budget of resets was set, so none is exceeded.
             if !self.turn.is_full() {
                 drop(self.intake.reset_dropped(now));
@@ -86,12 +87,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
         }
     }
 
-    fn poll_ping(&mut self, cx: &mut Context<'_>) {
-        if let Some(ping) = &mut self.ping
-            && ping.poll_pong(cx).is_ready()
-        {
-            self.ping = None;
+    fn poll_ping(&mut self, cx: &mut Context<'_>, is_wanted: bool) {
+        let Some(ping) = &mut self.ping else { return };
+        if self.is_pinging && ping.poll_pong(cx).is_ready() {
+            self.is_pinging = false;
             self.hub.announce(|status| status.is_settled = true);
+        }
+        // One that is on its way already will do. `h2` wakes this task to send it.
+        if is_wanted && !self.is_pinging {
+            self.is_pinging =
+                ping.send_ping(Ping::opaque()).is_ok() && ping.poll_pong(cx).is_pending();
         }
     }
 

@@ -76,11 +76,13 @@ impl Client {
         if let Some(ping) = &mut ping {
             ping.send_ping(Ping::opaque())?;
         }
+        let is_pinging = ping.is_some();
         let hub = Hub::new(false, windows.stream, peer_addr, None);
         let mut driver = Driver {
             connection,
             turn,
             ping,
+            is_pinging,
             intake: Intake::new(&hub, config.linger, config.linger, None),
             hub: Arc::clone(&hub),
             runtime: runtime.clone(),
@@ -175,6 +177,12 @@ impl Client {
     #[must_use]
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.link.hub.peer_addr
+    }
+
+    /// Has the server show that it is there: sends a PING, whose answer counts as
+    /// [received](Self::bytes_received) (RFC 9113 §6.7), unless one is on its way already.
+    pub fn ping(&self) {
+        self.link.hub.ping();
     }
 
     /// How many bytes have come from the server, below HTTP/2 and wrapping: when the connection is lost

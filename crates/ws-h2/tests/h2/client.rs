@@ -378,3 +378,26 @@ async fn what_crosses_the_reset_of_a_client_late_is_passed_over() {
     wire.send(&frame(DATA, 0, id, b"late")).await;
     assert_eq!(wire.resets().await, 0);
 }
+
+#[tokio::test]
+async fn a_server_is_asked_whether_it_is_there_once_at_a_time() {
+    let (client, mut wire) = Wire::serve(&[]).await;
+    settle().await;
+    for _ in 0..2 {
+        let before = client.bytes_received();
+        client.ping();
+        settle().await;
+        client.ping();
+        settle().await;
+        let ping = wire.next_of(PING).await.unwrap();
+        assert_eq!((ping.flags, ping.payload.len()), (0, 8));
+        assert_eq!(client.bytes_received(), before);
+        wire.send(&frame(PING, ACK, 0, &ping.payload)).await;
+        settle().await;
+        assert_eq!(client.bytes_received(), before + 17);
+    }
+    // Its own is answered, and nothing else was sent.
+    wire.send(&frame(PING, 0, 0, &[7; 8])).await;
+    let answer = wire.next_of(PING).await.unwrap();
+    assert_eq!((answer.flags, answer.payload), (ACK, vec![7; 8]));
+}
