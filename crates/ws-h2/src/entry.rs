@@ -68,8 +68,12 @@ impl Entry {
         if state.end.is_some() && !is_evicted {
             let is_late = !self.is_gone && state.is_late_reset(&self.waker);
             drop(state);
-            let broken = if is_late { end_of_connection(&mut self.recv) } else { None };
+            let broken = if is_late { end_by_us(&mut self.recv) } else { None };
             self.note_broken(broken);
+            if let Some(End::Malformed(_)) = broken {
+                // Its end was one until now.
+                self.core.lock().end = broken;
+            }
             let is_reset = is_late && broken.is_none();
             self.is_gone |= is_reset;
             return Taken { is_reset, ..Taken::default() };
@@ -218,9 +222,9 @@ impl Entry {
     }
 }
 
-/// How a stream whose peer has ended was closed with its connection, or by us, if it was. Both are a reset to
+/// How a stream whose peer has ended was closed by us, or with its connection, if it was. Both are a reset to
 /// who answers, and after a reset by the peer its end is still read as one.
-fn end_of_connection(recv: &mut RecvStream) -> Option<End> {
+fn end_by_us(recv: &mut RecvStream) -> Option<End> {
     match recv.poll_data(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(Some(Err(error))) => Some(End::of_error(&error)),
         _ => None,

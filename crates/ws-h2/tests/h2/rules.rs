@@ -244,3 +244,15 @@ async fn who_answers_is_told_what_was_broken_while_that_is_still_being_said() {
         );
     }
 }
+
+#[tokio::test]
+async fn who_answers_is_told_what_was_broken_on_a_stream_that_had_ended() {
+    let (mut server, mut wire) = Wire::connect(&ServerConfig::default(), &[]).await;
+    wire.send(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &connect_block())).await;
+    let Some(Request::WebSocket(request)) = server.next().await else { panic!("no request") };
+    // More than a window can be (RFC 9113 §6.9.1).
+    wire.send(&window_update(1, 0x7fff_ffff)).await;
+    settle().await;
+    let error = request.accept(Response::new(())).unwrap_err();
+    assert!(matches!(error, Error::MalformedMessage { code: FLOW_CONTROL_ERROR }), "{error:?}");
+}
