@@ -164,8 +164,8 @@ pub(super) enum NotDialled<N: Net> {
     Failed(Error),
 }
 
-/// Whether the connection is gone, or the server is not reached on it. When nothing has come from the server either, the request may be sent
-/// again, once.
+/// Whether the connection is gone, or the server is not reached on it. When nothing has come from the
+/// server either, the request may be sent again, once.
 ///
 /// RFC 9113 §8.7: whether it was processed is not known then, so that only such may be repeated of which
 /// one knows that they are idempotent, whatever their method (RFC 9110 §9.2.2). This is the opening

@@ -56,7 +56,8 @@ impl<C> Default for Shelf<C> {
 }
 
 impl<C: Carrier> Shelf<C> {
-    /// A place on a connection with room for one more, which is not `shunned`, or on the one that `dial` makes while all wait who find no room either.
+    /// A place on a connection with room for one more, which is not `shunned`, or on the one that `dial`
+    /// makes while all wait who find no room either.
     pub(super) async fn find_or_dial<'a, R: Runtime, E>(
         &'a self,
         runtime: &'a R,
