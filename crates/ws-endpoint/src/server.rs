@@ -17,6 +17,8 @@ mod quic;
 mod registry;
 mod route;
 mod shutdown;
+#[cfg(unix)]
+mod socket_file;
 
 pub use builder::Server;
 pub use route::Deciding;

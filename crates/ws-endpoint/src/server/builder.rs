@@ -25,6 +25,8 @@ use crate::server::pulse::Pulse;
 use crate::server::quic::{QuicListener, within_budget, within_places};
 use crate::server::registry::{Phase, Place, Registry};
 use crate::server::shutdown::{Drained, Shutdown};
+#[cfg(unix)]
+use crate::server::socket_file::SocketFile;
 use crate::socket;
 
 /// A WebSocket server on the runtime `N`.
@@ -163,7 +165,7 @@ impl<N: Net> Server<N> {
     }
 
     /// Listens for `ws` on a Unix socket at `path`, which must not exist; it is removed when the
-    /// listener is closed.
+    /// listener is closed, unless another server has put its own there by then.
     ///
     /// # Errors
     ///
@@ -171,9 +173,11 @@ impl<N: Net> Server<N> {
     #[cfg(unix)]
     pub fn listen_unix(mut self, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        let listener = self.rules.net.listen_unix(socket::listen_unix(path)?)?;
+        let socket = socket::listen_unix(path)?;
+        let file = SocketFile::of(path);
+        let listener = self.rules.net.listen_unix(socket)?;
         let listener = PatientListener::new(listener, self.rules.net.clone());
-        self.doors.push(Door::Unix { listener, path: path.to_owned() });
+        self.doors.push(Door::Unix { file, listener });
         Ok(self)
     }
 

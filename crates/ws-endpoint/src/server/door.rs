@@ -2,8 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-#[cfg(unix)]
-use std::path::PathBuf;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -14,6 +12,8 @@ use crate::accept::PatientListener;
 use crate::net::Net;
 #[cfg(feature = "h3")]
 use crate::server::quic::QuicListener;
+#[cfg(unix)]
+use crate::server::socket_file::SocketFile;
 use crate::stream::Stream;
 
 pub(crate) enum Door<N: Net> {
@@ -39,8 +39,9 @@ pub(crate) enum Door<N: Net> {
     },
     #[cfg(unix)]
     Unix {
+        /// Dropped first.
+        file: SocketFile,
         listener: PatientListener<N::UnixListener, N>,
-        path: PathBuf,
     },
 }
 
@@ -123,19 +124,7 @@ impl<N: Net> fmt::Display for Door<N> {
             #[cfg(feature = "h3")]
             Self::Quic { address, .. } => write!(f, "wss://{address}/"),
             #[cfg(unix)]
-            Self::Unix { path, .. } => write!(f, "ws+unix:{}", path.display()),
-        }
-    }
-}
-
-#[cfg(unix)]
-impl<N: Net> Drop for Door<N> {
-    /// A Unix socket leaves its file behind, which would be in the way of the next server.
-    fn drop(&mut self) {
-        if let Self::Unix { path, .. } = self
-            && let Err(error) = std::fs::remove_file(&*path)
-        {
-            tracing::debug!(%error, "the file of a unix socket was not removed");
+            Self::Unix { file, .. } => write!(f, "ws+unix:{}", file.path().display()),
         }
     }
 }

@@ -155,6 +155,27 @@ async fn messages_come_back_over_a_unix_socket_and_its_file_goes_with_the_server
     assert!(!path.exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_that_ends_leaves_the_unix_socket_of_its_successor() {
+    let path = std::env::temp_dir().join(format!("ws-tokio-heir-{}.sock", std::process::id()));
+    let old = server().listen_unix(&path).expect("a path");
+    let shutdown = old.shutdown_handle();
+    let serving = tokio::spawn(old.serve(echo));
+    std::fs::remove_file(&path).expect("the file of the old server");
+    let new = server().listen_unix(&path).expect("the path is free");
+    let new_shutdown = new.shutdown_handle();
+    let new_serving = tokio::spawn(new.serve(echo));
+    shutdown.drain(Duration::ZERO);
+    serving.await.expect("no panic");
+    let options = ConnectOptions::default();
+    let client = ws_tokio::client();
+    talk(&mut client.connect_unix(&path, "ws://localhost/", &options).await.expect("open")).await;
+    new_shutdown.drain(Duration::from_secs(5));
+    new_serving.await.expect("no panic");
+    assert!(!path.exists());
+}
+
 // RFC: WS-4.1-02
 #[tokio::test]
 async fn a_bad_url_fails_before_anything_is_sent() {
