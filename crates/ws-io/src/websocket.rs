@@ -167,9 +167,9 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
     }
 
     /// Says goodbye and sees the connection to its end: sends the close frame behind what is queued,
-    /// waits for the peer's (bounded by the close timeout) and ends the transport. Messages that
-    /// still arrive are discarded; to see them, use [`start_close`](Self::start_close) and go on
-    /// with [`next`](Self::next).
+    /// waits for the peer's and ends the transport, bounded by the
+    /// [close timeout](ws_session::Config::close_timeout). Messages that still arrive are discarded; to
+    /// see them, use [`start_close`](Self::start_close) and go on with [`next`](Self::next).
     ///
     /// If a goodbye is under way already, waits for its end. Dropping the future leaves it under way.
     ///

@@ -68,7 +68,9 @@ pub struct Config {
     /// holds bytes (TLS, HTTP/2, HTTP/3) the cut may come an eighth of this time later.
     pub write_timeout: Duration,
     /// How long the closing handshake may take, and the peer's end of the transport after it, 5 s by
-    /// default. To end our own, once the peer is waited for no longer, may take half a second more.
+    /// default. While a peer takes what is queued before the close frame, each KiB gives back a second
+    /// of it: a slow line is not cut, a trickle is. To end our own direction, once the peer is waited for
+    /// no longer, may take half a second more.
     pub close_timeout: Duration,
     /// Whether close codes 1012 to 1014, which IANA registered after RFC 6455, may be sent and
     /// received. Off by default, as older peers refuse them.

@@ -24,6 +24,8 @@ pub(crate) struct Activity {
     pub(crate) open: bool,
     /// Whether a close frame was sent or the session is being shut down.
     pub(crate) closing: bool,
+    /// Whether the connection was failed: of what is queued nothing matters but the reason.
+    pub(crate) failed: bool,
     /// Whether only the end of the transport is waited for.
     pub(crate) lingering: bool,
     /// Whether only our end of the transport is waited for.
@@ -92,6 +94,7 @@ enum Flushing {
 /// when only our own.
 #[derive(Debug)]
 struct Farewell {
+    /// Later the more leaves: a slow peer is to get what is queued before the goodbye.
     since: Instant,
     lingering_since: Option<Instant>,
     parting_since: Option<Instant>,
@@ -100,6 +103,12 @@ struct Farewell {
 impl Farewell {
     fn new(now: Instant) -> Self {
         Self { since: now, lingering_since: None, parting_since: None }
+    }
+
+    /// Gives time for what has left: a second for each KiB, so that a trickle does not prolong it.
+    fn prolong(&mut self, now: Instant, left: u32) {
+        let seconds = Duration::from_secs(left.into()) / 1024;
+        self.since = self.since.checked_add(seconds).map_or(now, |since| since.min(now));
     }
 
     fn deadline(&self, config: &Config) -> Option<Instant> {
@@ -135,9 +144,10 @@ impl Timers {
             }
         }
         let ping_was_held = self.ping_left > 0 || self.flushing != Flushing::No;
-        if self.written != activity.written {
-            self.note_written(activity.written);
-        }
+        let left = match self.written == activity.written {
+            true => 0,
+            false => self.note_written(activity.written),
+        };
         if ping_was_held {
             // It may have left just now: until then the peer was judged by what it takes.
             self.pinged_at = self.pinged_at.map(|_| now);
@@ -148,6 +158,9 @@ impl Timers {
         since(&mut self.stalled_since, now, activity.unwritten);
         if activity.closing {
             let farewell = self.farewell.get_or_insert_with(|| Box::new(Farewell::new(now)));
+            if !activity.failed {
+                farewell.prolong(now, left);
+            }
             since(&mut farewell.lingering_since, now, activity.lingering);
             since(&mut farewell.parting_since, now, activity.parting);
         } else {
@@ -209,7 +222,8 @@ impl Timers {
         }
     }
 
-    fn note_written(&mut self, written: u64) {
+    /// Takes note of how many bytes were written, and says how many are new.
+    fn note_written(&mut self, written: u64) -> u32 {
         let moved = written.wrapping_sub(std::mem::replace(&mut self.written, written));
         let moved = u32::try_from(moved).unwrap_or(u32::MAX);
         let ping_len = u32::from(self.ping_len);
@@ -219,6 +233,7 @@ impl Timers {
         }
         self.ping_left = self.ping_left.saturating_sub(moved);
         self.ping_len = self.ping_len.min(u8::try_from(self.ping_left).unwrap_or(u8::MAX));
+        moved
     }
 
     /// Takes note that the keep-alive ping was queued, as a frame of `len` bytes behind `before`.

@@ -70,6 +70,35 @@ fn nor_is_one_that_two_tasks_serve() {
 }
 
 #[test]
+fn what_was_queued_before_a_goodbye_reaches_a_peer_that_takes_it_slowly() {
+    for is_split in [false, true] {
+        let sim = Sim::new();
+        let (left, right) = duplex(1000);
+        let (mut client, mut server) = (client(&sim, left), server(&sim, right));
+        let closing = async move {
+            server.feed(Message::binary(vec![7; 120_000])).await.unwrap();
+            if !is_split {
+                return server.close(CloseCode::NORMAL, "").await.unwrap().clone();
+            }
+            let (reader, mut writer) = server.split();
+            drop(reader);
+            writer.close(CloseCode::NORMAL, "").await.unwrap();
+            writer.outcome().expect("over")
+        };
+        let taking = async {
+            let taken = take_slowly(&sim, &mut client, 2000).await;
+            while let Some(message) = client.next().await {
+                message.unwrap();
+            }
+            taken
+        };
+        let (outcome, taken) = sim.block_on(join(closing, taking));
+        assert_eq!(taken, 120_000);
+        assert!(outcome.clean && sim.elapsed() > Duration::from_secs(50), "split: {is_split}");
+    }
+}
+
+#[test]
 fn one_that_takes_the_message_and_does_not_answer_the_ping_is_idle() {
     let sim = Sim::new();
     let (left, right) = duplex(1 << 20);

@@ -120,6 +120,7 @@ impl Session {
             reading,
             open,
             closing: phase != Phase::Open,
+            failed: self.closing.failed,
             lingering: phase == Phase::Draining
                 && self.closing.is_handshake_complete()
                 && !self.is_unwritten(),

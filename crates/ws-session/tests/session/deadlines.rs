@@ -382,6 +382,32 @@ fn a_close_that_is_never_answered_ends_in_time() {
     assert_eq!(client.cause(), "normal");
 }
 
+#[test]
+fn a_goodbye_has_its_time_from_when_it_has_left() {
+    // How many bytes a peer takes a second, and after how many seconds it is cut: behind what is
+    // queued, when it answers nothing, or long before when it takes less than a KiB a second.
+    for (rate, end) in [(0, 5), (204, 7), (1024, 64 + 5), (10_000, 7 + 5)] {
+        let mut server = Driven::server(Config::default());
+        server.turn();
+        let (session, start) = (&mut server.session, server.now);
+        session.send(Message::binary(vec![0; 64 * 1024])).unwrap();
+        session.close(Some(CloseCode::NORMAL.into())).unwrap();
+        let mut second = 0;
+        while !session.is_finished() {
+            let now = start + second * SECOND;
+            session.handle_timeout(now);
+            while session.poll_event().is_some() {}
+            let queue = session.transmit();
+            let taken = queue.len().min(rate);
+            bytes::Buf::advance(queue, taken);
+            session.poll_timeout(now);
+            second += 1;
+        }
+        let after = second - 1;
+        assert!(after.abs_diff(end) <= 1, "{after} s at {rate} bytes a second");
+    }
+}
+
 // THREAT: open-after-close
 #[test]
 fn a_violation_is_reported_in_time_though_the_peer_never_ends() {
