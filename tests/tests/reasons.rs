@@ -230,7 +230,7 @@ fn h1_server() -> Vec<Row> {
             405,
             request("POST / HTTP/1.1", &[HOST, UPGRADE, CONNECTION, KEY, VERSION]),
         ),
-        ("unsupported_http_version", 505, request("GET / HTTP/1.0", &[HOST])),
+        ("unsupported_http_version", 505, request("GET / HTTP/1.0", &[HOST, UPGRADE])),
         ("malformed_request", 400, request("GET  / HTTP/1.1", &[HOST])),
         ("missing_host", 400, get(&[UPGRADE, CONNECTION, KEY, VERSION])),
         ("duplicate_header", 400, get(&[HOST, UPGRADE, CONNECTION, KEY, KEY, VERSION])),

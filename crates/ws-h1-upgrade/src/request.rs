@@ -53,18 +53,22 @@ pub fn validate_request<H: Headers + ?Sized>(
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
     let headers = head.headers;
+    let asks_for_page = headers.values("upgrade").next().is_none();
     // RFC 9110 §9.3.2: HEAD is answered as GET would be, and what GET lacks for a WebSocket it lacks too.
-    let asks_for_page = head.method == "HEAD" && headers.values("upgrade").next().is_none();
-    if head.method != "GET" && !asks_for_page {
+    if head.method != "GET" && !(head.method == "HEAD" && asks_for_page) {
         return Err(Error::WrongMethod { method: head.method.into() });
     }
-    if head.version.0 != 1 || head.version.1 < 1 {
+    // A page may be asked for in HTTP/1.0, as load balancers do.
+    let is_old = head.version == (1, 0);
+    if head.version.0 != 1 || is_old && !asks_for_page {
         let found = format!("HTTP/{}.{}", head.version.0, head.version.1);
         return Err(Error::UnsupportedHttpVersion { found });
     }
     let (target_authority, path, is_secure) = split_target(head.target)
         .ok_or(Error::MalformedRequest { problem: HeadProblem::Target })?;
-    let host = validate_host(headers)?;
+    // HTTP/1.0 has no `Host`.
+    let needs_host = !is_old || headers.values("host").next().is_some();
+    let host = if needs_host { validate_host(headers)? } else { "" };
     let version = validate_single_fields(headers);
     let key = version.and_then(|()| single(headers, "sec-websocket-key"))?;
     validate_switch(headers, UpgradeRule::Lists)?;

@@ -59,7 +59,8 @@ pub async fn receive<T: Transport, R: Runtime>(
 pub enum Arrival<T: Transport, R: Runtime> {
     /// A valid request for a WebSocket.
     Upgrade(Box<Incoming<T, R>>),
-    /// A valid `GET` or `HEAD` without `Upgrade`: a browser that wants a page.
+    /// A valid `GET` or `HEAD` without `Upgrade`: a browser that wants a page, or a load balancer, which may
+    /// ask in HTTP/1.0.
     Page(PageRequest<T, R>),
     /// A client that begins HTTP/2 without having asked (RFC 9113 §3.3).
     Http2(Preface<T, R>),

@@ -165,6 +165,22 @@ fn post_http_1_0_no_host_or_a_second_key_do_not_open_a_connection() {
     }
 }
 
+// Load balancers ask like this whether a server is well, with a Host or without.
+#[test]
+fn a_request_of_http_1_0_for_a_page_is_no_attempt_at_a_websocket() {
+    for (head, reason) in [
+        ("GET /health HTTP/1.0\r\n\r\n", "missing_upgrade_header"),
+        ("HEAD / HTTP/1.0\r\nHost: a\r\nConnection: close\r\n\r\n", "missing_upgrade_header"),
+        ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n", "malformed_header"),
+        ("POST / HTTP/1.0\r\n\r\n", "wrong_method"),
+        ("GET / HTTP/1.0\r\nUpgrade: websocket\r\n\r\n", "unsupported_http_version"),
+        ("GET / HTTP/2.0\r\n\r\n", "unsupported_http_version"),
+        ("GET / HTTP/1.1\r\n\r\n", "missing_host"),
+    ] {
+        assert_eq!(self::reason(&serve(head)), reason, "{head:?}");
+    }
+}
+
 #[test]
 fn split_header_lines_are_not_refused() {
     let text = head(

@@ -312,6 +312,16 @@ async fn a_browser_gets_its_page_on_the_same_port() {
 }
 
 #[tokio::test]
+async fn a_load_balancer_that_speaks_http_1_0_gets_its_page() {
+    let server = server().listen(anywhere()).expect("a port");
+    let (url, _shutdown) = serve(server.with_pages(|_| Some(Page::text("ok"))));
+    for fields in ["", "Host: a\r\nConnection: close\r\n"] {
+        let page = get(&url, &format!("GET /health HTTP/1.0\r\n{fields}\r\n")).await;
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("\r\n\r\nok"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn who_asks_for_the_header_of_a_page_gets_no_body() {
     let server = server().listen(anywhere()).expect("a port");
     let server = server.with_pages(|path| (path == "/").then(|| Page::html("hello")));
@@ -337,7 +347,7 @@ async fn without_pages_a_browser_is_told_to_upgrade() {
 #[tokio::test]
 async fn an_answer_survives_input_that_was_never_read() {
     let (url, _shutdown) = serve(server().listen(anywhere()).expect("a port"));
-    let mut request = String::from("GET / HTTP/1.0\r\n\r\n");
+    let mut request = String::from("GET / HTTP/1.0\r\nUpgrade: websocket\r\n\r\n");
     request.push_str(&"x".repeat(100_000));
     let answer = get(&url, &request).await;
     assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
