@@ -23,7 +23,9 @@ pub enum OriginPolicy {
     /// programs other than browsers write for their own, count as `http` and `https`.
     #[default]
     SameOrigin,
-    /// Exactly these origins, written like `https://example.com` or `http://localhost:8080`.
+    /// Exactly these origins, written like `https://example.com` or `http://localhost:8080`. A host that
+    /// begins with `*.` stands for all below it, however deep, and not for itself: `https://*.example.com`
+    /// for `https://chat.example.com`. Whoever has one of these names can open a connection.
     List(Vec<String>),
     /// Everyone. Right only if nothing a browser sends by itself (cookies, client certificates, an
     /// address inside a private network) grants access.
@@ -86,11 +88,25 @@ fn are_equal(listed: &str, origin: &str) -> bool {
     match (split(listed), split(origin)) {
         (Some((scheme, place)), Some((their_scheme, their_place))) => {
             let port = default_port(scheme);
+            let place = match place.host.strip_prefix("*.") {
+                Some(parent) if is_below(their_place.host, parent) => {
+                    Authority { host: their_place.host, ..place }
+                }
+                _ => place,
+            };
             scheme.eq_ignore_ascii_case(their_scheme) && place.is_same(&their_place, port)
         }
         // `null`, and opaque schemes that have no host.
         _ => listed.eq_ignore_ascii_case(origin),
     }
+}
+
+/// Whether `host` is a name below `parent`.
+fn is_below(host: &str, parent: &str) -> bool {
+    let at = host.len().saturating_sub(parent.len());
+    let Some((name, end)) = host.split_at_checked(at) else { return false };
+    let is_name = name.ends_with('.') && !name.starts_with('.');
+    is_name && !parent.is_empty() && end.eq_ignore_ascii_case(parent)
 }
 
 /// Scheme and place of a serialised origin; `None` for `null` and whatever else is no such thing.
@@ -194,6 +210,40 @@ mod tests {
         }
         let no_null = OriginPolicy::List(alloc::vec!["https://a.example".into()]);
         assert!(no_null.check(Some("null"), true, "a.example").is_err());
+    }
+
+    // THREAT: cross-site
+    #[test]
+    fn a_list_may_allow_all_hosts_below_one() {
+        let policy = OriginPolicy::list(["https://*.a.example", "http://*.b.example:8080"]);
+        let rows = [
+            ("https://x.a.example", true),
+            ("HTTPS://y.x.A.EXAMPLE:443", true),
+            ("http://x.b.example:8080", true),
+            ("https://a.example", false),
+            ("https://.a.example", false),
+            ("https://..a.example", false),
+            ("https://xa.example", false),
+            ("https://x.a.example.evil", false),
+            ("https://evil/.a.example", false),
+            ("https://evil?.a.example", false),
+            ("https://evil#.a.example", false),
+            ("https://evil@x.a.example", false),
+            ("https://evil:443.a.example", false),
+            ("https://x.a.example:8443", false),
+            ("http://x.a.example", false),
+            ("http://x.b.example", false),
+            ("null", false),
+        ];
+        for (origin, want) in rows {
+            assert_eq!(policy.check(Some(origin), true, "x").is_ok(), want, "{origin}");
+        }
+        // A star stands for names below another and for nothing else.
+        for listed in ["https://*", "https://*.", "*.a.example", "*", "https://x*.a.example"] {
+            let policy = OriginPolicy::list([listed]);
+            assert!(policy.check(Some("https://x.a.example"), true, "x").is_err(), "{listed}");
+            assert!(policy.check(Some("https://x."), true, "x").is_err(), "{listed}");
+        }
     }
 
     // RFC: WS-4.2.1-07
