@@ -5,6 +5,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 #[cfg(unix)]
+use std::os::unix::net::UnixListener;
+#[cfg(unix)]
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -171,10 +173,28 @@ impl<N: Net> Server<N> {
     ///
     /// The path cannot be bound.
     #[cfg(unix)]
-    pub fn listen_unix(mut self, path: impl AsRef<Path>) -> io::Result<Self> {
+    pub fn listen_unix(self, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let socket = socket::listen_unix(path)?;
-        let file = SocketFile::of(path);
+        self.add_unix(socket, SocketFile::of(path))
+    }
+
+    /// Listens for `ws` on a Unix socket that is bound and listens already: given by a service manager,
+    /// or with permissions of your own. Its file stays when the listener is closed.
+    ///
+    /// # Errors
+    ///
+    /// The runtime cannot have the socket.
+    #[cfg(unix)]
+    pub fn listen_unix_on(self, socket: UnixListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let path = address.as_pathname().map(Path::to_owned).unwrap_or_default();
+        self.add_unix(socket, SocketFile::of_another(&path))
+    }
+
+    #[cfg(unix)]
+    fn add_unix(mut self, socket: UnixListener, file: SocketFile) -> io::Result<Self> {
         let listener = self.rules.net.listen_unix(socket)?;
         let listener = PatientListener::new(listener, self.rules.net.clone());
         self.doors.push(Door::Unix { file, listener });

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and number of the file; `None` when the address is no file.
+    /// Device and number of the file; `None` when it is not ours to remove, or the address is no file.
     identity: Option<(u64, u64)>,
 }
 
@@ -22,6 +22,11 @@ impl SocketFile {
         // The process may be in another directory when it ends.
         let absolute = identity.and_then(|_| std::path::absolute(path).ok());
         Self { path: absolute.unwrap_or_else(|| path.to_owned()), identity }
+    }
+
+    /// Of a socket that others have bound, whose file is theirs.
+    pub(crate) fn of_another(path: &Path) -> Self {
+        Self { path: path.to_owned(), identity: None }
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -176,6 +176,22 @@ async fn a_server_that_ends_leaves_the_unix_socket_of_its_successor() {
     assert!(!path.exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_of_others_is_served_and_left_to_them() {
+    let path = std::env::temp_dir().join(format!("ws-tokio-lent-{}.sock", std::process::id()));
+    let socket = std::os::unix::net::UnixListener::bind(&path).expect("a path");
+    let server = server().listen_unix_on(socket).expect("a listener");
+    assert_eq!(server.urls().next(), Some(format!("ws+unix:{}", path.display())));
+    let shutdown = server.shutdown_handle();
+    let serving = tokio::spawn(server.serve(echo));
+    let (client, options) = (ws_tokio::client(), ConnectOptions::default());
+    talk(&mut client.connect_unix(&path, "ws://localhost/", &options).await.expect("open")).await;
+    shutdown.drain(Duration::from_secs(5));
+    serving.await.expect("no panic");
+    std::fs::remove_file(&path).expect("it is still there");
+}
+
 // RFC: WS-4.1-02
 #[tokio::test]
 async fn a_bad_url_fails_before_anything_is_sent() {
