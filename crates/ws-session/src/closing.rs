@@ -68,6 +68,11 @@ impl Closing {
         end.sent_at = queue.taken() + queue.len() as u64;
     }
 
+    /// How much has left when the last byte of our close frame has; nothing while there is none.
+    pub(crate) fn sent_at(&self) -> u64 {
+        self.end.as_ref().map_or(0, |end| end.sent_at)
+    }
+
     /// Takes note that the queue is thrown away, and whether the transport holds more. Behind the close
     /// frame there are at most answers to pings, which nobody misses.
     pub(crate) fn throw_away(&mut self, queue: &WriteQueue, flushing: bool) {

@@ -26,6 +26,9 @@ pub(crate) struct Activity {
     pub(crate) closing: bool,
     /// Whether the connection was failed: of what is queued nothing matters but the reason.
     pub(crate) failed: bool,
+    /// How many bytes are written when the close frame is. Behind it come answers to pings, with which
+    /// a peer could prolong the wait for its own.
+    pub(crate) goodbye_at: u64,
     /// Whether only the end of the transport is waited for.
     pub(crate) lingering: bool,
     /// Whether only our end of the transport is waited for.
@@ -106,8 +109,8 @@ impl Farewell {
     }
 
     /// Gives time for what has left: a second for each KiB, so that a trickle does not prolong it.
-    fn prolong(&mut self, now: Instant, left: u32) {
-        let seconds = Duration::from_secs(left.into()) / 1024;
+    fn prolong(&mut self, now: Instant, left: u64) {
+        let seconds = Duration::from_secs(left) / 1024;
         self.since = self.since.checked_add(seconds).map_or(now, |since| since.min(now));
     }
 
@@ -144,10 +147,11 @@ impl Timers {
             }
         }
         let ping_was_held = self.ping_left > 0 || self.flushing != Flushing::No;
-        let left = match self.written == activity.written {
-            true => 0,
-            false => self.note_written(activity.written),
-        };
+        let before = self.written.min(activity.goodbye_at);
+        if self.written != activity.written {
+            self.note_written(activity.written);
+        }
+        let left = self.written.min(activity.goodbye_at).saturating_sub(before);
         if ping_was_held {
             // It may have left just now: until then the peer was judged by what it takes.
             self.pinged_at = self.pinged_at.map(|_| now);
@@ -222,8 +226,7 @@ impl Timers {
         }
     }
 
-    /// Takes note of how many bytes were written, and says how many are new.
-    fn note_written(&mut self, written: u64) -> u32 {
+    fn note_written(&mut self, written: u64) {
         let moved = written.wrapping_sub(std::mem::replace(&mut self.written, written));
         let moved = u32::try_from(moved).unwrap_or(u32::MAX);
         let ping_len = u32::from(self.ping_len);
@@ -233,7 +236,6 @@ impl Timers {
         }
         self.ping_left = self.ping_left.saturating_sub(moved);
         self.ping_len = self.ping_len.min(u8::try_from(self.ping_left).unwrap_or(u8::MAX));
-        moved
     }
 
     /// Takes note that the keep-alive ping was queued, as a frame of `len` bytes behind `before`.

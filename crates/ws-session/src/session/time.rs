@@ -121,6 +121,7 @@ impl Session {
             open,
             closing: phase != Phase::Open,
             failed: self.closing.failed,
+            goodbye_at: self.closing.sent_at(),
             lingering: phase == Phase::Draining
                 && self.closing.is_handshake_complete()
                 && !self.is_unwritten(),

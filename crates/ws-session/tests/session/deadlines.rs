@@ -383,6 +383,18 @@ fn a_close_that_is_never_answered_ends_in_time() {
 }
 
 #[test]
+fn answers_to_pings_do_not_prolong_the_wait_for_a_goodbye() {
+    let mut client = client();
+    client.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+    let ping = [&b"\x89\x7d"[..], &[0; 125]].concat();
+    for _ in 0..6 {
+        client.pass(SECOND);
+        client.receive(&ping.repeat(100));
+    }
+    assert!(client.session.is_finished());
+}
+
+#[test]
 fn a_goodbye_has_its_time_from_when_it_has_left() {
     // How many bytes a peer takes a second, and after how many seconds it is cut: behind what is
     // queued, when it answers nothing, or long before when it takes less than a KiB a second.
