@@ -66,6 +66,10 @@ pub struct Config {
     /// How long the peer may accept no byte while bytes wait to be written, 30 s by default. Then
     /// the connection is cut: a close frame could not reach the peer either. Where the transport itself
     /// holds bytes (TLS, HTTP/2, HTTP/3) the cut may come an eighth of this time later.
+    ///
+    /// Over HTTP/1.1 what the peer accepts shows in steps of what the system buffers, more than a
+    /// megabyte where the next hop is as near as a proxy on the same host. A client behind it that takes
+    /// 40 kB a second takes none for 30 s, as it seems: where there are such, allow more.
     pub write_timeout: Duration,
     /// How long the closing handshake may take, and the peer's end of the transport after it, 5 s by
     /// default. While a peer takes what is queued before the close frame, each KiB gives back a second
