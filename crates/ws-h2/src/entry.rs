@@ -58,6 +58,8 @@ pub(crate) struct Taken {
     pub(crate) was_answered: bool,
     /// The budget has no room for what lies unread.
     pub(crate) is_crowding: bool,
+    /// Its user is there. Who leaves later has it looked at again.
+    pub(crate) is_live: bool,
 }
 
 impl Entry {
@@ -122,6 +124,7 @@ impl Entry {
             None if has_news => [state.reader.take(), None],
             None => [None, None],
         };
+        let is_live = state.is_staying() && self.leaving.is_none();
         drop(state);
         self.note_broken(end);
         wakers.into_iter().flatten().for_each(Waker::wake);
@@ -129,7 +132,7 @@ impl Entry {
         if is_closed {
             self.slot = None;
         }
-        Taken { is_reset: self.is_gone, was_answered, is_crowding: !has_room }
+        Taken { is_reset: self.is_gone, was_answered, is_crowding: !has_room, is_live }
     }
 
     /// Whether there is memory for what lies unread.

@@ -67,7 +67,9 @@ impl Inbox {
 
     /// An empty inbox keeps the little memory that small messages need, and gives the rest back.
     fn recycle(&mut self) {
-        self.chunks = VecDeque::new();
+        if self.chunks.capacity() > 0 {
+            self.chunks = VecDeque::new();
+        }
         if !self.tail.try_reclaim(KEPT) || self.tail.capacity() > KEPT {
             self.tail = BytesMut::new();
         }

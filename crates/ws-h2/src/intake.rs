@@ -182,7 +182,8 @@ impl Intake {
                 Err(error) => result = Err(error),
             }
         }
-        match entry.next_stage() {
+        let stage = if taken.is_live { Stage::Live } else { entry.next_stage() };
+        match stage {
             Stage::Live => {}
             Stage::Answering => {
                 if !mem::replace(&mut entry.has_answer_deadline, true) {

@@ -37,6 +37,12 @@ pub(crate) enum Parting {
 }
 
 impl StreamState {
+    /// Whether the user has said nothing of leaving yet.
+    pub(crate) fn is_staying(&self) -> bool {
+        use Parting::{Aborted, Dropped, Ended, Waiting};
+        !matches!(self.parting, Waiting(_) | Ended(_) | Dropped(_) | Aborted { .. })
+    }
+
     /// Whether a server has answered the request.
     pub(crate) fn is_answered(&self) -> bool {
         !matches!(self.parting, Parting::Not | Parting::Asked(_) | Parting::Aborted { .. })
