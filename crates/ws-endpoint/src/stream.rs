@@ -134,6 +134,7 @@ impl<N: Net> Stream<N> {
 }
 
 impl<N: Net> Transport for Stream<N> {
+    #[inline(always)]
     fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -143,10 +144,12 @@ impl<N: Net> Transport for Stream<N> {
         each!(self, inner => inner.poll_read(cx, buf, max))
     }
 
+    #[inline(always)]
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
         each!(self, inner => inner.poll_write(cx, buf))
     }
 
+    #[inline(always)]
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, inner => inner.poll_flush(cx))
     }

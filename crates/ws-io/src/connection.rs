@@ -44,6 +44,8 @@ pub(crate) struct Connection<T, R: Runtime> {
     pub(crate) receiver_waits: bool,
     /// Whether other tasks want to send more than there is room for.
     outbox_waits: bool,
+    /// Whether the last call waited for input, with nothing left to do.
+    has_waited: bool,
 }
 
 /// Whether a step changed something that may have produced an event.
@@ -70,6 +72,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
             is_split: false,
             receiver_waits: false,
             outbox_waits: false,
+            has_waited: false,
         }
     }
 
@@ -105,6 +108,13 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, streaming: bool) -> Poll<Option<Event>> {
+        if std::mem::take(&mut self.has_waited)
+            && self.session.wants_read()
+            && let Poll::Ready(len) = self.poll_read(cx)
+        {
+            // As nearly every wait ends.
+            self.reads = self.reads.saturating_add(read_budget::cost(len));
+        }
         loop {
             let inflated = self.session.take_inflated();
             if inflated > 0 {
@@ -152,6 +162,7 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
                 }
             }
             if let Step::Wait = self.poll_before_waiting(cx) {
+                self.has_waited = true;
                 self.reads = 0;
                 return Poll::Pending;
             }
