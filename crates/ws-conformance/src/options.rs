@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 use ws_conformance::{
-    Carrier, Effort, Selection, Settings, Target, all_cases, parse_reasons, parse_sections,
+    Carrier, CaseId, Effort, Selection, Settings, Target, all_cases, parse_reasons, parse_sections,
 };
 
 use crate::outputs::Outputs;
@@ -119,11 +119,11 @@ impl Options {
                 Long("scale") => options.scale = parser.value()?.parse::<usize>()?.max(1),
                 Long("help") | Short('h') => options.action = Action::Help,
                 Long("section" | "case") => {
-                    let sections = parser.value()?.parse_with(parse_sections)?;
+                    let sections = parser.value()?.parse_with(sections)?;
                     options.selection.sections.extend(sections);
                 }
                 Long("exclude") => {
-                    let sections = parser.value()?.parse_with(parse_sections)?;
+                    let sections = parser.value()?.parse_with(sections)?;
                     options.selection.excluded.extend(sections);
                 }
                 Long("exclude-from") => {
@@ -166,7 +166,7 @@ impl Options {
         let drives = options.peers.iter().any(|peer| matches!(peer, Peer::Driver(_)));
         if drives && options.selection.sections.is_empty() && effort != Effort::Full {
             // A driver of the field expects every handshake to succeed.
-            options.selection.sections = parse_sections("1,2,3,4,5,6,7,9,10,12,13")?;
+            options.selection.sections = sections("1,2,3,4,5,6,7,9,10,12,13")?;
         }
         if let Action::Attack(name) = &mut options.action {
             // A name is easier to pass on without spaces.
@@ -177,6 +177,11 @@ impl Options {
         }
         Ok(options)
     }
+}
+
+/// A list of numbers, of which each is that of a case or a section.
+fn sections(list: &str) -> Result<Vec<CaseId>, String> {
+    parse_sections(list, &all_cases())
 }
 
 /// A header line, which must not be more than that, nor one that the cases are about.

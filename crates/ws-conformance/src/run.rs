@@ -266,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn a_case_that_breaks_down_is_no_pass() {
         let selection = Selection {
-            sections: parse_sections("1.1").expect("case numbers"),
+            sections: parse_sections("1.1", &groups::all()).expect("case numbers"),
             ..Selection::default()
         };
         let cases = selection.apply(groups::all(), true);

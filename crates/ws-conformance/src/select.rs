@@ -1,5 +1,7 @@
 //! Which cases are run: sections such as 1, 6.4 or 20.1.3, and exceptions.
 
+use std::collections::BTreeSet;
+
 use crate::carrier::Carrier;
 use crate::case::{Case, CaseId};
 use crate::run::LeftOut;
@@ -59,13 +61,58 @@ impl Selection {
 ///
 /// # Errors
 ///
-/// What is not a case number, in words.
-pub fn parse_sections(list: &str) -> Result<Vec<CaseId>, String> {
-    list.split(',').map(str::parse).collect()
+/// What is not a case number, or the number of no case of `cases`, in words that name those there are.
+pub fn parse_sections(list: &str, cases: &[Case]) -> Result<Vec<CaseId>, String> {
+    list.split(',').map(|number| parse_section(number, cases)).collect()
 }
 
-/// Reads a file of cases to leave out: in each line a case or a section and, behind white space, the
-/// reason. Empty lines and those that begin with `#` are passed over.
+fn parse_section(number: &str, cases: &[Case]) -> Result<CaseId, String> {
+    let section: CaseId = number.parse()?;
+    if cases.iter().any(|case| case.id.is_within(&section)) {
+        return Ok(section);
+    }
+    Err(format!("there is no case {section}: {}", what_there_is(&section, cases)))
+}
+
+/// The numbers that could stand in the place of the first one of `section` that leads nowhere.
+fn what_there_is(section: &CaseId, cases: &[Case]) -> String {
+    let parts = section.parts();
+    let found = (0..parts.len()).rev().find_map(|length| {
+        let parent = CaseId::new(parts.get(..length)?);
+        let within = cases.iter().filter(|case| case.id.is_within(&parent));
+        let next: BTreeSet<u16> =
+            within.clone().filter_map(|case| case.id.parts().get(length).copied()).collect();
+        within.count().gt(&0).then_some((parent, next))
+    });
+    match found {
+        Some((parent, next)) if parent.parts().is_empty() => {
+            format!("the groups are {}", ranges("", &next))
+        }
+        Some((parent, next)) if next.is_empty() => format!("{parent} has nothing below it"),
+        Some((parent, next)) => format!("{parent} has {}", ranges(&format!("{parent}."), &next)),
+        None => "there are no cases".into(),
+    }
+}
+
+/// Numbers in ascending order, those in a row as `1 to 7`.
+fn ranges(prefix: &str, numbers: &BTreeSet<u16>) -> String {
+    let mut rows: Vec<(u16, u16)> = Vec::new();
+    for number in numbers.iter().copied() {
+        match rows.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => rows.push((number, number)),
+        }
+    }
+    let words = |(first, last): (u16, u16)| match last - first {
+        0 => format!("{prefix}{first}"),
+        1 => format!("{prefix}{first}, {prefix}{last}"),
+        _ => format!("{prefix}{first} to {prefix}{last}"),
+    };
+    rows.into_iter().map(words).collect::<Vec<String>>().join(", ")
+}
+
+/// Reads a file of cases to leave out, or of those that are known to fail: in each line a case or a
+/// section and, behind white space, the reason. Empty lines and those that begin with `#` are passed over.
 ///
 /// # Errors
 ///
@@ -73,10 +120,7 @@ pub fn parse_sections(list: &str) -> Result<Vec<CaseId>, String> {
 pub fn parse_reasons(text: &str, cases: &[Case]) -> Result<Vec<(CaseId, String)>, String> {
     let read = |line: &str| {
         let (number, reason) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-        let section: CaseId = number.parse()?;
-        if !cases.iter().any(|case| case.id.is_within(&section)) {
-            return Err(format!("there is no case {section}"));
-        }
+        let section = parse_section(number, cases)?;
         match reason.trim() {
             "" => Err(format!("{section} has no reason")),
             reason => Ok((section, reason.to_owned())),
@@ -93,6 +137,21 @@ pub fn parse_reasons(text: &str, cases: &[Case]) -> Result<Vec<(CaseId, String)>
 mod tests {
     use super::*;
     use crate::groups;
+
+    #[test]
+    fn a_number_without_a_case_is_answered_by_those_there_are() {
+        let cases = groups::all();
+        let refused = |list: &str| parse_sections(list, &cases).expect_err(list);
+        let groups = refused("1,99");
+        assert!(
+            groups.starts_with("there is no case 99: the groups are 1 to 7, 9, 10, 12, 13, 20 to")
+        );
+        assert_eq!(refused("7.9.77"), "there is no case 7.9.77: 7.9 has 7.9.1 to 7.9.9");
+        assert_eq!(refused("9.88.1"), "there is no case 9.88.1: 9 has 9.1 to 9.8");
+        assert_eq!(refused("1.1.1.1"), "there is no case 1.1.1.1: 1.1.1 has nothing below it");
+        assert_eq!(refused("1.x"), "\"1.x\" is no case number");
+        assert_eq!(parse_sections("1.*, 6.4", &cases).map(|sections| sections.len()), Ok(2));
+    }
 
     #[test]
     fn a_case_is_left_out_once_however_many_lines_name_it() {

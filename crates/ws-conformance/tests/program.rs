@@ -45,19 +45,33 @@ fn folder(name: &str) -> PathBuf {
 #[test]
 fn a_selection_without_a_case_is_no_pass() {
     let url = format!("ws://{}", nobody());
-    let table = [
-        ["--section", "99", "--over", "h1"],
-        ["--case", "7.9.10", "--over", "h1"],
-        ["--section", "40", "--over", "h1"],
-        ["--section", "31", "--over", "h1"],
-    ];
+    let table = [["--section", "40", "--over", "h1"], ["--section", "31", "--over", "h1"]];
     for selection in table {
         let arguments = [&["--server", &url][..], &selection].concat();
         let said = could_not_run(&run(&arguments));
         assert!(said.contains("no case is selected"), "{selection:?}: {said}");
     }
-    let said = could_not_run(&run(&["--self-test", "--section", "99"]));
-    assert!(said.contains("no case is selected"), "{said}");
+}
+
+#[test]
+fn a_number_that_no_case_has_is_an_error_that_names_those_there_are() {
+    let url = format!("ws://{}", nobody());
+    let groups = "there is no case 99: the groups are 1 to 7, 9";
+    let table: [(&[&str], &str); 6] = [
+        (&["--server", &url, "--section", "99"], groups),
+        (&["--server", &url, "--section", "1,99"], groups),
+        (&["--server", &url, "--exclude", "99"], groups),
+        (
+            &["--server", &url, "--case", "7.9.10"],
+            "there is no case 7.9.10: 7.9 has 7.9.1 to 7.9.9",
+        ),
+        (&["--list", "--section", "99"], groups),
+        (&["--self-test", "--section", "99"], groups),
+    ];
+    for (arguments, what) in table {
+        let said = could_not_run(&run(arguments));
+        assert!(said.contains(what), "{arguments:?}: {said}");
+    }
 }
 
 /// Asks the driver's resource at `address`, by a handshake and nothing more.
