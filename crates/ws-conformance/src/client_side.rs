@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::arena::Arena;
 use crate::carrier::Carrier;
 use crate::case::Case;
-use crate::run::{Report, play, run_all};
+use crate::run::{Peer, Report, play, run_all};
 use crate::settings::Settings;
 use crate::target::Target;
 #[cfg(feature = "h3")]
@@ -60,9 +60,10 @@ pub async fn judge_server(
     agent: &str,
 ) -> Report {
     let shared = Arc::new(settings.clone());
+    let peer = Peer { agent, is_server: true, target: target.to_string() };
     let judge = move |case: Arc<Case>| {
         let arena = Arena::against_server(target.clone(), Arc::clone(&shared));
         async move { play(&case, arena).await }
     };
-    run_all(cases, &settings, agent, true, judge).await
+    run_all(cases, &settings, peer, judge).await
 }

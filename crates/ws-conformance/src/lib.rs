@@ -44,6 +44,7 @@ mod script;
 mod select;
 mod server_side;
 mod settings;
+mod standing;
 mod target;
 mod wire;
 
@@ -59,5 +60,6 @@ pub use run::{CaseResult, LeftOut, Report};
 pub use select::{Selection, parse_reasons, parse_sections};
 pub use server_side::{judge_client, listen};
 pub use settings::{Effort, Settings};
+pub use standing::Standing;
 pub use target::Target;
 pub use wire::stream::Duplex;

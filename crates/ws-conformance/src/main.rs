@@ -116,11 +116,12 @@ async fn judge(options: &Options) -> io::Result<bool> {
     for report in &mut reports {
         let (is_server, over) = (report.peer_is_server, options.settings.carrier);
         report.left_out.extend(options.selection.left_out(&all_cases(), is_server, over));
+        report.options = options.to_string();
     }
     tell_apart(&mut reports);
     for report in &reports {
-        print(&table::shortcomings(report))?;
-        print(&table::summary(report))?;
+        print(&table::shortcomings(report, options.strict))?;
+        print(&table::summary(report, options.strict))?;
     }
     options.outputs.write(&reports, options.strict)?;
     if !reports.iter().all(Report::is_complete) {

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,6 +30,7 @@ which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
   --exclude 9,12        without these sections     --exclude-from FILE  the same; in each line a
                                                    number and the reason, which reports repeat
+  --known-failures FILE  such cases are played and reported, but count only when they pass
   --over h1             h2, h3: the carrier; best: the cases of falling back
   --quick               samples of costly cases    --full           all, with long patience
 
@@ -82,6 +84,8 @@ pub(crate) struct Options {
     /// The names of the peers in turn; the last one stands for all the others.
     pub(crate) agents: Vec<String>,
     pub(crate) strict: bool,
+    /// The files of cases with reasons, by the option that named each.
+    files: Vec<(&'static str, String)>,
     /// By how much an attack is smaller than it is written.
     pub(crate) scale: usize,
     pub(crate) outputs: Outputs,
@@ -97,6 +101,7 @@ impl Options {
             settings: Settings::default(),
             agents: Vec::new(),
             strict: false,
+            files: Vec::new(),
             scale: 1,
             outputs: Outputs::default(),
         };
@@ -127,11 +132,12 @@ impl Options {
                     options.selection.excluded.extend(sections);
                 }
                 Long("exclude-from") => {
-                    let path = parser.value()?.string()?;
-                    let naming = |why: String| format!("{path}: {why}");
-                    let text = fs::read_to_string(&path).map_err(|e| naming(e.to_string()))?;
-                    let excused = parse_reasons(&text, &all_cases()).map_err(naming)?;
+                    let excused = options.reasons("exclude-from", &mut parser)?;
                     options.selection.excused.extend(excused);
+                }
+                Long("known-failures") => {
+                    let known = options.reasons("known-failures", &mut parser)?;
+                    options.settings.known_failures.extend(known);
                 }
                 Long("over") => {
                     carrier = parser.value()?.parse_with(str::parse::<Carrier>)?;
@@ -176,6 +182,57 @@ impl Options {
             return Err("nobody to judge: give --server, --client or --listen".into());
         }
         Ok(options)
+    }
+}
+
+impl Options {
+    /// Reads the file of cases with reasons that this option names.
+    fn reasons(
+        &mut self,
+        option: &'static str,
+        parser: &mut lexopt::Parser,
+    ) -> Result<Vec<(CaseId, String)>, lexopt::Error> {
+        let path = parser.value()?.string()?;
+        let naming = |why: String| format!("{path}: {why}");
+        let text = fs::read_to_string(&path).map_err(|error| naming(error.to_string()))?;
+        let reasons = parse_reasons(&text, &all_cases()).map_err(naming)?;
+        self.files.push((option, path));
+        Ok(reasons)
+    }
+}
+
+impl fmt::Display for Options {
+    /// What decided how the peers were judged, as a command line has it. Of a header only the name is
+    /// told: its value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { carrier, effort, wait, patience, jobs, tls, headers, .. } = &self.settings;
+        write!(f, "--over {carrier}")?;
+        let flags = [
+            (*effort == Effort::Quick, "quick"),
+            (*effort == Effort::Full, "full"),
+            (self.strict, "strict"),
+            (*tls, "tls"),
+        ];
+        for (_, flag) in flags.into_iter().filter(|(given, _)| *given) {
+            write!(f, " --{flag}")?;
+        }
+        let Selection { sections, excluded, .. } = &self.selection;
+        for (option, sections) in [("section", sections), ("exclude", excluded)] {
+            let numbers: Vec<String> = sections.iter().map(CaseId::to_string).collect();
+            if !numbers.is_empty() {
+                write!(f, " --{option} {}", numbers.join(","))?;
+            }
+        }
+        for (option, path) in &self.files {
+            write!(f, " --{option} {path}")?;
+        }
+        let (wait, patience) = (wait.as_secs_f64(), patience.as_secs_f64());
+        write!(f, " --wait {wait} --patience {patience} --jobs {jobs}")?;
+        for header in headers {
+            let name = header.split(':').next().unwrap_or_default();
+            write!(f, " --header '{name}: …'")?;
+        }
+        Ok(())
     }
 }
 

@@ -34,21 +34,21 @@ impl Outputs {
     pub(crate) fn write(&self, reports: &[Report], strict: bool) -> io::Result<()> {
         let file_of = |report: &Report, result: &CaseResult| case_file(&report.agent, result);
         if let Some(path) = &self.json {
-            write(path, json::index(reports, file_of))?;
+            write(path, json::index(reports, strict, file_of))?;
         }
         if let Some(path) = &self.junit {
             write(path, junit::document(reports, strict))?;
         }
         let Some(path) = &self.html else { return Ok(()) };
         if is_page(path) {
-            return write(path, html::page(reports));
+            return write(path, html::page(reports, strict));
         }
-        write(&path.join("index.html"), html::page(reports))?;
-        write(&path.join("index.json"), json::index(reports, file_of))?;
+        write(&path.join("index.html"), html::page(reports, strict))?;
+        write(&path.join("index.json"), json::index(reports, strict, file_of))?;
         for report in reports {
             for result in &report.results {
                 let file = path.join(case_file(&report.agent, result));
-                write(&file, json::case(report, result))?;
+                write(&file, json::case(report, strict, result))?;
             }
         }
         Ok(())

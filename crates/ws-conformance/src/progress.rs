@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write, stderr};
 
+use crate::report::table::printable;
 use crate::run::CaseResult;
 
 /// Counts cases and names those that did not pass.
@@ -23,11 +24,13 @@ impl Progress {
         let Self { total, done, .. } = *self;
         let verdict = &result.verdict;
         if verdict.is_against() {
+            let known = result.known.as_ref().map(|why| format!(" [known to fail: {why}]"));
             let clear = if self.terminal { "\r\x1b[K" } else { "" };
-            let close = verdict.close;
-            let (id, overall, why) = (&result.id, verdict.overall(), &verdict.why);
-            let what = &result.description;
-            self.write(&format!("{clear}{id:<9} {overall} (close: {close}): {what} {why}\n"));
+            let (id, overall, close) = (&result.id, verdict.overall(), verdict.close);
+            let (what, why) = (&result.description, &verdict.why);
+            let line = format!("{id:<9} {overall} (close: {close}): {what} {why}");
+            let line = printable(&(line + &known.unwrap_or_default()));
+            self.write(&format!("{clear}{line}\n"));
         }
         if self.terminal {
             self.write(&format!("\r\x1b[K{done}/{total} {}", result.id));

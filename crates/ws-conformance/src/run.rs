@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -15,7 +15,9 @@ use crate::case::{Case, CaseId, Weight};
 use crate::judge::{Behavior, Verdict};
 use crate::progress::Progress;
 use crate::pulse::Pulse;
+use crate::report::date;
 use crate::settings::{Effort, Settings};
+use crate::standing::{Standing, reason_for};
 
 /// What became of one case.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct CaseResult {
     pub rows: &'static [&'static str],
     /// What is said of it.
     pub verdict: Verdict,
+    /// Why it is known to fail, if it is.
+    pub known: Option<String>,
 }
 
 /// Cases that have no meaning over the carrier of the run, or were left out for a reason given.
@@ -53,6 +57,12 @@ pub struct Report {
     pub agent: String,
     /// Whether the peer is a server.
     pub peer_is_server: bool,
+    /// Who was judged: the URL of a server, the command of a client, or the address that a driver called.
+    pub target: String,
+    /// When the run began, by the clock of the system.
+    pub started: SystemTime,
+    /// The options of the run as a command line has them; empty unless the caller sets it.
+    pub options: String,
     /// The results in the order of the numbers.
     pub results: Vec<CaseResult>,
     /// What was not played.
@@ -84,12 +94,25 @@ impl Report {
         format!("over {}, {}", self.carrier, self.effort.words())
     }
 
-    /// Whether the peer passed: it was judged by every case that was chosen, and none failed.
-    /// `strict` also holds what is non-strict against it.
+    /// Whether the peer passed: it was judged by every case that was chosen, and none failed but those
+    /// that are known to, which all did. `strict` also holds what is non-strict against it.
     #[must_use]
     pub fn passed(&self, strict: bool) -> bool {
-        let failed = self.count(Behavior::Failed);
-        self.is_complete() && failed == 0 && !(strict && self.count(Behavior::NonStrict) > 0)
+        let counts = |result: &CaseResult| {
+            matches!(result.standing(strict), Standing::Fails | Standing::PassesUnexpectedly)
+        };
+        self.is_complete() && !self.results.iter().any(counts)
+    }
+
+    /// How many cases count in this way.
+    #[must_use]
+    pub fn standing(&self, standing: Standing, strict: bool) -> usize {
+        self.results.iter().filter(|result| result.standing(strict) == standing).count()
+    }
+
+    /// When the run began, as ISO 8601 has it, in UTC.
+    pub(crate) fn began(&self) -> String {
+        format!("{}Z", date::date_and_time(self.started))
     }
 
     /// Whether there was a case, and each one that was chosen came to a judgement.
@@ -100,8 +123,9 @@ impl Report {
 }
 
 impl CaseResult {
-    pub(crate) fn new(case: &Case, verdict: Verdict) -> Self {
+    pub(crate) fn new(case: &Case, verdict: Verdict, known: &[(CaseId, String)]) -> Self {
         Self {
+            known: reason_for(&case.id, known),
             id: case.id.clone(),
             description: case.description.clone(),
             expectation: case.expectation.clone(),
@@ -128,26 +152,34 @@ pub(crate) async fn play(case: &Case, mut arena: Arena) -> Verdict {
     verdict
 }
 
+/// Who is judged in a run.
+pub(crate) struct Peer<'a> {
+    /// Its name in the reports.
+    pub(crate) agent: &'a str,
+    pub(crate) is_server: bool,
+    /// Its URL, or its command.
+    pub(crate) target: String,
+}
+
 /// Runs every case that fits the carrier through `judge` and gives the results in order.
 pub(crate) async fn run_all<F, V>(
     cases: Vec<Case>,
     settings: &Settings,
-    agent: &str,
-    peer_is_server: bool,
+    peer: Peer<'_>,
     judge: F,
 ) -> Report
 where
     F: Fn(Arc<Case>) -> V + Send + Sync + 'static,
     V: Future<Output = Verdict> + Send,
 {
-    let started = Instant::now();
+    let (began, started) = (Instant::now(), date::now());
     let left_out = left_out(&cases, settings.carrier);
     let fitting = cases.into_iter().filter(|case| case.carriers.contains(&settings.carrier));
     let mut cases: Vec<Arc<Case>> = fitting.map(Arc::new).collect();
     // Those that only wait go first, those that measure come last and alone.
     cases.sort_by_key(|case| (case.weight != Weight::Waiting, case.weight == Weight::Alone));
     let progress = Progress::new(cases.len(), settings.progress);
-    let mut harvest = Harvest::new(progress);
+    let mut harvest = Harvest::new(progress, settings.known_failures.clone());
     let (judge, pulse) = (Arc::new(judge), Arc::new(Pulse::start()));
     let (slots, waiting) = (settings.jobs.max(1), 48);
     let (busy, idle) = (Arc::new(Semaphore::new(slots)), Arc::new(Semaphore::new(waiting)));
@@ -192,9 +224,18 @@ where
     harvest.progress.end();
     let mut results = harvest.results;
     results.sort_by(|left, right| left.id.cmp(&right.id));
-    let (agent, elapsed) = (agent.to_owned(), started.elapsed());
-    let (carrier, effort) = (settings.carrier, settings.effort);
-    Report { agent, peer_is_server, results, left_out, carrier, effort, elapsed }
+    Report {
+        agent: peer.agent.to_owned(),
+        peer_is_server: peer.is_server,
+        target: peer.target,
+        started,
+        options: String::new(),
+        results,
+        left_out,
+        carrier: settings.carrier,
+        effort: settings.effort,
+        elapsed: began.elapsed(),
+    }
 }
 
 /// What came of a case that was played once.
@@ -211,11 +252,13 @@ struct Harvest {
     in_doubt: Vec<Arc<Case>>,
     /// What is being played, by the task that does so.
     begun: HashMap<Id, Arc<Case>>,
+    known: Vec<(CaseId, String)>,
 }
 
 impl Harvest {
-    fn new(progress: Progress) -> Self {
-        Self { progress, results: Vec::new(), in_doubt: Vec::new(), begun: HashMap::new() }
+    fn new(progress: Progress, known: Vec<(CaseId, String)>) -> Self {
+        let (results, in_doubt, begun) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { progress, results, in_doubt, begun, known }
     }
 
     fn take(&mut self, done: Result<(Id, Played), JoinError>) {
@@ -237,7 +280,7 @@ impl Harvest {
     }
 
     fn keep(&mut self, case: &Case, verdict: Verdict) {
-        let result = CaseResult::new(case, verdict);
+        let result = CaseResult::new(case, verdict, &self.known);
         self.progress.step(&result);
         self.results.push(result);
     }
@@ -274,7 +317,8 @@ mod tests {
             assert_ne!(case.id.to_string(), "1.1.3", "a fault of the suite");
             Verdict::plain(Behavior::Ok, "as expected")
         };
-        let report = run_all(cases, &Settings::default(), "a peer", true, judge).await;
+        let peer = Peer { agent: "a peer", is_server: true, target: "ws://a/".into() };
+        let report = run_all(cases, &Settings::default(), peer, judge).await;
         assert_eq!((report.results.len(), report.count(Behavior::Unjudged)), (8, 1));
         assert!(!report.passed(false) && !report.is_complete());
         let broken = report.results.iter().find(|result| result.id.to_string() == "1.1.3");
@@ -287,6 +331,9 @@ mod tests {
         let report = Report {
             agent: "a peer".into(),
             peer_is_server: true,
+            target: "ws://a/".into(),
+            started: date::now(),
+            options: String::new(),
             results: Vec::new(),
             left_out: Vec::new(),
             carrier: Carrier::H1,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::carrier::Carrier;
+use crate::case::CaseId;
 
 /// How much of the costly cases is run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,9 @@ pub struct Settings {
     pub headers: Vec<String>,
     /// Whether clients are to call by TLS; over HTTP/3 they always are. Default: no.
     pub tls: bool,
+    /// Cases that are played and reported but do not count as long as they fail, for the reason beside
+    /// each; a section stands for all its cases, of which each has to fail. Default: none.
+    pub known_failures: Vec<(CaseId, String)>,
     /// Where the certificate is written that clients may be told to trust. Default: nowhere.
     pub ca_out: Option<PathBuf>,
     /// Cases at the same time. Default: 4.
@@ -72,6 +76,7 @@ impl Settings {
             carrier: Carrier::H1,
             headers: Vec::new(),
             tls: false,
+            known_failures: Vec::new(),
             ca_out: None,
             jobs: 4,
             progress: false,

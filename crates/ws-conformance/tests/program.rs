@@ -11,6 +11,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
+
 /// A place that nobody listens at.
 fn nobody() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -302,6 +306,111 @@ fn cases_are_left_out_by_a_file_that_gives_a_reason_for_each() {
     }
     let said = could_not_run(&run(&[&client[..], &["--exclude-from", "/no/such/file"]].concat()));
     assert!(said.contains("/no/such/file"), "{said}");
+}
+
+/// Serves WebSockets one after the other at the URL that is given: `fields` are in each answer, an
+/// empty message comes back, and a close frame is answered with this body.
+fn echoing_nothing(fields: &'static str, body: &'static [u8]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // Who breaks off has no more to be told.
+            let _ = serve_nothing(&mut stream.expect("a call"), fields, body);
+        }
+    });
+    format!("ws://{address}/")
+}
+
+fn serve_nothing(stream: &mut TcpStream, fields: &str, body: &[u8]) -> std::io::Result<()> {
+    let mut accept = Sha1::new();
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?;
+        if let Some(key) = line.strip_prefix("Sec-WebSocket-Key: ") {
+            accept.update(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11"));
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let accept = STANDARD.encode(accept.finalize());
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{fields}\r\n"
+    );
+    stream.write_all(answer.as_bytes())?;
+    loop {
+        let mut head = [0; 6];
+        stream.read_exact(&mut head)?;
+        let mut payload = vec![0; usize::from(head[1] & 0x7F)];
+        stream.read_exact(&mut payload)?;
+        if head[0] & 0x0F == 8 {
+            let length = u8::try_from(body.len()).expect("a short body");
+            return stream.write_all(&[&[0x88, length], body].concat());
+        }
+        stream.write_all(&[head[0], 0])?;
+    }
+}
+
+#[test]
+fn known_failures_do_not_count_and_one_that_passes_does() {
+    let folder = folder("known_failures");
+    let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    let judge = |lines: &str, rest: &[&str]| {
+        fs::write(folder.join("known"), lines).expect("a file");
+        let url = echoing_nothing("", b"\x03\xE8");
+        let known = path("known");
+        let all = ["--server", &url, "--wait", "0.5", "--known-failures", &known, "--jobs", "1"];
+        let output = run(&[&all, rest].concat());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let log = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said, log)
+    };
+    // It gives back what is empty and nothing else.
+    let cases = ["--case", "1.1.1,1.1.2", "--json", &path("index.json")];
+    let (code, said, log) = judge("1.1.2 issue 12: only empty texts\n", &cases);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("[known to fail: issue 12: only empty texts]"), "{said}");
+    assert!(said.contains("1 failed as known"), "{said}");
+    assert!(log.contains("[known to fail: issue 12"), "while the run goes on: {log}");
+    let index = fs::read_to_string(folder.join("index.json")).expect("an index");
+    assert!(index.contains("\"knownFailure\": \"issue 12: only empty texts\""), "{index}");
+    assert!(index.contains(&format!("--known-failures {}", path("known"))), "{index}");
+    let (code, said, _) = judge("1.1 no texts\n", &cases);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("[passes unexpectedly, known to fail: no texts]"), "{said}");
+    let (code, said, _) = judge("", &cases);
+    assert_eq!(code, Some(1), "{said}");
+    for (lines, what) in
+        [("1.1.1\n", "line 1: 1.1.1 has no reason"), ("1.99 x", "no case 1.99: 1 ")]
+    {
+        let (code, _, log) = judge(lines, &cases);
+        assert_eq!(code, Some(2), "{log}");
+        assert!(log.contains(what), "{log}");
+    }
+}
+
+#[test]
+fn a_page_about_a_hostile_server_has_none_of_its_markup() {
+    let folder = folder("hostile");
+    let path = |name: &str| folder.join(name).to_str().expect("UTF-8").to_owned();
+    let fields = "Server: <script>alert(1)</script>\r\nX-Image: <img src=x onerror=alert(2)>\r\n";
+    let body = b"\x03\xE8</code></pre><script>alert(3)</script>\x1b[2J";
+    let url = echoing_nothing(fields, body);
+    let (page, junit, html) = (path("page.html"), path("junit.xml"), path("folder"));
+    for file in [&page, &html] {
+        let arguments = ["--server", &url, "--section", "1.1.1,1.1.2,7.1.1,30.1", "--wait", "0.5"];
+        let files = ["--jobs", "1", "--html", file, "--junit", &junit];
+        let output = run(&[&arguments[..], &files].concat());
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!said.contains('\u{1b}'), "{said:?}");
+    }
+    for file in [page, junit, path("folder/index.html")] {
+        let text = fs::read_to_string(&file).expect("a report");
+        assert!(!text.contains("<script") && !text.contains("<img"), "{file}");
+        assert!(!text.contains('\u{1b}') && text.contains("&lt;script&gt;alert(3)"), "{file}");
+    }
 }
 
 #[test]

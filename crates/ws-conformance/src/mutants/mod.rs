@@ -34,7 +34,7 @@ use crate::case::Case;
 use crate::groups;
 use crate::judge::{Behavior, Verdict};
 use crate::pulse::Pulse;
-use crate::run::{Report, play, run_all};
+use crate::run::{Peer, Report, play, run_all};
 use crate::select::Selection;
 use crate::settings::{Effort, Settings};
 use crate::target::Target;
@@ -89,8 +89,8 @@ impl SelfTest {
 impl fmt::Display for SelfTest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for report in &self.reports {
-            f.write_str(&crate::report::table::shortcomings(report))?;
-            f.write_str(&crate::report::table::summary(report))?;
+            f.write_str(&crate::report::table::shortcomings(report, true))?;
+            f.write_str(&crate::report::table::summary(report, true))?;
         }
         for mutant in &self.mutants {
             let (Mutant { fault, is_server, case, verdict }, sign) = (mutant, mutant.describe());
@@ -162,6 +162,7 @@ async fn judge_reference(
     let shared = Arc::new(settings.clone());
     let memory = Arc::new(Memory::default());
     let target = peer::serve(carrier, None).await?;
+    let peer = Peer { agent: &agent, is_server, target: target.to_string() };
     let judge = move |case: Arc<Case>| {
         let (shared, memory, target) = (Arc::clone(&shared), Arc::clone(&memory), target.clone());
         async move {
@@ -172,7 +173,7 @@ async fn judge_reference(
             judged.unwrap_or_else(|error| Refused::from(error).verdict())
         }
     };
-    Ok(run_all(cases, &settings, &agent, is_server, judge).await)
+    Ok(run_all(cases, &settings, peer, judge).await)
 }
 
 async fn judge_mutants(faults: &[Fault], settings: &Settings) -> io::Result<Vec<Mutant>> {
@@ -392,7 +393,7 @@ mod tests {
             let settings = quick_settings();
             let report = judge_reference(&selection, is_server, carrier, &settings).await;
             let report = report.expect("loopback sockets");
-            let shortcomings = crate::report::table::shortcomings(&report);
+            let shortcomings = crate::report::table::shortcomings(&report, true);
             assert!(report.passed(true), "{shortcomings}");
             assert!(report.results.len() > least, "{}", report.results.len());
         }

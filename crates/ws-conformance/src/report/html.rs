@@ -10,6 +10,7 @@ use crate::groups::title;
 use crate::judge::Behavior;
 use crate::log::{Entry, Who};
 use crate::run::{CaseResult, LeftOut, Report};
+use crate::standing::Standing;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}body{max-width:72rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
@@ -22,19 +23,26 @@ details.OK{border-color:#2da44e}details.FAILED{border-color:#cf222e}details.NON-
 .log{font:12px/1.4 ui-monospace,monospace}.log td{vertical-align:top;border:0}.log td:nth-child(2){white-space:nowrap}.log code{opacity:.75;word-break:break-all}.log pre{margin:0;opacity:.75;white-space:pre-wrap;word-break:break-all}
 .suite{color:#0969da}.peer{color:#8250df}.note{font-style:italic;opacity:.8}.tag{padding:0 .4rem;border-radius:.4rem}";
 
-/// All `reports` on one page.
+/// All `reports` on one page. With `strict` a case that is known to fail does not pass by being
+/// non-strict.
 #[must_use]
-pub fn page(reports: &[Report]) -> String {
+pub fn page(reports: &[Report], strict: bool) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>WebSocket conformance</title>\
          <style>{STYLE}</style><h1>WebSocket conformance</h1>\n"
     );
-    summaries(&mut html, reports);
-    shortcomings(&mut html, reports);
+    summaries(&mut html, reports, strict);
+    shortcomings(&mut html, reports, strict);
     matrix(&mut html, reports);
     for (agent, report) in reports.iter().enumerate() {
         let _ = writeln!(html, "<h2>{}</h2>", escape(&report.agent));
+        let (began, options) = (report.began(), escape(&report.options));
+        let (target, seconds) = (escape(&report.target), report.elapsed.as_secs_f64());
+        let _ = writeln!(
+            html,
+            "<p><code>{target}</code>, judged from {began}, {seconds:.1} s long, with <code>{options}</code></p>"
+        );
         for left_out in &report.left_out {
             let (LeftOut { section, reason, .. }, cases) = (left_out, left_out.cases());
             let (title, reason) = (title(section.group()), escape(reason));
@@ -50,14 +58,14 @@ pub fn page(reports: &[Report]) -> String {
                 let number = result.id.group();
                 let _ = writeln!(html, "<h3>{number} {}</h3>", title(number));
             }
-            details(&mut html, agent, result);
+            details(&mut html, agent, result, strict);
         }
     }
     html.push_str("</html>\n");
     html
 }
 
-fn summaries(html: &mut String, reports: &[Report]) {
+fn summaries(html: &mut String, reports: &[Report], strict: bool) {
     let columns = [
         Behavior::Ok,
         Behavior::NonStrict,
@@ -71,16 +79,20 @@ fn summaries(html: &mut String, reports: &[Report]) {
     for how in how {
         let _ = writeln!(html, "<p>ws-conformance {version}, {how}</p>");
     }
-    html.push_str("<table><tr><th>peer<th>judged as");
+    html.push_str("<table><tr><th>peer<th>judged as<th>began (UTC)");
     for behavior in columns {
         let _ = write!(html, "<th>{behavior}");
     }
-    html.push_str("<th>seconds</tr>\n");
+    html.push_str("<th>of the failures known<th>pass unexpectedly<th>seconds</tr>\n");
     for report in reports {
         let kind = if report.peer_is_server { "server" } else { "client" };
-        let _ = write!(html, "<tr><td>{}<td>{kind}", escape(&report.agent));
+        let (agent, began) = (escape(&report.agent), report.began());
+        let _ = write!(html, "<tr><td>{agent}<td>{kind}<td>{began}");
         for behavior in columns {
             let _ = write!(html, "<td class=\"{behavior}\">{}", report.count(behavior));
+        }
+        for standing in [Standing::FailsAsKnown, Standing::PassesUnexpectedly] {
+            let _ = write!(html, "<td>{}", report.standing(standing, strict));
         }
         let _ = writeln!(html, "<td>{:.1}</tr>", report.elapsed.as_secs_f64());
     }
@@ -88,10 +100,11 @@ fn summaries(html: &mut String, reports: &[Report]) {
 }
 
 /// What a reader looks for first.
-fn shortcomings(html: &mut String, reports: &[Report]) {
+fn shortcomings(html: &mut String, reports: &[Report], strict: bool) {
     let is_against = |result: &&CaseResult| {
         let overall = result.verdict.overall();
-        matches!(overall, Behavior::NonStrict | Behavior::Failed | Behavior::Unjudged)
+        result.known.is_some()
+            || matches!(overall, Behavior::NonStrict | Behavior::Failed | Behavior::Unjudged)
     };
     html.push_str("<h2>What did not pass</h2>\n");
     for (agent, report) in reports.iter().enumerate() {
@@ -103,16 +116,24 @@ fn shortcomings(html: &mut String, reports: &[Report]) {
             html,
             "<details{open}><summary>{name}: {count} cases</summary><table class=\"list\">"
         );
-        for CaseResult { id, description, verdict, .. } in found {
+        for result in found {
+            let CaseResult { id, description, verdict, .. } = result;
             let (overall, link) = (verdict.overall(), anchor(agent, id));
+            let known = known(result, strict);
             let (what, why) = (escape(description), escape(&verdict.why));
             let _ = writeln!(
                 html,
-                "<tr><th><a href=\"#{link}\">{id}</a><td class=\"{overall}\">{overall}<td>{what} {why}</tr>"
+                "<tr><th><a href=\"#{link}\">{id}</a><td class=\"{overall}\">{overall}<td>{what} {why}{known}</tr>"
             );
         }
         html.push_str("</table></details>\n");
     }
+}
+
+/// That a case is known to fail, and why.
+fn known(result: &CaseResult, strict: bool) -> String {
+    let known = result.of_known(strict).map(|known| format!(" <b>{}</b>", escape(&known)));
+    known.unwrap_or_default()
 }
 
 fn matrix(html: &mut String, reports: &[Report]) {
@@ -150,17 +171,18 @@ fn matrix(html: &mut String, reports: &[Report]) {
     html.push_str("</table></details>\n");
 }
 
-fn details(html: &mut String, agent: usize, result: &CaseResult) {
+fn details(html: &mut String, agent: usize, result: &CaseResult, strict: bool) {
     let verdict = &result.verdict;
     let overall = verdict.overall();
     let _ = write!(
         html,
         "<details class=\"{overall}\" id=\"{}\"><summary><b>{}</b> <span class=\"tag {overall}\">\
-         {overall}</span> close {} — {}</summary>",
+         {overall}</span> close {} — {}{}</summary>",
         anchor(agent, &result.id),
         result.id,
         verdict.close,
-        escape(&result.description)
+        escape(&result.description),
+        known(result, strict)
     );
     let _ = write!(
         html,

@@ -4,21 +4,28 @@ use serde_json::{Map, Value, json};
 
 use crate::log::{Entry, Who};
 use crate::run::{CaseResult, LeftOut, Report};
+use crate::standing::Standing;
 
 /// The index of all `reports`; `file_of` names the detailed report of a case.
 ///
 /// The members `behavior`, `behaviorClose`, `duration` (milliseconds), `remoteCloseCode` and
-/// `reportfile` are those of the older suite's `index.json`; the others are additions, and so is
-/// `leftOut` beside the cases, which lists what was not played.
+/// `reportfile` are those of the older suite's `index.json`; the others are additions, and so are,
+/// beside the cases, `run`, which says what run it was, and `leftOut`, which lists what was not
+/// played. With `strict` a case that is known to fail does not pass by being non-strict.
 #[must_use]
-pub fn index(reports: &[Report], file_of: impl Fn(&Report, &CaseResult) -> String) -> String {
+pub fn index(
+    reports: &[Report],
+    strict: bool,
+    file_of: impl Fn(&Report, &CaseResult) -> String,
+) -> String {
     let mut agents = Map::new();
     for report in reports {
         let mut cases: Map<String, Value> = report
             .results
             .iter()
-            .map(|result| (result.id.to_string(), entry(result, file_of(report, result))))
+            .map(|result| (result.id.to_string(), entry(result, strict, file_of(report, result))))
             .collect();
+        cases.insert("run".into(), run(report, strict));
         if !report.left_out.is_empty() {
             cases.insert("leftOut".into(), report.left_out.iter().map(left_out).collect());
         }
@@ -31,10 +38,10 @@ pub fn index(reports: &[Report], file_of: impl Fn(&Report, &CaseResult) -> Strin
 
 /// The detailed report of one case.
 #[must_use]
-pub fn case(report: &Report, result: &CaseResult) -> String {
+pub fn case(report: &Report, strict: bool, result: &CaseResult) -> String {
     let verdict = &result.verdict;
     let log: Vec<Value> = verdict.log.iter().map(log_entry).collect();
-    let value = json!({
+    let mut value = json!({
         "agent": report.agent,
         "id": result.id.to_string(),
         "description": result.description,
@@ -50,13 +57,15 @@ pub fn case(report: &Report, result: &CaseResult) -> String {
         "result": verdict.why,
         "observed": verdict.observed,
         "wirelog": log,
+        "run": run(report, strict),
     });
+    add_known(&mut value, result, strict);
     format!("{value:#}\n")
 }
 
-fn entry(result: &CaseResult, file: String) -> Value {
+fn entry(result: &CaseResult, strict: bool, file: String) -> Value {
     let verdict = &result.verdict;
-    json!({
+    let mut value = json!({
         "behavior": verdict.behavior.name(),
         "behaviorClose": verdict.close.name(),
         "duration": milliseconds(result),
@@ -67,6 +76,31 @@ fn entry(result: &CaseResult, file: String) -> Value {
         "result": verdict.why,
         "observed": verdict.observed,
         "rows": result.rows,
+    });
+    add_known(&mut value, result, strict);
+    value
+}
+
+/// What a case has besides that is known to fail.
+fn add_known(value: &mut Value, result: &CaseResult, strict: bool) {
+    if let (Some(reason), Some(members)) = (&result.known, value.as_object_mut()) {
+        members.insert("knownFailure".into(), reason.as_str().into());
+        let passes = result.standing(strict) == Standing::PassesUnexpectedly;
+        members.insert("passesUnexpectedly".into(), passes.into());
+    }
+}
+
+/// What run it was.
+fn run(report: &Report, strict: bool) -> Value {
+    json!({
+        "suite": concat!("ws-conformance ", env!("CARGO_PKG_VERSION")),
+        "started": report.began(),
+        "seconds": report.elapsed.as_secs_f64(),
+        "target": report.target,
+        "isServer": !report.peer_is_server,
+        "over": report.carrier.to_string(),
+        "options": report.options,
+        "passed": report.passed(strict),
     })
 }
 

@@ -2,8 +2,11 @@
 //! the RFC rows.
 
 pub mod coverage;
+pub(crate) mod date;
 pub mod html;
 pub mod json;
 pub mod junit;
 mod rules;
 pub mod table;
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use crate::case::CaseId;
 use crate::groups::title;
 use crate::judge::Behavior;
 use crate::run::{LeftOut, Report};
+use crate::standing::Standing;
 
 const COLUMNS: [(Behavior, &str); 6] = [
     (Behavior::Ok, "ok"),
@@ -17,9 +18,10 @@ const COLUMNS: [(Behavior, &str); 6] = [
     (Behavior::Unjudged, "unjudged"),
 ];
 
-/// The summary of `report` as text.
+/// The summary of `report` as text. With `strict` a case that is known to fail does not pass by being
+/// non-strict.
 #[must_use]
-pub fn summary(report: &Report) -> String {
+pub fn summary(report: &Report, strict: bool) -> String {
     let mut groups: BTreeMap<u16, [usize; COLUMNS.len()]> = BTreeMap::new();
     let mut total = [0; COLUMNS.len()];
     for result in &report.results {
@@ -49,26 +51,43 @@ pub fn summary(report: &Report) -> String {
     let seconds = report.elapsed.as_secs_f64();
     let cases = report.results.len();
     let _ = writeln!(text, "{cases} cases against a {kind} in {seconds:.1} s, {}", report.how());
+    let (target, began, options) = (&report.target, report.began(), &report.options);
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = writeln!(text, "{target}, judged from {began} by ws-conformance {version} {options}");
+    let known = report.standing(Standing::FailsAsKnown, strict);
+    if known > 0 {
+        let _ = writeln!(text, "{known} failed as known, which does not count");
+    }
+    let unexpected = report.standing(Standing::PassesUnexpectedly, strict);
+    if unexpected > 0 {
+        let _ = writeln!(
+            text,
+            "no pass: {unexpected} passed that are known to fail, whose lines can go"
+        );
+    }
     if !report.is_complete() {
         let unjudged = report.count(Behavior::Unjudged);
         let _ = writeln!(text, "no pass: {unjudged} of the {cases} came to no judgement");
     }
-    text
+    printable(&text)
 }
 
-/// The cases that did not pass, one a line, with the reason; those without a judgement by reason.
+/// The cases that did not pass, or were not to, one a line, with the reason; those without a judgement
+/// by reason.
 #[must_use]
-pub fn shortcomings(report: &Report) -> String {
+pub fn shortcomings(report: &Report, strict: bool) -> String {
     let mut text = String::new();
     let mut unjudged: BTreeMap<&str, Vec<&CaseId>> = BTreeMap::new();
     for result in &report.results {
         let verdict = &result.verdict;
         if verdict.behavior == Behavior::Unjudged {
             unjudged.entry(&verdict.why).or_default().push(&result.id);
-        } else if verdict.is_against() {
+        } else if verdict.is_against() || result.known.is_some() {
+            let known = result.of_known(strict).map(|known| format!(" [{known}]"));
+            let known = known.unwrap_or_default();
             let (id, overall, close) = (&result.id, verdict.overall(), verdict.close);
             let (what, why) = (&result.description, &verdict.why);
-            let _ = writeln!(text, "{id:<10}{overall:<14}close {close:<18}{what} {why}");
+            let _ = writeln!(text, "{id:<10}{overall:<14}close {close:<18}{what} {why}{known}");
         }
     }
     for (why, cases) in unjudged {
@@ -79,7 +98,13 @@ pub fn shortcomings(report: &Report) -> String {
         };
         let _ = writeln!(text, "{}{more}: {}: {why}", named.join(", "), Behavior::Unjudged);
     }
-    text
+    printable(&text)
+}
+
+/// Text for a terminal, which must not obey what a peer says.
+pub(crate) fn printable(text: &str) -> String {
+    let safe = |one: char| if one.is_control() && one != '\n' { '\u{FFFD}' } else { one };
+    text.chars().map(safe).collect()
 }
 
 fn line(text: &mut String, name: &str, counts: &[usize]) {
@@ -93,7 +118,7 @@ fn line(text: &mut String, name: &str, counts: &[usize]) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
     use crate::carrier::Carrier;
@@ -114,10 +139,13 @@ mod tests {
         let report = Report {
             agent: "a peer".into(),
             peer_is_server: true,
+            target: "ws://a/".into(),
+            started: SystemTime::UNIX_EPOCH,
+            options: "--over h1 --quick".into(),
             results: all()
                 .iter()
                 .take(1)
-                .map(|case| CaseResult::new(case, verdict.clone()))
+                .map(|case| CaseResult::new(case, verdict.clone(), &[]))
                 .collect(),
             left_out: vec![LeftOut {
                 reason: "see <issue 12>".into(),
@@ -128,14 +156,14 @@ mod tests {
             effort: Effort::Quick,
             elapsed: Duration::ZERO,
         };
-        let detailed = json::case(&report, &report.results[0]);
+        let detailed = json::case(&report, false, &report.results[0]);
         assert!(detailed.contains(&format!("\"overall\": \"{}\"", overall.name())), "{detailed}");
-        let found = shortcomings(&report);
+        let found = shortcomings(&report, false);
         assert!(found.starts_with(&format!("1.1.1     {overall:<14}close {close}")), "{found}");
         let sent = "Sends a text message of 0 octets in one frame. the end was not right";
         assert!(found.contains(sent), "{found}");
         let reports = [report];
-        let page = html::page(&reports);
+        let page = html::page(&reports, false);
         let tag = format!("<span class=\"tag {overall}\">{overall}</span> close {close}");
         assert!(page.contains(&tag), "{tag}");
         assert!(page.contains(&format!(">{overall} / {close}</a>")));
@@ -159,7 +187,7 @@ mod tests {
         let skipped = "name=\"20.1 not played, 8 cases\" time=\"0.000\">\
                        <skipped message=\"see &lt;issue 12&gt;\"/></testcase>";
         assert!(document.contains(skipped), "{document}");
-        let index = json::index(&reports, |_, _| String::new());
+        let index = json::index(&reports, false, |_, _| String::new());
         let index: serde_json::Value = serde_json::from_str(&index).expect("JSON");
         let left_out = &index["a peer"]["leftOut"][0];
         assert_eq!(left_out["section"], "20.1");

@@ -18,7 +18,7 @@ use crate::arena::{Arena, Memory, Refused};
 use crate::carrier::Carrier;
 use crate::case::Case;
 use crate::judge::Verdict;
-use crate::run::{Report, play, run_all};
+use crate::run::{Peer, Report, play, run_all};
 use crate::settings::Settings;
 use crate::wire::identity::Identity;
 
@@ -56,7 +56,8 @@ pub async fn judge_client(
             }
         }
     };
-    Ok(run_all(cases, &settings, agent, false, judge).await)
+    let peer = Peer { agent, is_server: false, target: command.to_owned() };
+    Ok(run_all(cases, &settings, peer, judge).await)
 }
 
 async fn call(

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 use tokio::sync::{Notify, RwLock};
@@ -22,6 +22,7 @@ use crate::case::{Case, CaseId};
 use crate::judge::{Behavior, Verdict};
 use crate::log::Log;
 use crate::progress::Progress;
+use crate::report::date;
 use crate::run::{CaseResult, LeftOut, Report, left_out, play};
 use crate::settings::Settings;
 use crate::wire::frame::Frame;
@@ -41,7 +42,8 @@ pub async fn listen(
 ) -> io::Result<Vec<Report>> {
     let identity = identity_for(&settings)?;
     let mut lobby = Lobby::bind(address, settings.carrier, identity).await?;
-    bound(&lobby.url(""))?;
+    let address = lobby.url("");
+    bound(&address)?;
     let left_out = left_out(&cases, settings.carrier);
     let mut cases = cases;
     cases.retain(|case| case.carriers.contains(&settings.carrier));
@@ -54,7 +56,9 @@ pub async fn listen(
         progress: Mutex::default(),
         playing: RwLock::default(),
         stop: Notify::new(),
-        started: Instant::now(),
+        address,
+        began: Instant::now(),
+        started: date::now(),
     });
     loop {
         tokio::select! {
@@ -91,7 +95,10 @@ struct Desk {
     /// Held for reading by each case while it is played.
     playing: RwLock<()>,
     stop: Notify,
-    started: Instant,
+    /// The URL that drivers call.
+    address: String,
+    began: Instant,
+    started: SystemTime,
 }
 
 impl Desk {
@@ -139,7 +146,7 @@ impl Desk {
         // This stays where the case does not come to its end.
         self.keep(&agent, case, Verdict::none("the case was begun and did not come to its end"));
         let verdict = play(case, Arena::against_visitor(visitor, settings, memory)).await;
-        self.tell_progress(&agent, &CaseResult::new(case, verdict.clone()));
+        self.tell_progress(&agent, &self.result(case, verdict.clone()));
         self.keep(&agent, case, verdict);
     }
 
@@ -153,7 +160,11 @@ impl Desk {
     fn keep(&self, agent: &str, case: &Case, verdict: Verdict) {
         let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
         let cases = results.entry(agent.to_owned()).or_default();
-        cases.insert(case.id.clone(), CaseResult::new(case, verdict));
+        cases.insert(case.id.clone(), self.result(case, verdict));
+    }
+
+    fn result(&self, case: &Case, verdict: Verdict) -> CaseResult {
+        CaseResult::new(case, verdict, &self.settings.known_failures)
     }
 
     /// Sends `text`, unless it is empty, and closes.
@@ -184,17 +195,20 @@ impl Desk {
             results.entry(UNNAMED.into()).or_default();
         }
         let result = |played: &BTreeMap<CaseId, CaseResult>, case: &Case| {
-            let missing = || CaseResult::new(case, Verdict::none("the driver did not play it"));
+            let missing = || self.result(case, Verdict::none("the driver did not play it"));
             played.get(&case.id).cloned().unwrap_or_else(missing)
         };
         let report = |(agent, played)| Report {
             agent,
             peer_is_server: false,
+            target: self.address.clone(),
+            started: self.started,
+            options: String::new(),
             results: self.cases.iter().map(|case| result(&played, case)).collect(),
             left_out: self.left_out.clone(),
             carrier: self.settings.carrier,
             effort: self.settings.effort,
-            elapsed: self.started.elapsed(),
+            elapsed: self.began.elapsed(),
         };
         results.into_iter().map(report).collect()
     }
