@@ -156,14 +156,18 @@ impl Verdict {
     }
 
     /// The verdict on a peer that refused what it was sent by a limit of its own (1009, or 1008),
-    /// if it did.
+    /// if it did. A server has to end the stream then as ever.
     pub(crate) fn on_refusal_by_limit(link: &Link) -> Option<Self> {
         let code = link.peer_close().and_then(|close| close.code);
         if !matches!(code, Some(1008 | 1009)) || link.suite_closed_first() {
             return None;
         }
-        let why = "refused by a limit of the peer, as §10.4 allows";
-        Some(Self::on(link, Behavior::NonStrict, CloseBehavior::Ok, why))
+        let allowed = "refused by a limit of the peer, as §10.4 allows";
+        let (close, why) = match transport_behavior(link) {
+            (CloseBehavior::Ok, _) => (CloseBehavior::Ok, allowed.to_owned()),
+            (close, why) => (close, format!("{why}; {allowed}")),
+        };
+        Some(Self::on(link, Behavior::NonStrict, close, why))
     }
 
     /// Whether something is held against the peer.

@@ -274,7 +274,8 @@ impl Endpoint {
             self.frame(Frame::close(if wrong { 1002 } else { code }, ""));
         }
         self.flush().await;
-        if self.has(Fault::NoCloseTimeout) || self.has(Fault::WrongCodeAndStays) {
+        let stays = [Fault::NoCloseTimeout, Fault::WrongCodeAndStays, Fault::LimitAndStays];
+        if self.fault.is_some_and(|fault| stays.contains(&fault)) {
             return tokio::time::sleep(NEVER).await;
         }
         self.wire.finish_sending().await;

@@ -114,6 +114,7 @@ wrong {
     TwoCloses: Both, "7.1.1", "sends two close frames";
     Sends1005: Both, "7.3.1", "sends the close code 1005";
     Closes1001: Both, ~ "7.3.3", "answers every close with 1001";
+    LimitAndStays: Server, "1.1.6" | "9.1.1" | "10.1.1" | "20.9.8" | "h2:1.1.6", "refuses messages of more than 32 KiB and leaves the stream open";
     WrongCodeAndStays: Server, "3.1" | "7.1.1" | "h2:7.1.1", "closes with a code that does not fit and leaves the stream open";
     AcceptsShortClose: Both, ~ "7.3.2", "accepts a close body of one octet";
     AcceptsBadCodes: Both, "7.9.1", "accepts the close code 0";

@@ -156,7 +156,8 @@ impl Inbound {
         }
         let held = self.message.as_ref().map_or(0, |message| message.data.len());
         let whole = usize::try_from(header.length).unwrap_or(usize::MAX);
-        let most = if self.has(Fault::LimitsMessages) { 32 * 1024 } else { MAX_MESSAGE };
+        let is_small = self.has(Fault::LimitsMessages) || self.has(Fault::LimitAndStays);
+        let most = if is_small { 32 * 1024 } else { MAX_MESSAGE };
         let too_big = held.saturating_add(whole) > most;
         let patient = matches!(
             self.fault,
