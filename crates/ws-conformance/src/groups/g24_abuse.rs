@@ -8,10 +8,11 @@ use crate::arena::{Arena, Refused};
 use crate::case::{Case, Play, Playing, Weight};
 use crate::groups::open_plain;
 use crate::judge::{Behavior, CloseBehavior, Verdict, describe_end};
-use crate::link::{Kind, Link, WriteMode, fragmented};
+use crate::link::{Event, Kind, Link, Next, WriteMode, fragmented};
 use crate::settings::Effort;
 use crate::wire::deflate::Deflater;
-use crate::wire::frame::Frame;
+use crate::wire::frame::{Frame, Header, opcode};
+use crate::wire::mask;
 
 const MIB: usize = 1024 * 1024;
 
@@ -36,15 +37,21 @@ pub(super) fn cases() -> Vec<Case> {
     (1..)
         .zip(table)
         .map(|(number, (what, bomb, small))| {
-            let expects = if small {
-                "Informational: an echo, or a refusal with 1009."
-            } else {
-                "The connection is failed, best with 1009, before all of it is held; the server lives."
+            let expects = match bomb {
+                Bomb::EmptyBlocks => {
+                    "The empty message that it is comes back. Informational: it is refused for what it \
+                     costs, best with 1008 or 1009, since 1007 calls it invalid."
+                }
+                _ if small => "Informational: an echo, or a refusal with 1009.",
+                _ => {
+                    "The connection is failed, best with 1009, before all of it is held; the server \
+                     lives."
+                }
             };
             Case::new(&[24, 1, number], Abuse { bomb, small })
                 .does(format!("Sends {what}."))
                 .expects(expects)
-                .cites(&["PMD-EXT-01", "WS-10.4-01", "WS-10.4-02", "WS-10.7-01"])
+                .cites(&["PMD-7.2.1-02", "PMD-EXT-01", "WS-10.4-01", "WS-10.4-02", "WS-10.7-01"])
                 .weighs(Weight::Heavy)
         })
         .collect()
@@ -72,7 +79,10 @@ impl Play for Abuse {
             let before = link.received();
             // The echo of a bomb is a bomb: its octets are counted, never inflated.
             let whole = self.send(&mut link, &frames).await;
-            let verdict = watch(&mut link, before, whole, self.small).await;
+            let verdict = match self.bomb {
+                Bomb::EmptyBlocks => expect_nothing(&mut link, arena.settings.wait).await,
+                _ => watch(&mut link, before, whole, self.small).await,
+            };
             drop(link);
             if let Err(refused) = arena.still_alive().await {
                 return Ok(refused.verdict());
@@ -126,18 +136,52 @@ fn zeros(mib: usize, fragment: usize) -> Vec<Frame> {
     frames
 }
 
+/// Waits for the echo of blocks without content, which is no bomb. RFC 7692 §7.2.1 allows any number
+/// of them, and RFC 6455 §10.4 a limit.
+async fn expect_nothing(link: &mut Link, wait: Duration) -> Verdict {
+    let next = link.next(Instant::now() + LONGEST).await;
+    let code = match &next {
+        Next::Closed => link.peer_close().and_then(|close| close.code),
+        _ => None,
+    };
+    link.close(1000, wait).await;
+    let end = describe_end(link);
+    let (behavior, why) = match next {
+        Next::Event(Event::Message(Kind::Binary, data)) if data.is_empty() => {
+            (Behavior::Ok, "it came back, empty as it is".to_owned())
+        }
+        Next::Event(other) => (Behavior::Failed, format!("expected an empty message, saw {other}")),
+        Next::Closed | Next::Ended if matches!(code, Some(1002 | 1007)) => {
+            let why =
+                format!("refused: {end}; the blocks are valid, so 1008 or 1009 says better why");
+            (Behavior::Informational, why)
+        }
+        Next::Closed | Next::Ended => (Behavior::Informational, format!("refused: {end}")),
+        Next::Late => (Behavior::NonStrict, LATE.to_owned()),
+    };
+    Verdict::on(link, behavior, CloseBehavior::Informational, why)
+}
+
 /// Waits until the peer fails the connection or the echo begins to come.
 async fn watch(link: &mut Link, before: u64, whole: bool, small: bool) -> Verdict {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + LONGEST;
     let on = |link: &Link, behavior, why: String| {
         Verdict::on(link, behavior, CloseBehavior::Informational, why)
     };
-    // A close frame is small; anything larger is the echo.
-    while link.received() - before < 1000 && Instant::now() < deadline {
-        let waited = timeout(Duration::from_millis(100), link.wire().fill()).await;
-        let ended = waited == Ok(false);
-        let close_is_next = link.wire().buffered().first() == Some(&0x88);
-        if ended || close_is_next {
+    while Instant::now() < deadline {
+        let next = next_header(link).await;
+        if next.as_ref().is_some_and(|header| !header.is_control()) {
+            let behavior = if small { Behavior::Informational } else { Behavior::NonStrict };
+            return on(link, behavior, "it was inflated and its echo began".into());
+        }
+        let ended = match next {
+            Some(_) => true,
+            None => {
+                let waited = timeout(Duration::from_millis(100), link.wire().fill()).await;
+                waited == Ok(false)
+            }
+        };
+        if ended {
             link.drain(Instant::now() + Duration::from_secs(2)).await;
             let fits = link
                 .peer_close()
@@ -149,24 +193,89 @@ async fn watch(link: &mut Link, before: u64, whole: bool, small: bool) -> Verdic
             };
             return on(link, behavior, format!("refused: {}", describe_end(link)));
         }
-        if waited == Ok(true) && link.wire().buffered().len() > 16 {
-            break;
+    }
+    let was_taken = link.received() > before;
+    let behavior = if whole && small { Behavior::Informational } else { Behavior::NonStrict };
+    let lived = if was_taken { ", though it lives" } else { "" };
+    on(link, behavior, format!("{LATE}{lived}"))
+}
+
+/// The header of the close frame or the message that comes next, if it is here; a ping before it is
+/// answered, and a pong is passed over. Nothing of a message is read.
+async fn next_header(link: &mut Link) -> Option<Header> {
+    loop {
+        let header = Header::read(link.wire().buffered())?;
+        if !header.is_control() || header.opcode == opcode::CLOSE {
+            return Some(header);
+        }
+        let size = header.size + usize::try_from(header.length).unwrap_or(usize::MAX / 2);
+        let mut payload = link.wire().buffered().get(header.size..size)?.to_vec();
+        link.wire().consume(size);
+        if header.opcode == opcode::PING {
+            if let Some(key) = header.key {
+                mask::apply(key, &mut payload);
+            }
+            link.send(&[Frame::pong(payload)], WriteMode::OneGo).await;
         }
     }
-    if link.received() > before {
-        let behavior = if small { Behavior::Informational } else { Behavior::NonStrict };
-        return on(link, behavior, "it was inflated in full and echoed".into());
-    }
-    if whole && small {
-        return on(link, Behavior::Informational, "neither echo nor refusal within 20 s".into());
-    }
-    on(link, Behavior::NonStrict, "neither echo nor refusal within 20 s".into())
 }
+
+/// How long a peer may take for the largest of them.
+const LONGEST: Duration = Duration::from_secs(20);
+const LATE: &str = "neither echo nor refusal within 20 s";
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
     use super::*;
+    use crate::log::Log;
     use crate::wire::deflate::Inflater;
+    use crate::wire::http::Head;
+    use crate::wire::stream::Wire;
+
+    /// What is said of a server that answers the bomb with these frames and then keeps the stream open.
+    async fn verdict_on(frames: &[Frame], bomb: Bomb) -> Verdict {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let dialled = TcpStream::connect(address).await.expect("a call");
+        let (mut server, _) = listener.accept().await.expect("a caller");
+        let octets: Vec<u8> = frames.iter().flat_map(|frame| frame.encode(false)).collect();
+        server.write_all(&octets).await.expect("a few octets are taken");
+        let mut link = Link::new(Wire::new(dialled), Log::new(), true, Head::parse(b""));
+        match bomb {
+            Bomb::EmptyBlocks => expect_nothing(&mut link, Duration::from_millis(100)).await,
+            _ => watch(&mut link, 0, true, false).await,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ping_is_no_echo_and_hides_no_refusal() {
+        let bomb = Bomb::Zeros { mib: 128, fragment: None };
+        let frames = [Frame::ping("who is there?"), Frame::pong(""), Frame::close(1009, "")];
+        let verdict = verdict_on(&frames, bomb).await;
+        assert_eq!(verdict.behavior, Behavior::Ok, "{}", verdict.why);
+        assert_eq!(verdict.remote_code, Some(1009));
+        let echo = [Frame::ping(""), Frame::binary(vec![0; 100]).open()];
+        let verdict = verdict_on(&echo, bomb).await;
+        assert_eq!(verdict.behavior, Behavior::NonStrict, "{}", verdict.why);
+        assert!(verdict.why.contains("its echo began"), "{}", verdict.why);
+    }
+
+    #[tokio::test]
+    async fn empty_blocks_come_back_as_nothing_or_are_refused_as_too_much() {
+        let verdict = verdict_on(&[Frame::binary("")], Bomb::EmptyBlocks).await;
+        assert_eq!(verdict.behavior, Behavior::Ok, "{}", verdict.why);
+        let verdict = verdict_on(&[Frame::binary("x")], Bomb::EmptyBlocks).await;
+        assert_eq!(verdict.behavior, Behavior::Failed, "{}", verdict.why);
+        for (code, calls_it_invalid) in [(1009, false), (1008, false), (1007, true), (1002, true)] {
+            let verdict = verdict_on(&[Frame::close(code, "")], Bomb::EmptyBlocks).await;
+            assert_eq!(verdict.behavior, Behavior::Informational, "{}", verdict.why);
+            let told = verdict.why.contains("1008 or 1009 says better");
+            assert_eq!(told, calls_it_invalid, "{}", verdict.why);
+        }
+    }
 
     #[test]
     fn a_bomb_inflates_to_what_it_promises() {

@@ -347,6 +347,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_of_empty_blocks_is_not_waited_for() {
+        let sections = parse_sections("24.1.6", &groups::all()).expect("a case number");
+        let selection = Selection { sections, ..Selection::default() };
+        let report = judge_reference(&selection, true, Carrier::H1, &quick_settings()).await;
+        let results = report.expect("loopback sockets").results;
+        let verdict = results.first().map(|result| &result.verdict).expect("one case");
+        assert_eq!(verdict.behavior, Behavior::Ok, "{}", verdict.why);
+        assert!(verdict.duration < Duration::from_secs(15), "{:?}", verdict.duration);
+    }
+
+    #[tokio::test]
     async fn a_bad_end_is_the_first_thing_that_is_said() {
         let verdict = verdict_on(Fault::Closes1001, "1.1.1").await;
         assert_eq!((verdict.behavior, verdict.overall()), (Behavior::Ok, Behavior::NonStrict));
