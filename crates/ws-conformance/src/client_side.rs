@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::arena::Arena;
 use crate::carrier::Carrier;
@@ -18,14 +18,32 @@ use crate::wire::raw_h3::RawH3;
 /// A handshake that came to nothing later than this was waited for in vain.
 const SILENCE: Duration = Duration::from_secs(4);
 
+/// Between two looks whether a server has started.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Sees whether a WebSocket can be opened at `target`, with a right handshake or a wrong one. Without
 /// this every case would fail, and hide that it is all for one reason: a wrong path, no TLS.
 ///
 /// # Errors
 ///
-/// Nobody listens by the carrier of `settings`, or none of three handshakes in a row was accepted;
-/// the error says what came instead.
+/// Nobody listens by the carrier of `settings`, or none of three handshakes in a row was accepted, and
+/// that did not change within [`Settings::startup`]; the error says what came instead.
 pub async fn reach(target: &Target, settings: &Settings) -> io::Result<()> {
+    let startup = settings.startup;
+    let deadline = Instant::now() + startup;
+    loop {
+        match reach_now(target, settings).await {
+            Err(_) if Instant::now() < deadline => sleep(PAUSE).await,
+            Err(error) if !startup.is_zero() => {
+                let seconds = startup.as_secs_f64();
+                return Err(io::Error::other(format!("{error}, and so it was for {seconds} s")));
+            }
+            reached => return reached,
+        }
+    }
+}
+
+async fn reach_now(target: &Target, settings: &Settings) -> io::Result<()> {
     let nobody = |error| io::Error::other(format!("nobody listens at {target}: {error}"));
     match settings.carrier {
         #[cfg(feature = "h3")]

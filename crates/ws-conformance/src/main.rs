@@ -72,7 +72,12 @@ async fn attack(name: &str, options: &Options) -> io::Result<()> {
             let carrier = options.settings.carrier;
             attack_client(name, carrier, scale, |url| print(&format!("listening {url}\n"))).await
         }
-        [Peer::Server(target)] => attack_server(name, target, &options.settings, scale).await,
+        [Peer::Server(target)] => {
+            if !options.settings.startup.is_zero() {
+                reach(target, &options.settings).await?;
+            }
+            attack_server(name, target, &options.settings, scale).await
+        }
         _ => Err(io::Error::other("an attack is on one server, or on the client that calls")),
     };
     print(&format!("{}\n", attacked?))

@@ -38,6 +38,7 @@ how
   --jobs N              cases at a time (4)        --agent NAME     the name in the reports; of
                                                    several peers the first name is the first one's
   --wait SECONDS        for a reaction (2)         --patience SECONDS  for a deadline (20)
+  --startup SECONDS     for a server that still starts (0)
   --strict              NON-STRICT fails too       --silent         no progress
   --header 'NAME: VALUE'  in each request to a server; may be repeated
   --tls                 clients call by wss; over h3 and best they always do
@@ -150,6 +151,7 @@ impl Options {
                 Long("ca-out") => options.settings.ca_out = Some(parser.value()?.into()),
                 Long("jobs") => jobs = Some(parser.value()?.parse()?),
                 Long("wait") => wait = Some(seconds(&mut parser)?),
+                Long("startup") => options.settings.startup = seconds(&mut parser)?,
                 Long("patience") => patience = Some(seconds(&mut parser)?),
                 Long("agent") => options.agents.push(parser.value()?.string()?),
                 Long("header") => {

@@ -38,6 +38,9 @@ pub struct Settings {
     pub effort: Effort,
     /// How long a peer may take to react. Default: 2 s.
     pub wait: Duration,
+    /// How long a server may take before it opens WebSockets at all, because it still starts. Default:
+    /// none.
+    pub startup: Duration,
     /// How long a peer may take to end what a hostile peer leaves hanging. Default: 20 s, with
     /// [`Effort::Full`] 90 s.
     pub patience: Duration,
@@ -72,6 +75,7 @@ impl Settings {
         Self {
             effort,
             wait,
+            startup: Duration::ZERO,
             patience,
             carrier: Carrier::H1,
             headers: Vec::new(),

@@ -244,6 +244,30 @@ fn a_server_that_opens_no_websocket_at_all_is_not_judged_by_each_case() {
     assert!(said.contains("opens no WebSocket"), "{said}");
 }
 
+#[test]
+fn a_server_that_still_starts_is_waited_for() {
+    let address = nobody();
+    let url = format!("ws://{address}");
+    let said = could_not_run(&run(&["--server", &url, "--case", "1.1.1", "--startup", "0.5"]));
+    assert!(said.contains("nobody listens") && said.contains("so it was for 0.5 s"), "{said}");
+    let late = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let listener = TcpListener::bind(address).expect("the port is free still");
+        // A port that is passed on to a server before that listens: calls end without an answer.
+        for stream in listener.incoming().take(7) {
+            drop(stream);
+        }
+        listener
+    });
+    let child = program(&["--server", &url, "--case", "1.1.1", "--startup", "60"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    serve_all(late.join().expect("no panic"), "", b"\x03\xE8");
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(0));
+}
+
 /// Runs the program against a server that answers nothing; the header of the run that came to it.
 fn authorization_of(arguments: &[&str]) -> Option<String> {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -313,13 +337,17 @@ fn cases_are_left_out_by_a_file_that_gives_a_reason_for_each() {
 fn echoing_nothing(fields: &'static str, body: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
+    serve_all(listener, fields, body);
+    format!("ws://{address}/")
+}
+
+fn serve_all(listener: TcpListener, fields: &'static str, body: &'static [u8]) {
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             // Who breaks off has no more to be told.
             let _ = serve_nothing(&mut stream.expect("a call"), fields, body);
         }
     });
-    format!("ws://{address}/")
 }
 
 fn serve_nothing(stream: &mut TcpStream, fields: &str, body: &[u8]) -> std::io::Result<()> {
