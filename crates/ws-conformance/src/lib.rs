@@ -48,7 +48,7 @@ mod standing;
 mod target;
 mod wire;
 
-pub use attack::{Attacked, attack_client, attack_server};
+pub use attack::{Attacked, attack_client, attack_server, attacks};
 pub use carrier::Carrier;
 pub use case::{Case, CaseId, Judges, Weight};
 pub use client_side::{judge_server, reach};

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use options::{Action, Options, Peer};
 use outputs::tell_apart;
 use ws_conformance::{
-    Case, Report, all_cases, attack_client, attack_server, coverage, judge_client, judge_server,
-    listen, reach, self_test, table,
+    Case, Report, all_cases, attack_client, attack_server, attacks, coverage, judge_client,
+    judge_server, listen, reach, self_test, table,
 };
 
 #[tokio::main]
@@ -37,6 +37,7 @@ async fn run(options: Options) -> io::Result<bool> {
         Action::Coverage => print(&coverage::table(&all_cases())),
         Action::Version => print(concat!("ws-conformance ", env!("CARGO_PKG_VERSION"), "\n")),
         Action::List => print(&list(&options)),
+        Action::Attacks => print(&attacks()),
         Action::SelfTest => {
             let outcome = self_test(&options.selection).await?;
             print(&outcome.to_string())?;

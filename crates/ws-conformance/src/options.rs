@@ -24,7 +24,8 @@ ws-conformance judges any WebSocket server or client
   ws-conformance --self-test                      judge the suite itself by seeded faults
   ws-conformance --list | --coverage              the chosen cases | RFC rows and their cases
   ws-conformance --attack NAME --server URL       attack a server, and say how that ended; without
-                                                  --server the client that calls
+                                                  --server the client that calls; without NAME
+                                                  list the attacks
 
 which cases
   --section 1,6.4,20    only these sections        --case 6.4.1     the same for one case
@@ -71,6 +72,8 @@ pub(crate) enum Action {
     Coverage,
     List,
     Version,
+    /// Lists the attacks.
+    Attacks,
     Attack(String),
     Help,
 }
@@ -119,9 +122,16 @@ impl Options {
                 Long("listen") => options.peers.push(Peer::Driver(parser.value()?.parse()?)),
                 Long("self-test") => options.action = Action::SelfTest,
                 Long("coverage") => options.action = Action::Coverage,
+                Long("list") if matches!(options.action, Action::Attacks) => {}
                 Long("list") => options.action = Action::List,
                 Long("version") | Short('V') => options.action = Action::Version,
-                Long("attack") => options.action = Action::Attack(parser.value()?.string()?),
+                Long("attack") => {
+                    // The name is what follows, if that is no option.
+                    options.action = match parser.values() {
+                        Ok(words) => Action::Attack(name_of(words)?),
+                        Err(_) => Action::Attacks,
+                    };
+                }
                 Long("scale") => options.scale = parser.value()?.parse::<usize>()?.max(1),
                 Long("help") | Short('h') => options.action = Action::Help,
                 Long("section" | "case") => {
@@ -175,10 +185,6 @@ impl Options {
         if drives && options.selection.sections.is_empty() && effort != Effort::Full {
             // A driver of the field expects every handshake to succeed.
             options.selection.sections = sections("1,2,3,4,5,6,7,9,10,12,13")?;
-        }
-        if let Action::Attack(name) = &mut options.action {
-            // A name is easier to pass on without spaces.
-            *name = name.replace('_', " ");
         }
         if matches!(options.action, Action::Judge) && options.peers.is_empty() {
             return Err("nobody to judge: give --server, --client or --listen".into());
@@ -236,6 +242,12 @@ impl fmt::Display for Options {
         }
         Ok(())
     }
+}
+
+/// The name of an attack, which is easier to pass on without spaces.
+fn name_of(words: lexopt::ValuesIter<'_>) -> Result<String, lexopt::Error> {
+    let words: Result<Vec<String>, _> = words.map(ValueExt::string).collect();
+    Ok(words?.join(" ").replace('_', " "))
 }
 
 /// A list of numbers, of which each is that of a case or a section.

@@ -456,6 +456,28 @@ fn the_list_is_of_the_chosen_cases_and_says_whom_they_judge() {
 }
 
 #[test]
+fn the_attacks_are_listed_without_a_name_and_for_one_that_there_is_not() {
+    for arguments in [&["--attack"][..], &["--attack", "--list"], &["--attack", "--scale", "4"]] {
+        let output = run(arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(said.contains("\n  inflate bomb\n") && said.contains("\n  no answer\n"), "{said}");
+    }
+    let url = format!("ws://{}", nobody());
+    for arguments in
+        [&["--attack", "inflate_bom", "--server", &url][..], &["--attack", "h2 resets"]]
+    {
+        let said = could_not_run(&run(arguments));
+        assert!(
+            said.contains("there is no attack \"") && said.contains("\n  inflate bomb\n"),
+            "{said}"
+        );
+    }
+    let said = could_not_run(&run(&["--attack", "inflate", "bomb", "--server", &url]));
+    assert!(!said.contains("there is no attack"), "{said}");
+}
+
+#[test]
 fn the_version_is_told() {
     let output = run(&["--version"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

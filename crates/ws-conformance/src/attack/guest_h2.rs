@@ -7,6 +7,24 @@ use crate::wire::hpack::block;
 use crate::wire::raw_h2::{flag, frame, kind, setting};
 use crate::wire::stream::Wire;
 
+/// Their names, without the `h2 ` before each.
+pub(super) const NAMES: &[&str] = &[
+    "connection that says nothing",
+    "no answer",
+    "settings",
+    "pings",
+    "unknown frames",
+    "header continuations",
+    "oversized field section",
+    "endless interim answers",
+    "endless body of a refusal",
+    "pushed streams",
+    "empty data",
+    "one-octet data",
+    "window of one octet",
+    "window never opened",
+];
+
 /// Runs the attack of this name, without its `h2 `, on the client behind `wire`. What has to fill the
 /// buffers of two sockets has its whole size at every scale.
 pub(super) async fn attack(name: &str, wire: Wire, scale: usize) -> Result<Ending, Refused> {

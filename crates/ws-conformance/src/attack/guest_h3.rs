@@ -13,6 +13,21 @@ use crate::wire::h3_stream::H3Stream;
 use crate::wire::qpack::section;
 use crate::wire::raw_h3::{RawH3, frame, number};
 
+/// Their names, without the `h3 ` before each.
+pub(super) const NAMES: &[&str] = &[
+    "no answer",
+    "oversized field section",
+    "endless interim answers",
+    "endless body of a refusal",
+    "unknown frames",
+    "unknown frame without end",
+    "streams of unknown types",
+    "empty data",
+    "one-octet data",
+    "connection that says nothing",
+    "unknown frames of control",
+];
+
 /// Runs the attack of this name, without its `h3 `, on the client that has called.
 pub(super) async fn attack(
     name: &str,

@@ -13,23 +13,29 @@ use crate::wire::deflate::Agreement;
 use crate::wire::http::{self, fresh_key};
 use crate::wire::stream::Wire;
 
+/// Their names, on a server.
+pub(super) const ON_SERVER: &[&str] = &[
+    "nothing sent",
+    "half a handshake",
+    "dripped handshake",
+    "many header fields",
+    "thousands of header fields",
+    "endless header field",
+    "long header field",
+    "unclosed quoted string",
+];
+
+/// Their names, on a client.
+pub(super) const ON_CLIENT: &[&str] =
+    &["no answer", "dripped answer", "endless response header", "endless interim answers"];
+
 /// Runs the attack of this name on a server, if there is one.
 pub(super) async fn attack(
     name: &str,
     arena: &Arena,
     scale: usize,
 ) -> Option<Result<Ending, Refused>> {
-    let known = [
-        "nothing sent",
-        "half a handshake",
-        "dripped handshake",
-        "many header fields",
-        "thousands of header fields",
-        "endless header field",
-        "long header field",
-        "unclosed quoted string",
-    ];
-    if !known.contains(&name) {
+    if !ON_SERVER.contains(&name) {
         return None;
     }
     Some(on_server(name, arena, scale).await)

@@ -9,6 +9,7 @@ mod guest_h2;
 #[cfg(feature = "h3")]
 mod guest_h3;
 mod handshake;
+mod names;
 mod neighbour;
 mod open;
 mod over_h2;
@@ -33,6 +34,7 @@ use crate::settings::{Effort, Settings};
 use crate::target::Target;
 use crate::wire::identity::Identity;
 
+pub use names::attacks;
 use neighbour::{Neighbour, Service};
 
 /// What came of an attack.
@@ -79,13 +81,15 @@ impl Ending {
 ///
 /// # Errors
 ///
-/// There is no such attack, or the server was not there to be attacked.
+/// There is no such attack on a server, and the error lists those there are; or the server was not there
+/// to be attacked.
 pub async fn attack_server(
     name: &str,
     target: &Target,
     settings: &Settings,
     scale: usize,
 ) -> io::Result<Attacked> {
+    names::is_on_servers(name)?;
     let settings = patient(settings.carrier, &settings.headers);
     let arena = Arena::against_server(target.clone(), Arc::clone(&settings));
     let payload = open::payload(name, scale);
@@ -113,13 +117,15 @@ pub async fn attack_server(
 ///
 /// # Errors
 ///
-/// There is no such attack, no client called, or `bound` failed.
+/// There is no such attack on a client over `carrier`, and the error lists those there are; no client
+/// called; or `bound` failed.
 pub async fn attack_client(
     name: &str,
     carrier: Carrier,
     scale: usize,
     bound: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<Attacked> {
+    names::is_on_clients(name, carrier)?;
     let identity = match carrier {
         Carrier::H3 => Some(Arc::new(Identity::new()?)),
         _ => None,

@@ -10,6 +10,25 @@ use crate::link::{Event, Link, Next, WriteMode, fragmented};
 use crate::wire::deflate::Deflater;
 use crate::wire::frame::{Frame, Length};
 
+/// Their names.
+pub(super) const NAMES: &[&str] = &[
+    "empty fragments",
+    "one-octet fragments",
+    "unread pings",
+    "inflate bomb",
+    "inflate bomb in every fragment",
+    "inflate empty blocks",
+    "declared length 2^40",
+    "declared length with the top bit",
+    "invalid text, gigabytes of it",
+    "silent peer",
+    "slow reader",
+    "one-octet writes",
+    "trickled message",
+    "data after the close",
+    "masked the wrong way",
+];
+
 /// The octets that take long to make, to be made before the link is open: a deadline may run there.
 pub(super) fn payload(name: &str, scale: usize) -> Vec<u8> {
     if name.starts_with("inflate bomb") {

@@ -6,6 +6,22 @@ use super::{Ending, MIB, PATIENCE, oversized};
 use crate::arena::{Arena, Refused};
 use crate::wire::raw_h2::{frame, kind};
 
+/// Their names, without the `h2 ` before each.
+pub(super) const NAMES: &[&str] = &[
+    "resets",
+    "header continuations",
+    "settings",
+    "pings",
+    "empty data",
+    "one-octet data",
+    "window of one octet",
+    "window never opened",
+    "streams that say nothing",
+    "connection that says nothing",
+    "oversized field section",
+    "large field section",
+];
+
 /// Runs the attack of this name, if there is one. What has to fill the buffers of two sockets has its
 /// whole size at every scale.
 pub(super) async fn attack(

@@ -10,6 +10,15 @@ use crate::arena::{Arena, Refused};
 use crate::wire::qpack::section;
 use crate::wire::raw_h3::{Failure, RawH3, failure_of, frame, number};
 
+/// Their names, without the `h3 ` before each.
+pub(super) const NAMES: &[&str] = &[
+    "connection that says nothing",
+    "streams that say nothing",
+    "resets",
+    "oversized field section",
+    "large field section",
+];
+
 /// Runs the attack of this name, if there is one.
 pub(super) async fn attack(
     name: &str,
