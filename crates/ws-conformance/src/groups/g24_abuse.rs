@@ -48,10 +48,16 @@ pub(super) fn cases() -> Vec<Case> {
                      lives."
                 }
             };
+            let rows: &[&str] = match bomb {
+                Bomb::EmptyBlocks => {
+                    &["PMD-7.2.1-02", "PMD-EXT-01", "WS-10.4-01", "WS-10.4-02", "WS-10.7-01"]
+                }
+                _ => &["PMD-EXT-01", "WS-10.4-01", "WS-10.4-02", "WS-10.7-01"],
+            };
             Case::new(&[24, 1, number], Abuse { bomb, small })
                 .does(format!("Sends {what}."))
                 .expects(expects)
-                .cites(&["PMD-7.2.1-02", "PMD-EXT-01", "WS-10.4-01", "WS-10.4-02", "WS-10.7-01"])
+                .cites(rows)
                 .weighs(Weight::Heavy)
         })
         .collect()
