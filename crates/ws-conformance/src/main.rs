@@ -88,6 +88,9 @@ async fn judge(options: &Options) -> io::Result<bool> {
     let mut reports = Vec::new();
     for peer in &options.peers {
         select(options, peer)?;
+    }
+    whom_sections_judge(options)?;
+    for peer in &options.peers {
         if let Peer::Server(target) = peer {
             // Before any of them is judged, which may take an hour and be lost then.
             reach(target, &options.settings).await?;
@@ -134,6 +137,24 @@ async fn judge(options: &Options) -> io::Result<bool> {
         return Err(io::Error::other("not every case that was selected came to a judgement"));
     }
     Ok(reports.iter().all(|report| report.passed(options.strict)))
+}
+
+/// An error where a section that was asked for judges none of the peers, and would be passed over.
+fn whom_sections_judge(options: &Options) -> io::Result<()> {
+    let cases = all_cases();
+    for section in &options.selection.sections {
+        let judges = |is_server| {
+            let mut within = cases.iter().filter(|case| case.id.is_within(section));
+            within.any(|case| case.applies(is_server))
+        };
+        let is_server = |peer: &Peer| matches!(peer, Peer::Server(_));
+        if !options.peers.iter().any(|peer| judges(is_server(peer))) {
+            let kind = if judges(true) { "servers" } else { "clients" };
+            let why = format!("{section} judges {kind}, and there is none in this run");
+            return Err(io::Error::other(why));
+        }
+    }
+    Ok(())
 }
 
 /// The cases to judge `peer` by; an error when there are none, which would look like a pass.

@@ -58,6 +58,20 @@ fn a_selection_without_a_case_is_no_pass() {
 }
 
 #[test]
+fn a_section_that_judges_nobody_of_the_run_is_an_error() {
+    let url = format!("ws://{}", nobody());
+    let server = ["--server", &url, "--section"];
+    let said = could_not_run(&run(&[&server[..], &["1,31"]].concat()));
+    assert!(said.contains("31 judges clients, and there is none in this run"), "{said}");
+    let client = ["--client", "true {url}", "--section"];
+    let said = could_not_run(&run(&[&client[..], &["1.1.1,30.1"]].concat()));
+    assert!(said.contains("30.1 judges servers, and there is none in this run"), "{said}");
+    // With one of each both are judged by what is theirs.
+    let said = could_not_run(&run(&[&client[..], &["31.1.1,30.1.1", "--server", &url]].concat()));
+    assert!(said.contains("nobody listens"), "{said}");
+}
+
+#[test]
 fn a_number_that_no_case_has_is_an_error_that_names_those_there_are() {
     let url = format!("ws://{}", nobody());
     let groups = "there is no case 99: the groups are 1 to 7, 9";
