@@ -1,9 +1,11 @@
 //! The clock, timers and tasks of tokio.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
+
+use tokio::task::unconstrained;
 
 /// The tokio runtime, for everything generic over a runtime.
 ///
@@ -50,7 +52,12 @@ impl ws_io::Timer for Timer {
     }
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.sleep.is_elapsed() { Poll::Ready(()) } else { self.sleep.as_mut().poll(cx) }
+        if self.sleep.is_elapsed() {
+            return Poll::Ready(());
+        }
+        // In a task that has used up its turn a `Sleep` has it polled once more instead, and forgets whom to
+        // wake: a connection that knows its timer to be set does not poll it again.
+        pin!(unconstrained(self.sleep.as_mut())).poll(cx)
     }
 
     fn has_fired(&self) -> Option<bool> {

@@ -4,5 +4,6 @@
 mod carriers;
 mod endpoints;
 mod support;
+mod timers;
 #[cfg(feature = "rustls")]
 mod tls_stream;
