@@ -49,9 +49,7 @@ impl<R: Runtime> Alarm<R> {
     /// may have moved away since. Nobody needs to know the time then.
     #[inline]
     pub(crate) fn goes_on(&mut self, waker: &Waker) -> bool {
-        let goes_on = self.is_step
-            && self.knows(waker)
-            && self.timer.as_ref().is_some_and(|timer| timer.has_fired() == Some(false));
+        let goes_on = self.is_step && self.knows(waker) && self.has_fired() == Some(false);
         if goes_on {
             self.waits = self.waits.saturating_add(1);
         }
@@ -77,10 +75,11 @@ impl<R: Runtime> Alarm<R> {
         at_rest: bool,
     ) -> Poll<()> {
         self.waits = self.waits.saturating_add(1);
-        let steps = at_rest && self.waits == BUSY && self.can_tell();
+        let steps = at_rest && self.waits == BUSY && self.has_fired().is_some();
         let stands = self.at.is_some_and(|at| now < at && at <= deadline);
         let stands = stands && (self.is_step || !steps);
-        if stands && self.knows(cx.waker()) {
+        // One that has fired before its time will wake nobody any more.
+        if stands && self.knows(cx.waker()) && self.has_fired() != Some(true) {
             return Poll::Pending;
         }
         if !stands {
@@ -118,9 +117,9 @@ impl<R: Runtime> Alarm<R> {
         self.timer.as_mut().map_or(Poll::Pending, |timer| timer.poll_expired(cx))
     }
 
-    /// Whether the timer says by itself that it has fired.
-    fn can_tell(&self) -> bool {
-        self.timer.as_ref().is_some_and(|timer| timer.has_fired().is_some())
+    /// Whether the timer has fired, if it says so by itself.
+    fn has_fired(&self) -> Option<bool> {
+        self.timer.as_ref().and_then(Timer::has_fired)
     }
 }
 

@@ -35,7 +35,8 @@ pub trait Timer: Send + Unpin + 'static {
 
     /// Whether it has fired since the last [`reset`](Self::reset). Only a timer that can tell without a
     /// look at the clock does; `false` promises that whoever polled it last will be woken. Where it is
-    /// told, a busy connection does not look at the clock whenever it waits.
+    /// told, a busy connection does not look at the clock whenever it waits, and a timer that has fired
+    /// before its time, as one does whose runtime has ended, is polled again.
     fn has_fired(&self) -> Option<bool> {
         None
     }

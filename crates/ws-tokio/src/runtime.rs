@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::task::unconstrained;
 
 /// The tokio runtime, for everything generic over a runtime.
@@ -40,10 +41,27 @@ impl ws_io::Runtime for Tokio {
     }
 }
 
-/// A `tokio::time::Sleep` that can be moved and reset.
+/// A `tokio::time::Sleep` that can be moved and reset, and goes on in another runtime when its own has ended.
 #[derive(Debug)]
 pub struct Timer {
     sleep: Pin<Box<tokio::time::Sleep>>,
+}
+
+impl Timer {
+    /// Whether it has fired because its runtime has ended, which fires all that are left.
+    fn is_orphaned(&self) -> bool {
+        self.sleep.is_elapsed() && tokio::time::Instant::now() < self.sleep.deadline()
+    }
+
+    /// Goes on in the runtime that runs this, if one does.
+    fn move_here(&mut self) {
+        if Handle::try_current().is_ok() {
+            let at = self.sleep.deadline();
+            self.sleep = Box::pin(tokio::time::sleep_until(at));
+            // Begins to wait. To be polled for that would be a panic if this runtime has ended, too.
+            self.sleep.as_mut().reset(at);
+        }
+    }
 }
 
 impl ws_io::Timer for Timer {
@@ -52,6 +70,9 @@ impl ws_io::Timer for Timer {
     }
 
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_orphaned() {
+            self.move_here();
+        }
         if self.sleep.is_elapsed() {
             return Poll::Ready(());
         }
