@@ -121,11 +121,9 @@ fn leave_lead(buffer: &mut BytesMut) {
 /// there is room. What is left in `buffer` is empty, and of no use.
 pub(crate) fn give(buffer: &mut BytesMut) {
     buffer.clear();
-    if buffer.capacity() != SMALL {
-        // Moves the buffer to the start of its memory; refused if it is there, or if it is shared.
-        // Only at the start does it have exactly the capacity of a class.
-        let _moved = buffer.try_reclaim(buffer.capacity() + 1);
-    }
+    // Moves the buffer to the start of its memory; refused if it is there, or if it is shared. Only at
+    // the start does its capacity tell how large that memory is: one of any size may have so much left.
+    let _moved = buffer.try_reclaim(buffer.capacity() + 1);
     let size = buffer.capacity();
     // `Err` while the thread is being torn down: then the buffer is simply freed.
     let _gone = POOL.try_with(|pool| {
@@ -268,6 +266,20 @@ mod tests {
         drop(buffer.split());
         release(&mut buffer);
         assert_eq!(kept(), (0, 1));
+    }
+
+    #[test]
+    fn a_buffer_of_which_little_is_left_comes_back_as_what_it_is() {
+        for (size, expected) in [(LARGE, (0, 1, 0)), (4 * LARGE, (0, 1, 4 * LARGE))] {
+            let mut buffer = take(size);
+            buffer.resize(buffer.capacity(), 7);
+            // What a peer sends decides where the last message in it ends.
+            drop(buffer.split_to(buffer.capacity() - SMALL));
+            assert_eq!(buffer.capacity(), SMALL);
+            give(&mut buffer);
+            let huge = POOL.with_borrow(|pool| pool.huge_bytes);
+            assert_eq!((kept().0, kept().1, huge), expected);
+        }
     }
 
     #[test]
