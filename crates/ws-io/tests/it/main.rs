@@ -9,6 +9,7 @@
 mod answers;
 mod budgets;
 mod buffered;
+mod busy;
 mod bytes;
 mod cancel;
 mod deadlines;

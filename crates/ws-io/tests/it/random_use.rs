@@ -11,32 +11,13 @@ use ws_frame::Message;
 use ws_io::{Chunk, Duplex, Reader, Runtime as _, Sender, WebSocket, Writer, duplex};
 use ws_session::Config;
 
-use crate::support::{Sim, client_with, give_up_after, server_with, yield_now};
+use crate::support::{Dice, Sim, client_with, give_up_after, server_with, yield_now};
 
 /// Messages of each sender.
 const COUNT: u8 = 12;
 const SEEDS: u64 = 100;
 
-/// Numbers that are the same for the same seed.
-#[derive(Clone)]
-struct Dice(Arc<Mutex<u64>>);
-
 impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)))
-    }
-
-    fn below(&self, sides: usize) -> usize {
-        let mut state = self.0.lock().unwrap();
-        *state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (*state >> 33) as usize % sides
-    }
-
-    fn one_of<T: Copy>(&self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
-
     /// A message that tells who sent it, and which one it is.
     fn payload(&self, who: u8, number: u8) -> Bytes {
         let len = self.below(self.one_of(&[1, 100, 3000]));

@@ -1,6 +1,7 @@
 //! What the tests run on: a simulated runtime and a hostile transport.
 
 mod buffered;
+mod dice;
 mod hostile;
 mod sim;
 
@@ -14,6 +15,7 @@ use ws_io::{Duplex, Error, Runtime as _, Transport, UpgradeInfo, WebSocket, dupl
 use ws_session::{Config, Session};
 
 pub(crate) use buffered::Buffered;
+pub(crate) use dice::Dice;
 pub(crate) use hostile::{Counts, Fault, Hostile, Plan};
 pub(crate) use sim::{Sim, give_up_after, join, yield_now};
 
