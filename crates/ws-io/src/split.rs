@@ -6,8 +6,9 @@
 //!
 //! A waker may run its task at once, and that may want the lock: the halves and the senders are woken
 //! when it was given back. What wakes or drops other tasks all the same, such as a transport, may have one
-//! of them poll the other half or drop it: then that waits, and dropping takes no lock. Calls that
-//! cannot wait, such as `outcome`, are not for a task that such a one runs inline.
+//! of them poll the other half or drop it: then that waits, and dropping takes no lock. What is asked
+//! then is answered beside the lock (`aside.rs`). Calls that change the connection and cannot wait,
+//! `start_send` of the sink and `reunite`, are not for a task that such a one runs inline.
 
 use std::fmt;
 use std::future::poll_fn;
