@@ -1,11 +1,15 @@
 //! Deadlines of a connection that was busy, at rest, in a message and given up in any order: whatever
 //! went before, the peer that falls silent is left in time, and not before.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_channel::oneshot;
+use futures_core::Stream as _;
+use futures_sink::Sink;
 use ws_io::{Config, Duplex, Error, Message, Runtime as _, duplex};
 
 use crate::support::{Dice, Sim, Socket, frame, server_with, write};
@@ -70,7 +74,7 @@ async fn receive(sim: &Sim, mut socket: Socket, dice: &Dice, long: Duration) -> 
         let wait = async move {
             let mut over = Box::pin(clock.sleep(patience));
             let mut next = Box::pin(socket.next());
-            let end = std::future::poll_fn(|cx| match next.as_mut().poll(cx) {
+            let end = poll_fn(|cx| match next.as_mut().poll(cx) {
                 Poll::Ready(next) => Poll::Ready(next),
                 Poll::Pending => over.as_mut().poll(cx).map(|()| Some(Ok(Message::text("")))),
             });
@@ -113,6 +117,36 @@ async fn receive_beside(sim: &Sim, socket: Socket, dice: &Dice, long: Duration) 
     }
 }
 
+/// As a stream, while another task sends through it as a sink.
+async fn receive_shared(sim: &Sim, socket: Socket, dice: &Dice, long: Duration) -> Error {
+    let shared = Arc::new(Mutex::new(socket));
+    let (clock, rolls, sink) = (sim.clone(), dice.clone(), Arc::clone(&shared));
+    let locked = move |poll: PollSink| {
+        let sink = Arc::clone(&sink);
+        poll_fn(move |cx| poll(Pin::new(&mut *sink.lock().unwrap()), cx))
+    };
+    let sink = Arc::clone(&shared);
+    sim.spawn(async move {
+        while locked(Sink::poll_ready).await.is_ok() {
+            if Pin::new(&mut *sink.lock().unwrap()).start_send(Message::text("tick")).is_err() {
+                return;
+            }
+            if rolls.below(2) == 0 && locked(Sink::poll_flush).await.is_err() {
+                return;
+            }
+            clock.sleep(rolls.one_of(&[long / 1000, long / 7000, long / 7000, long / 50])).await;
+        }
+    });
+    loop {
+        let next = poll_fn(|cx| Pin::new(&mut *shared.lock().unwrap()).poll_next(cx)).await;
+        if let Err(error) = next.expect("it fails before it ends") {
+            return error;
+        }
+    }
+}
+
+type PollSink = fn(Pin<&mut Socket>, &mut Context<'_>) -> Poll<Result<(), Error>>;
+
 // THREAT: silent-peer, slow-message
 #[test]
 fn a_peer_that_falls_silent_is_left_in_time_whatever_went_before() {
@@ -133,8 +167,9 @@ fn a_peer_that_falls_silent_is_left_in_time_whatever_went_before() {
         let said = Said::default();
         sim.spawn(peer(sim.clone(), raw, dice.clone(), Arc::clone(&said), long));
         let error = sim.block_on(async {
-            match dice.below(2) {
+            match dice.below(3) {
                 0 => receive(&sim, server, &dice, long).await,
+                1 => receive_shared(&sim, server, &dice, long).await,
                 _ => receive_beside(&sim, server, &dice, long).await,
             }
         });
