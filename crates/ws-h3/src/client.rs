@@ -63,6 +63,7 @@ impl Default for ClientConfig {
 #[derive(Clone, Debug)]
 pub struct Client {
     handle: Arc<Handle>,
+    handshake_timeout: Duration,
 }
 
 struct Handle {
@@ -71,7 +72,6 @@ struct Handle {
     /// The same for counting: each stream has one.
     kept: Weak<Keep>,
     link: Arc<Link>,
-    timeout: Duration,
     /// The most WebSockets that the server was seen to allow; 0 while it made none wait.
     max_streams: AtomicUsize,
 }
@@ -106,7 +106,16 @@ impl Client {
         let kept = Arc::downgrade(&keep);
         let keep = Mutex::new(Some(keep));
         let max_streams = AtomicUsize::new(0);
-        Ok(Self { handle: Arc::new(Handle { keep, kept, link, timeout, max_streams }) })
+        let handle = Arc::new(Handle { keep, kept, link, max_streams });
+        Ok(Self { handle, handshake_timeout: timeout })
+    }
+
+    /// Lets [`connect`](Self::connect) on this clone of the connection take so long, instead of the
+    /// [`handshake_timeout`](ClientConfig::handshake_timeout) with which it was opened.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for the
@@ -122,13 +131,13 @@ impl Client {
     /// - [`Error::UnexpectedStatus`]: the server refused.
     /// - [`Error::GoingAway`], [`Error::TooManyStreams`], [`Error::RequestRejected`]: it was not
     ///   processed and may be sent again ([`is_retryable`](Error::is_retryable)).
-    /// - [`Error::Timeout`] after [`handshake_timeout`](ClientConfig::handshake_timeout).
+    /// - [`Error::Timeout`] after [`handshake_timeout`](Self::with_handshake_timeout).
     /// - Otherwise the request, the answer, the stream or the connection is bad.
     pub async fn connect(
         &self,
         request: http::Request<()>,
     ) -> Result<(http::Response<()>, H3Stream), Error> {
-        let (link, timeout) = (&self.handle.link, self.handle.timeout);
+        let (link, timeout) = (&self.handle.link, self.handshake_timeout);
         // Boxed, so that a caller's future is not as large as a handshake for all its life.
         let opening = Box::pin(self.open(request));
         let result = link.within(timeout, pin!(opening)).await?;
@@ -231,7 +240,7 @@ impl Client {
         let response = self.response(&mut stream, exchange.id()).await?;
         if !response.status().is_success() {
             let mut body = BytesMut::new();
-            let time = BODY_TIME.min(self.handle.timeout / 4);
+            let time = BODY_TIME.min(self.handshake_timeout / 4);
             // Whatever has come by then will do.
             drop(link.within(time, pin!(read_body(&exchange, &mut body))).await);
             return Err(Error::UnexpectedStatus(Box::new(response.map(|()| body.freeze()))));

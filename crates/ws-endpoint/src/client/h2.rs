@@ -96,7 +96,9 @@ impl<N: Net> Client<N> {
                 Err(NotDialled::Http1(stream)) => return Ok(Tried::Http1(stream)),
                 Err(NotDialled::Failed(error)) => return Err(error),
             };
+            // Who opened it may have had less time, or more.
             let connection = ticket.connection().clone();
+            let connection = connection.with_handshake_timeout(options.handshake_timeout);
             let opening = connection.connect(asked.request.clone());
             // RFC 9110 §9.2.2: what was sent again is not sent once more.
             let may_repeat = ticket.was_used && shunned.is_none();

@@ -181,7 +181,9 @@ impl<N: Net> Client<N> {
         loop {
             let found = lines.h3.find_or_dial(&self.net, shunned.as_ref(), waiting, dial());
             let mut ticket = found.await?;
+            // Who opened it may have had less time, or more.
             let connection = ticket.connection().clone();
+            let connection = connection.with_handshake_timeout(options.handshake_timeout);
             let opening = connection.connect(asked.request.clone());
             // RFC 9110 §9.2.2: what was sent again is not sent once more.
             let is_first = shunned.is_none();

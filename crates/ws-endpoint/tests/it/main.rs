@@ -24,5 +24,6 @@ mod net;
 mod offload;
 mod reborn;
 mod shared;
+mod slow;
 mod tls;
 mod udp;

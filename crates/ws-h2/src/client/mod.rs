@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use h2::client::{ResponseFuture, SendRequest};
@@ -41,6 +41,7 @@ use driver::Driver;
 #[derive(Clone)]
 pub struct Client {
     link: Arc<Link>,
+    handshake_timeout: Duration,
 }
 
 impl Client {
@@ -97,8 +98,18 @@ impl Client {
             });
         });
         let (clock, config) = (Box::new(runtime), config.clone());
+        let handshake_timeout = config.handshake_timeout;
         let send = Mutex::new(Some(send));
-        Ok(Self { link: Arc::new(Link { send, hub, received, clock, config }) })
+        let link = Arc::new(Link { send, hub, received, clock, config });
+        Ok(Self { link, handshake_timeout })
+    }
+
+    /// Lets [`connect`](Self::connect) on this clone of the connection take so long, instead of the
+    /// [`handshake_timeout`](ClientConfig::handshake_timeout) with which it was opened.
+    #[must_use]
+    pub fn with_handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
     }
 
     /// Sends `request` as an extended CONNECT for `websocket` and waits for the answer: first for
@@ -114,12 +125,12 @@ impl Client {
     /// - [`Error::UnexpectedStatus`]: the server refused.
     /// - [`Error::GoingAway`], [`Error::TooManyStreams`], [`Error::RequestRejected`]: it was not
     ///   processed and may be sent again ([`is_retryable`](Error::is_retryable)).
-    /// - [`Error::Timeout`] after [`handshake_timeout`](ClientConfig::handshake_timeout).
+    /// - [`Error::Timeout`] after [`handshake_timeout`](Self::with_handshake_timeout).
     /// - Otherwise the request, the answer, the stream or the connection is bad.
     pub async fn connect(&self, request: Request<()>) -> Result<(Response<()>, H2Stream), Error> {
         let link = &self.link;
         let request = prepare(request)?;
-        let deadline = link.clock.after(link.config.handshake_timeout);
+        let deadline = link.clock.after(self.handshake_timeout);
         let mut send = link.send()?;
         let mut place = None;
         let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut place));
@@ -225,8 +236,7 @@ impl Client {
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
             let mut body = BytesMut::new();
-            let config = &self.link.config;
-            let time = config.linger.min(config.handshake_timeout / 4);
+            let time = self.link.config.linger.min(self.handshake_timeout / 4);
             let deadline = self.link.clock.after(time);
             // Whatever has come by then will do.
             drop(self.link.within(deadline, read_some(&mut recv, &mut body)).await);
