@@ -75,7 +75,8 @@ impl<N: Net> Client<N> {
             Some(Err(Failed::Declined(error))) => error,
             None => timeout(),
         };
-        if !(is_timeout(&why) && waiting.is_on_others()) {
+        let enough = fair(options.handshake_timeout);
+        if !is_timeout(&why) || waiting.was_for_server(enough, self.net.now()) {
             no_h3.note(self.net.now());
         }
         tracing::debug!(reason = %why, from = "h3", "falling back");
@@ -123,7 +124,8 @@ impl<N: Net> Client<N> {
             Some(Err(error)) if !is_timeout(&error) => return Some(Err(error)),
             _ => timeout(),
         };
-        if !(is_timeout(&why) && waiting.is_on_others()) {
+        let enough = fair(options.handshake_timeout);
+        if !is_timeout(&why) || waiting.was_for_server(enough, self.net.now()) {
             no_h2.note(self.net.now());
         }
         tracing::debug!(reason = %why, from = "h2", "falling back");
@@ -142,6 +144,11 @@ fn is_timeout(error: &Error) -> bool {
 /// The part of the whole time that one step may take, so that the next ones have theirs.
 fn share(whole: Duration) -> Duration {
     whole / 3
+}
+
+/// The part of it that a server must have had, before a step that took too long says that it cannot do it.
+fn fair(whole: Duration) -> Duration {
+    share(whole) / 2
 }
 
 /// How long QUIC may take to answer: where UDP is blocked, nobody says so.

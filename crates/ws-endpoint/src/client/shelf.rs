@@ -4,10 +4,9 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::MutexGuard;
 use ws_io::{Runtime, Timer as _};
@@ -65,12 +64,12 @@ impl<C: Carrier> Shelf<C> {
         waiting: &Waiting,
         dial: impl Future<Output = Result<C, E>>,
     ) -> Result<Ticket<'a, C, R>, E> {
-        waiting.set(true);
+        waiting.set_others();
         let turn = match self.room_or_turn(runtime, shunned).await {
             Found::Room(ticket) => return Ok(ticket),
             Found::Turn(turn) => turn,
         };
-        waiting.set(false);
+        waiting.set_server(runtime.now());
         let kept = Arc::new(Kept::new(dial.await?, runtime.now()));
         let ticket = kept.ticket(runtime, false, Some(turn));
         lock(&self.connections).push(kept);
@@ -153,18 +152,27 @@ enum Found<'a, C: Carrier, R: Runtime> {
     Turn(MutexGuard<'a, ()>),
 }
 
-/// Whether a WebSocket waits while others dial, or on a connection that others opened and that may
-/// have died since: such time says nothing of what the server can do.
+/// For whom a WebSocket waits: for the server, since it dialled, or for others, while these dial or on a
+/// connection that they opened and that may have died since. Such time says nothing of what the server can
+/// do.
 #[derive(Default)]
-pub(super) struct Waiting(AtomicBool);
+pub(super) struct Waiting(
+    /// Since when for the server.
+    Mutex<Option<Instant>>,
+);
 
 impl Waiting {
-    pub(super) fn is_on_others(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Whether the server has had so much time by `now`.
+    pub(super) fn was_for_server(&self, time: Duration, now: Instant) -> bool {
+        lock(&self.0).is_some_and(|since| now.saturating_duration_since(since) >= time)
     }
 
-    fn set(&self, is_on_others: bool) {
-        self.0.store(is_on_others, Ordering::Relaxed);
+    fn set_server(&self, now: Instant) {
+        *lock(&self.0) = Some(now);
+    }
+
+    fn set_others(&self) {
+        *lock(&self.0) = None;
     }
 }
 
@@ -176,7 +184,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 mod tests {
     use std::convert::Infallible;
     use std::future::{pending, ready};
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Waker};
 
     use super::*;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ws_endpoint::{
-    AcceptOptions, Client, ConnectOptions, Error, H2Options, HttpPolicy, Message, Server, WebSocket,
+    AcceptOptions, Client, ConnectOptions, Error, H2Options, HttpPolicy, HttpVersion, Message,
+    Server, WebSocket,
 };
 
 use crate::certificates::{Certificates, certificates};
@@ -115,6 +116,23 @@ fn death(http: HttpPolicy, fault: Fault) -> Mishap {
         stage.near.calls()
     });
     Mishap { side: Side::Client, fault, number }
+}
+
+#[test]
+fn a_new_connection_that_had_no_time_left_says_nothing_of_the_version() {
+    let mishap = death(HttpPolicy::H2, Fault::Pending);
+    let sim = Sim::new();
+    sim.block_on(async {
+        let stage = Stage::new(&sim, HttpPolicy::Best, mishap, &[0, 1_000, 0]);
+        let first = stage.open(10).await.unwrap();
+        assert_eq!(first.transport().http_version(), HttpVersion::H2);
+        sim.sleep(Duration::from_secs(1)).await;
+        // What is left of the time for HTTP/2 when the silence was found out is too short for the server.
+        let second = stage.open(10).await.unwrap();
+        let third = stage.open(10).await.unwrap();
+        let versions = [second, third].map(|websocket| websocket.transport().http_version());
+        assert_eq!(versions, [HttpVersion::H1, HttpVersion::H2]);
+    });
 }
 
 #[test]
