@@ -6,7 +6,7 @@
 //! it answers a PING (RFC 9113 §6.7).
 
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ws_io::{Runtime, Timer as _};
 
@@ -16,7 +16,8 @@ use crate::client::shelf::{Carrier, Signs};
 pub(super) struct Silence<'a, C, R: Runtime> {
     connection: &'a C,
     runtime: &'a R,
-    timer: Option<R::Timer>,
+    /// For the next look, and when that is due.
+    timer: Option<(R::Timer, Instant)>,
     /// At the last look.
     signs: Signs,
     /// Whether something was sent before that which is to be answered.
@@ -35,17 +36,23 @@ impl<'a, C: Carrier, R: Runtime> Silence<'a, C, R> {
     /// something has come at all: then the server may have seen what it is asked for.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.is_over {
-            let next = self.runtime.now() + INTERVAL.max(ROUND_TRIPS * self.signs.round_trip);
-            let timer = self.timer.get_or_insert_with(|| self.runtime.timer(next));
+            let now = self.runtime.now();
+            let next = now + INTERVAL.max(ROUND_TRIPS * self.signs.round_trip);
+            let (timer, due) = self.timer.get_or_insert_with(|| (self.runtime.timer(next), next));
             ready!(timer.poll_expired(cx));
-            let (before, now) = (self.signs, self.connection.signs());
-            self.is_over = now.heard != before.heard;
-            if self.is_owed && !self.is_over {
+            let is_late = now > *due + LATE;
+            let (before, signs) = (self.signs, self.connection.signs());
+            self.is_over = signs.heard != before.heard;
+            let is_silent = self.is_owed && !self.is_over;
+            // Where this task was kept waiting, so was the one that takes what has come.
+            if is_silent && !is_late {
                 return Poll::Ready(());
             }
-            self.is_owed = !self.is_over && (now.sent != before.sent || self.connection.probe());
-            self.signs = now;
+            let is_asked = || signs.sent != before.sent || self.connection.probe();
+            self.is_owed = is_silent || !self.is_over && is_asked();
+            self.signs = signs;
             timer.reset(next);
+            *due = next;
         }
         Poll::Pending
     }
@@ -53,6 +60,8 @@ impl<'a, C: Carrier, R: Runtime> Silence<'a, C, R> {
 
 /// How often one looks, at most: a server that is busy acknowledges late.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// A look that comes so much later than it should says nothing of the server.
+const LATE: Duration = Duration::from_millis(100);
 /// Within so many a packet is sent again and acknowledged, unless both are lost.
 const ROUND_TRIPS: u32 = 3;
 
@@ -133,6 +142,19 @@ mod tests {
                 }
                 assert_eq!(was_silent, is_silent, "{intervals:?} {probes}");
             }
+        }
+    }
+
+    #[test]
+    fn who_looks_late_gives_the_server_another_interval() {
+        let (net, fake) = (Net::new(), Fake(Arc::default(), true));
+        let mut silence = Silence::new(&fake, &net);
+        let mut cx = Context::from_waker(Waker::noop());
+        // Late to ask, late to look for the answer, and in time.
+        for (time, is_silent) in [(2 * INTERVAL, false), (2 * INTERVAL, false), (INTERVAL, true)] {
+            assert!(silence.poll(&mut cx).is_pending());
+            net.advance(time);
+            assert_eq!(silence.poll(&mut cx).is_ready(), is_silent);
         }
     }
 }
