@@ -49,8 +49,7 @@ impl Carrier for ws_h2::Client {
     }
 
     fn probe(&self) -> bool {
-        self.ping();
-        true
+        self.ping()
     }
 
     fn drain(&self) {

@@ -26,7 +26,7 @@ pub(super) trait Carrier: Clone {
     fn capacity(&self) -> usize;
     /// What shows that the server is there.
     fn signs(&self) -> Signs;
-    /// Asks for such a sign, where the server gives none unasked; whether it is one that does not.
+    /// Asks for such a sign, where the server gives none unasked; whether one may be expected then.
     fn probe(&self) -> bool;
     /// Has it take no new ones.
     fn drain(&self);

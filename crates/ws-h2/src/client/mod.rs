@@ -191,9 +191,12 @@ impl Client {
     }
 
     /// Has the server show that it is there: sends a PING, whose answer counts as
-    /// [received](Self::bytes_received) (RFC 9113 §6.7), unless one is on its way already.
-    pub fn ping(&self) {
+    /// [received](Self::bytes_received) (RFC 9113 §6.7), unless one is on its way already. Whether an
+    /// answer may be expected: `false` when the server has said what else it says first, and has not
+    /// answered the PING with which each connection begins.
+    pub fn ping(&self) -> bool {
         self.link.hub.ping();
+        self.link.hub.status().is_settled || self.allows_websockets().is_none()
     }
 
     /// How many bytes have come from the server, below HTTP/2 and wrapping: when the connection is lost

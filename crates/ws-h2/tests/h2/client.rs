@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
 use http::{Request, Response};
+use tokio::io::AsyncReadExt as _;
 use ws_h2::{Client, ClientConfig, Error};
 use ws_io::Transport;
 
@@ -385,9 +386,9 @@ async fn a_server_is_asked_whether_it_is_there_once_at_a_time() {
     settle().await;
     for _ in 0..2 {
         let before = client.bytes_received();
-        client.ping();
+        assert!(client.ping());
         settle().await;
-        client.ping();
+        assert!(client.ping());
         settle().await;
         let ping = wire.next_of(PING).await.unwrap();
         assert_eq!((ping.flags, ping.payload.len()), (0, 8));
@@ -400,4 +401,23 @@ async fn a_server_is_asked_whether_it_is_there_once_at_a_time() {
     wire.send(&frame(PING, 0, 0, &[7; 8])).await;
     let answer = wire.next_of(PING).await.unwrap();
     assert_eq!((answer.flags, answer.payload), (ACK, vec![7; 8]));
+}
+
+#[tokio::test]
+async fn of_a_server_that_answers_no_ping_no_answer_is_expected() {
+    let (near, far) = tokio::io::duplex(1024 * 1024);
+    let mut wire = Wire(far);
+    let client = Client::new(near, None, Tokio, &ClientConfig::default()).await.unwrap();
+    // It has said nothing so far.
+    assert!(client.ping());
+    wire.send(&frame(SETTINGS, 0, 0, &[0, 8, 0, 0, 0, 1])).await;
+    wire.send(&frame(SETTINGS, ACK, 0, &[])).await;
+    settle().await;
+    assert_eq!(client.allows_websockets(), Some(true));
+    assert!(!client.ping(), "and now all but that");
+    wire.0.read_exact(&mut [0; 24]).await.unwrap();
+    let ping = wire.next_of(PING).await.unwrap();
+    wire.send(&frame(PING, ACK, 0, &ping.payload)).await;
+    settle().await;
+    assert!(client.ping());
 }
