@@ -8,14 +8,16 @@ use ws_handshake::{HeaderFields, Headers};
 
 /// Puts the cookies of a request together that came in pieces, as those of browsers do, before they are
 /// given to anybody (RFC 9113 §8.2.3, RFC 9114 §4.2.1): one field, in the order of arrival, with "; "
-/// between. Neither the crate `h2` nor `h3` does so.
+/// between; it is as [sensitive](HeaderValue::is_sensitive) as any of them. Neither the crate `h2` nor `h3`
+/// does so.
 ///
 /// [`validate_request`](crate::validate_request) does it in what it returns.
 #[cfg(feature = "http")]
 pub fn join_cookies(headers: &mut HeaderMap) {
     if let Some(whole) = joined(headers)
-        && let Ok(whole) = HeaderValue::from_bytes(&whole)
+        && let Ok(mut whole) = HeaderValue::from_bytes(&whole)
     {
+        whole.set_sensitive(headers.get_all(COOKIE).iter().any(HeaderValue::is_sensitive));
         headers.insert(COOKIE, whole);
     }
 }

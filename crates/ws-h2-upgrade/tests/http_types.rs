@@ -1,6 +1,7 @@
 //! The handshake in the types of the `http` crate.
 #![cfg(feature = "http")]
 
+use http::header::{COOKIE, HeaderMap, HeaderValue};
 use ws_h2_upgrade::{
     ClientOptions, ConnectRequest, HeaderFields, SubprotocolPolicy, WsUri, client_request,
     http_response, join_cookies, validate_request, validate_response,
@@ -47,12 +48,12 @@ fn cookies_are_one_field_and_other_fields_stay_as_they_are() {
         (&["a=b"], Some("a=b")),
         (&["a=b", "", "c=\u{fc}; d=e"], Some("a=b; ; c=\u{fc}; d=e")),
     ] {
-        let mut headers = http::HeaderMap::new();
+        let mut headers = HeaderMap::new();
         for value in ["1", "2"] {
-            headers.append("x", http::HeaderValue::from_static(value));
+            headers.append("x", HeaderValue::from_static(value));
         }
         for piece in pieces {
-            headers.append("cookie", http::HeaderValue::from_str(piece).expect("a value"));
+            headers.append("cookie", HeaderValue::from_str(piece).expect("a value"));
         }
         join_cookies(&mut headers);
         let found: Vec<_> =
@@ -60,5 +61,21 @@ fn cookies_are_one_field_and_other_fields_stay_as_they_are() {
         let expected: Vec<_> = whole.iter().map(|whole| whole.as_bytes()).collect();
         assert_eq!(found, expected);
         assert_eq!(headers.get_all("x").iter().count(), 2);
+    }
+}
+
+#[test]
+fn cookies_are_as_secret_as_any_of_their_pieces() {
+    for secret in [None, Some(0), Some(1)] {
+        let mut headers = HeaderMap::new();
+        for (number, piece) in ["a=b", "c=d"].into_iter().enumerate() {
+            let mut piece = HeaderValue::from_static(piece);
+            piece.set_sensitive(secret == Some(number));
+            headers.append(COOKIE, piece);
+        }
+        join_cookies(&mut headers);
+        let whole = headers.get(COOKIE).expect("the cookie");
+        assert_eq!(whole, "a=b; c=d");
+        assert_eq!(whole.is_sensitive(), secret.is_some());
     }
 }
