@@ -1,7 +1,10 @@
 //! Servers that are there and take their time, on connections that others have used before.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use ws_endpoint::{
@@ -12,7 +15,7 @@ use ws_endpoint::{
 use crate::certificates::{Certificates, certificates};
 use crate::hostile::Fault;
 use crate::net::{Memory, Mishap, Side};
-use crate::sim::Sim;
+use crate::sim::{Sim, yield_now};
 
 const NO_MISHAP: Mishap = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
 
@@ -157,5 +160,40 @@ fn hundreds_who_wait_when_their_connection_dies_dial_what_they_need() {
             // A hundred go over each.
             assert_eq!(stage.near.dials(), 4, "{fault:?}");
         });
+    }
+}
+
+#[test]
+fn who_gives_up_at_whatever_time_leaves_nothing_behind() {
+    let dies = death(HttpPolicy::H2, Fault::Pending);
+    for (http, mishap) in
+        [(HttpPolicy::H2, dies), (HttpPolicy::H2, NO_MISHAP), (HttpPolicy::H3, NO_MISHAP)]
+    {
+        for millis in [0, 10, 600, 1600, 3000, 3010, 3500] {
+            let sim = Sim::new();
+            sim.block_on(async {
+                let stage = Stage::new(&sim, http, mishap, &[0, 1_000, 1_000, 0]);
+                yield_now().await;
+                let at_rest = stage.near.tasks();
+                let first = stage.open(15).await.unwrap();
+                sim.sleep(Duration::from_secs(1)).await;
+                for _ in 0..3 {
+                    let (mut second, mut patience) =
+                        (pin!(stage.open(15)), pin!(sim.sleep(Duration::from_millis(millis))));
+                    poll_fn(|cx| {
+                        let is_open = second.as_mut().poll(cx).is_ready();
+                        if is_open { Poll::Ready(()) } else { patience.as_mut().poll(cx) }
+                    })
+                    .await;
+                }
+                let third = stage.open(15).await.unwrap();
+                assert!(stage.near.dials() <= 3, "{http:?} {millis}");
+                drop((first, third));
+                let Stage { client, near, .. } = stage;
+                client.wait_idle().await;
+                sim.sleep(Duration::from_secs(300)).await;
+                assert!(near.tasks() <= at_rest, "{http:?} {millis}: {}", near.tasks());
+            });
+        }
     }
 }
