@@ -101,14 +101,14 @@ impl<N: Net> Client<N> {
             let opening = connection.connect(asked.request.clone());
             // RFC 9110 §9.2.2: what was sent again is not sent once more.
             let may_repeat = ticket.was_used && shunned.is_none();
-            let error = match ticket.open_while_heard(may_repeat, opening).await {
+            let (error, is_silent) = match ticket.open_while_heard(may_repeat, opening).await {
                 Some(Ok((response, stream))) => {
                     let is_secure = uri.is_secure();
                     let stream = Stream::H2 { stream: Box::new(stream), is_secure };
                     return asked.open(&self.net, &response, stream).map(Tried::Open);
                 }
-                Some(Err(error)) => error,
-                None => ws_h2::Error::Timeout,
+                Some(Err(error)) => (error, false),
+                None => (ws_h2::Error::Timeout, true),
             };
             // A server that never got as far as its SETTINGS may not speak HTTP/2 at all.
             let is_stranger = !ticket.was_used && connection.allows_websockets().is_none();
@@ -121,7 +121,8 @@ impl<N: Net> Client<N> {
                 shunned = Some(ticket.shun_it());
                 continue;
             }
-            if may_repeat && is_lost(&error) && !ticket.was_heard() {
+            // What comes just now comes too late: the request has been given up.
+            if may_repeat && (is_silent || is_lost(&error) && !ticket.was_heard()) {
                 tracing::debug!(reason = error.reason(), "trying a new connection");
                 shunned = Some(ticket.shun_all());
                 continue;

@@ -188,13 +188,13 @@ impl<N: Net> Client<N> {
             // RFC 9110 §9.2.2: what was sent again is not sent once more.
             let is_first = shunned.is_none();
             let may_repeat = ticket.was_used && is_first;
-            let error = match ticket.open_while_heard(may_repeat, opening).await {
+            let (error, is_silent) = match ticket.open_while_heard(may_repeat, opening).await {
                 Some(Ok((response, stream))) => {
                     let stream = Stream::H3(Box::new(stream));
                     return Ok(asked.open(&self.net, &response, stream)?);
                 }
-                Some(Err(error)) => error,
-                None => ws_h3::Error::Timeout,
+                Some(Err(error)) => (error, false),
+                None => (ws_h3::Error::Timeout, true),
             };
             if let ws_h3::Error::Timeout = error {
                 // It may be dead without knowing: the next WebSocket gets a new one.
@@ -207,7 +207,8 @@ impl<N: Net> Client<N> {
                 shunned = Some(ticket.shun_it());
                 continue;
             }
-            if may_repeat && is_lost(&error) && !ticket.was_heard() {
+            // What comes just now comes too late: the request has been given up.
+            if may_repeat && (is_silent || is_lost(&error) && !ticket.was_heard()) {
                 tracing::debug!(reason = error.reason(), "trying a new connection");
                 shunned = Some(ticket.shun_all());
                 continue;

@@ -1,9 +1,10 @@
 //! Whether the server at the other end of a connection is still there.
 //!
 //! One that has crashed and come back, or to which a middlebox no longer knows the way, says nothing, and
-//! TCP and QUIC take minutes to draw their conclusion. But over QUIC it acknowledges what it receives at once
-//! (RFC 9000 §13.2.1), and what is not acknowledged is sent again and again (RFC 9002 §6.2); over HTTP/2
-//! it answers a PING (RFC 9113 §6.7).
+//! TCP and QUIC take minutes to draw their conclusion. But over QUIC it acknowledges what it receives within
+//! its `max_ack_delay` (RFC 9000 §13.2.1), which is 25 ms unless it says otherwise (§18.2), and what is not
+//! acknowledged is sent again and again (RFC 9002 §6.2); over HTTP/2 it answers a PING (RFC 9113 §6.7). A
+//! server that allows itself more than an interval is asked twice: `quinn` does not tell.
 
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
