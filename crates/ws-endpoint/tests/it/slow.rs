@@ -25,6 +25,8 @@ struct Stage {
     client: Client<Memory>,
     url: String,
     asked: Arc<AtomicUsize>,
+    /// As many as there are WebSockets on the server, and one.
+    alive: Arc<()>,
 }
 
 impl Stage {
@@ -51,18 +53,24 @@ impl Stage {
             })
         });
         let url = server.urls().next().unwrap().replace("127.0.0.1", "localhost");
-        sim.spawn_collect(server.serve(|mut websocket| async move {
-            while let Some(Ok(message)) = websocket.next().await {
-                if message.data_kind().is_some() && websocket.send(message).await.is_err() {
-                    break;
+        let alive = Arc::new(());
+        let counted = Arc::clone(&alive);
+        sim.spawn_collect(server.serve(move |mut websocket| {
+            let counted = Arc::clone(&counted);
+            async move {
+                while let Some(Ok(message)) = websocket.next().await {
+                    if message.data_kind().is_some() && websocket.send(message).await.is_err() {
+                        break;
+                    }
                 }
+                drop(counted);
             }
         }));
         let mut bounds = H2Options::default();
         bounds.max_streams = 100;
         let client = Client::new(near.clone()).with_tls(Arc::clone(trust)).with_http(http);
         let client = client.with_h2(bounds);
-        Self { near, client, url, asked }
+        Self { near, client, url, asked, alive }
     }
 
     async fn open(&self, seconds: u64) -> Result<WebSocket<Memory>, Error> {
@@ -195,5 +203,30 @@ fn who_gives_up_at_whatever_time_leaves_nothing_behind() {
                 assert!(near.tasks() <= at_rest, "{http:?} {millis}: {}", near.tasks());
             });
         }
+    }
+}
+
+#[test]
+fn a_request_that_arrives_after_all_leaves_no_websocket_without_a_client() {
+    // How long nothing arrives: a retransmission, the end of the wait, and the dialling after it.
+    for millis in [300, 900, 1_000, 1_100, 2_000, 6_000] {
+        let sim = Sim::new();
+        sim.block_on(async {
+            let stage = Stage::new(&sim, HttpPolicy::H3, NO_MISHAP, &[0]);
+            let port = stage.url.trim_end_matches('/').rsplit(':').next().unwrap();
+            let port = port.parse().unwrap();
+            let first = stage.open(15).await.unwrap();
+            stage.near.air().replace(port, 1);
+            let (clock, near) = (sim.clone(), stage.near.clone());
+            sim.spawn_collect(async move {
+                clock.sleep(Duration::from_millis(millis)).await;
+                near.air().restore(port);
+            });
+            let second = stage.open(15).await.unwrap();
+            sim.sleep(Duration::from_secs(10)).await;
+            assert_eq!(Arc::strong_count(&stage.alive) - 2, 2, "after {millis} ms");
+            assert!(stage.asked() <= 3, "after {millis} ms");
+            drop((first, second));
+        });
     }
 }

@@ -69,6 +69,11 @@ impl Air {
         self.state.lock().unwrap().moved.insert(old, new);
     }
 
+    /// Has the socket at this port be heard again.
+    pub(crate) fn restore(&self, port: u16) {
+        self.state.lock().unwrap().moved.remove(&port);
+    }
+
     /// Has the sockets take so many datagrams at once.
     pub(crate) fn take_segments(&self, number: usize) {
         self.state.lock().unwrap().segments = Some(number);
