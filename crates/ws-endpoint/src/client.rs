@@ -56,6 +56,8 @@ pub use policy::HttpPolicy;
 /// A request on a connection that others have used before is sent once more, on a new one, when it is lost
 /// with the connection or the server gives no sign of life at all: over HTTP/3 for about a second, in which
 /// it acknowledges nothing, over HTTP/2 for three, a PING included.
+/// How large the answers on a connection may be, and of how many fields, say the options of the WebSocket
+/// for which it was opened.
 /// Connections are closed when the client, its clones and the WebSockets on them are gone.
 #[derive(Clone)]
 pub struct Client<N: Net> {
