@@ -82,6 +82,17 @@ impl Stage {
         Ok(websocket)
     }
 
+    /// Over UDP nothing comes to the server or from it, for so long from now on.
+    fn cut_udp(&self, sim: &Sim, millis: u64) {
+        let port = self.url.trim_end_matches('/').rsplit(':').next().unwrap();
+        let (port, near, clock) = (port.parse().unwrap(), self.near.clone(), sim.clone());
+        near.air().replace(port, 1);
+        sim.spawn_collect(async move {
+            clock.sleep(Duration::from_millis(millis)).await;
+            near.air().restore(port);
+        });
+    }
+
     fn asked(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
@@ -213,20 +224,36 @@ fn a_request_that_arrives_after_all_leaves_no_websocket_without_a_client() {
         let sim = Sim::new();
         sim.block_on(async {
             let stage = Stage::new(&sim, HttpPolicy::H3, NO_MISHAP, &[0]);
-            let port = stage.url.trim_end_matches('/').rsplit(':').next().unwrap();
-            let port = port.parse().unwrap();
             let first = stage.open(15).await.unwrap();
-            stage.near.air().replace(port, 1);
-            let (clock, near) = (sim.clone(), stage.near.clone());
-            sim.spawn_collect(async move {
-                clock.sleep(Duration::from_millis(millis)).await;
-                near.air().restore(port);
-            });
+            stage.cut_udp(&sim, millis);
             let second = stage.open(15).await.unwrap();
             sim.sleep(Duration::from_secs(10)).await;
             assert_eq!(Arc::strong_count(&stage.alive) - 2, 2, "after {millis} ms");
             assert!(stage.asked() <= 3, "after {millis} ms");
             drop((first, second));
+        });
+    }
+}
+
+#[test]
+fn both_attempts_together_have_the_time_of_one() {
+    let dies = death(HttpPolicy::H2, Fault::Pending);
+    for (http, mishap) in [(HttpPolicy::H2, dies), (HttpPolicy::H3, NO_MISHAP)] {
+        let sim = Sim::new();
+        sim.block_on(async {
+            let stage = Stage::new(&sim, http, mishap, &[0, 20_000]);
+            let first = stage.open(15).await.unwrap();
+            sim.sleep(Duration::from_secs(1)).await;
+            if http == HttpPolicy::H3 {
+                stage.cut_udp(&sim, 1_100);
+            }
+            let began = sim.elapsed();
+            let second = stage.open(5).await.map(drop);
+            let took = sim.elapsed() - began;
+            assert!(stage.asked() >= 2, "{http:?}: the second attempt was under way");
+            assert_eq!(second.unwrap_err().reason(), "transport_error", "{http:?}");
+            assert_eq!(took, Duration::from_secs(5), "{http:?}");
+            drop(first);
         });
     }
 }
