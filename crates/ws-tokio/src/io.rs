@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::{Future as _, poll_fn};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut as _, BytesMut};
@@ -12,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio_util::io::poll_read_buf;
 use ws_io::Transport;
 
@@ -20,9 +22,39 @@ use ws_io::Transport;
 ///
 /// Reads go into spare capacity that was never zeroed, writes are vectored where the stream has
 /// that.
+///
+/// In a task that has used up its turn a stream of tokio has it polled once more, whatever has come. A
+/// connection would take that for the silence of its peer, so it gets a little beyond the turn.
 pub struct Io<S> {
     stream: S,
     kind: Kind,
+    extra: Extra,
+}
+
+/// How often the stream was asked beyond the turn of its task; up to [`MOST_EXTRA`].
+#[derive(Default)]
+struct Extra(u8);
+
+impl Extra {
+    /// Whether to ask once more what has just said that it has to wait.
+    fn is_granted(&mut self) -> bool {
+        let is_granted = !has_budget_remaining() && self.0 < MOST_EXTRA;
+        self.0 = if is_granted { self.0 + 1 } else { 0 };
+        is_granted
+    }
+
+    /// What `poll` says where the turn does not count.
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let result = pin!(unconstrained(poll_fn(poll))).poll(cx);
+        if result.is_pending() {
+            self.0 = 0;
+        }
+        result
+    }
 }
 
 /// What the stream is; as small as its address, because an open connection keeps it.
@@ -70,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
     /// of the socket stay as they are; `TCP_NODELAY` is recommended.
     pub fn new(stream: S) -> Self {
         let kind = Kind::of(&stream);
-        Self { stream, kind }
+        Self { stream, kind, extra: Extra::default() }
     }
 
     /// The stream.
@@ -92,7 +124,7 @@ impl From<TcpStream> for Io<TcpStream> {
 
 impl Io<TcpStream> {
     pub(crate) fn from_tcp(stream: TcpStream, peer: SocketAddr) -> Self {
-        Self { stream, kind: Kind::Tcp(Some(peer)) }
+        Self { stream, kind: Kind::Tcp(Some(peer)), extra: Extra::default() }
     }
 }
 
@@ -111,23 +143,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Io<S> {
         max: usize,
     ) -> Poll<io::Result<usize>> {
         buf.reserve(max);
-        poll_read_buf(Pin::new(&mut self.stream), cx, &mut buf.limit(max))
+        let Self { stream, extra, .. } = self;
+        let mut read = |cx: &mut Context<'_>| {
+            poll_read_buf(Pin::new(&mut *stream), cx, &mut (&mut *buf).limit(max))
+        };
+        match read(cx) {
+            Poll::Pending if extra.is_granted() => extra.poll(cx, read),
+            result => result,
+        }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
-        let stream = Pin::new(&mut self.stream);
-        let chunk = buf.chunk();
-        // One slice costs less as a plain write, and not every stream can do more.
-        let written = if chunk.len() == buf.remaining() || !stream.is_write_vectored() {
-            ready!(stream.poll_write(cx, chunk))?
-        } else {
-            let mut slices = [IoSlice::new(&[]); MOST_SLICES];
-            let count = buf.chunks_vectored(&mut slices);
-            let slices = slices.get(..count).unwrap_or_default();
-            ready!(stream.poll_write_vectored(cx, slices))?
-        };
-        buf.advance(written);
-        Poll::Ready(Ok(written))
+        let Self { stream, extra, .. } = self;
+        match write(stream, cx, buf) {
+            Poll::Pending if extra.is_granted() => extra.poll(cx, |cx| write(stream, cx, buf)),
+            result => result,
+        }
     }
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -154,5 +185,28 @@ impl<S> fmt::Debug for Io<S> {
     }
 }
 
+fn write(
+    stream: &mut (impl AsyncWrite + Unpin),
+    cx: &mut Context<'_>,
+    buf: &mut dyn Buf,
+) -> Poll<io::Result<usize>> {
+    let stream = Pin::new(stream);
+    let chunk = buf.chunk();
+    // One slice costs less as a plain write, and not every stream can do more.
+    let written = if chunk.len() == buf.remaining() || !stream.is_write_vectored() {
+        ready!(stream.poll_write(cx, chunk))?
+    } else {
+        let mut slices = [IoSlice::new(&[]); MOST_SLICES];
+        let count = buf.chunks_vectored(&mut slices);
+        let slices = slices.get(..count).unwrap_or_default();
+        ready!(stream.poll_write_vectored(cx, slices))?
+    };
+    buf.advance(written);
+    Poll::Ready(Ok(written))
+}
+
+/// As often as a connection reads before it lets other tasks run by itself: what never has to wait, as the
+/// records of a TLS connection that have nothing in them, does not keep the thread.
+const MOST_EXTRA: u8 = 32;
 /// Slices per vectored write: enough for the payloads of a burst, small enough for the stack.
 const MOST_SLICES: usize = 32;

@@ -7,3 +7,4 @@ mod support;
 mod timers;
 #[cfg(feature = "rustls")]
 mod tls_stream;
+mod turns;

@@ -1,7 +1,10 @@
 //! What the tests of this crate share: certificates and plain use of a transport.
 
+use std::future::Future as _;
+use std::pin::pin;
 #[cfg(feature = "rustls")]
 use std::sync::Arc;
+use std::task::Context;
 #[cfg(feature = "rustls")]
 use std::time::Duration;
 #[cfg(feature = "rustls")]
@@ -11,6 +14,7 @@ use std::{future::poll_fn, io};
 use bytes::BytesMut;
 #[cfg(feature = "rustls")]
 use rustls::{ClientConfig, ServerConfig};
+use tokio::task::consume_budget;
 #[cfg(feature = "rustls")]
 use ws_io::Transport;
 use ws_tokio::{Server, Shutdown, WebSocket};
@@ -22,6 +26,11 @@ use ws_tokio::{Server, Shutdown, WebSocket};
 mod certificates;
 #[cfg(feature = "rustls")]
 pub(crate) use certificates::distrustful;
+
+/// Does what tokio lets a task do in one turn, as a channel does that always has something.
+pub(crate) fn use_up_the_turn(cx: &mut Context<'_>) {
+    while pin!(consume_budget()).poll(cx).is_ready() {}
+}
 
 /// Echoes every data message.
 pub(crate) async fn echo(mut websocket: WebSocket) {

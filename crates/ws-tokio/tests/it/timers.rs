@@ -6,16 +6,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::consume_budget;
 use tokio::time::timeout;
 use ws_io::{Duplex, Error, UpgradeInfo, WebSocket, duplex};
 use ws_session::{Config, Session};
 use ws_tokio::Tokio;
 
-/// Does what tokio lets a task do in one turn, as a channel does that always has something.
-fn use_up_the_turn(cx: &mut Context<'_>) {
-    while pin!(consume_budget()).poll(cx).is_ready() {}
-}
+use crate::support::use_up_the_turn;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime")
