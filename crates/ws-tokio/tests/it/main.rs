@@ -6,5 +6,7 @@ mod endpoints;
 mod support;
 mod timers;
 #[cfg(feature = "rustls")]
+mod tired;
+#[cfg(feature = "rustls")]
 mod tls_stream;
 mod turns;
