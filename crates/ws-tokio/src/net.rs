@@ -9,10 +9,12 @@ use std::task::{Context, Poll, ready};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
+use tokio::task::unconstrained;
 use ws_endpoint::{Listener, Net};
 
 use crate::{Io, Tokio};
 
+// What is waited for once cannot make a task run without end, so the turn of its task is not asked.
 impl Net for Tokio {
     type Tcp = Io<TcpStream>;
     type TcpListener = TcpListener;
@@ -22,11 +24,11 @@ impl Net for Tokio {
     type UnixListener = UnixListener;
 
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(tokio::net::lookup_host((host, port)).await?.collect())
+        Ok(unconstrained(tokio::net::lookup_host((host, port))).await?.collect())
     }
 
     async fn connect_tcp(&self, address: SocketAddr) -> io::Result<Self::Tcp> {
-        let stream = TcpStream::connect(address).await?;
+        let stream = unconstrained(TcpStream::connect(address)).await?;
         stream.set_nodelay(true)?;
         Ok(stream.into())
     }
@@ -42,7 +44,7 @@ impl Net for Tokio {
 
     #[cfg(unix)]
     async fn connect_unix(&self, path: &Path) -> io::Result<Self::Unix> {
-        Ok(UnixStream::connect(path).await?.into())
+        Ok(unconstrained(UnixStream::connect(path)).await?.into())
     }
 
     #[cfg(unix)]

@@ -17,7 +17,7 @@ use ws_endpoint::{Client, Net, Server};
 use ws_io::Runtime;
 use ws_tokio::{CloseCode, ConnectOptions, HttpPolicy, Io, Message, Tokio};
 
-use crate::support::{certificates, use_up_the_turn};
+use crate::support::{certificates, serve, use_up_the_turn};
 
 /// Polls `task` now and then when it may do nothing any more.
 async fn tired<F: Future>(seed: u64, task: F) -> F::Output {
@@ -201,5 +201,35 @@ async fn nothing_is_lost_in_tasks_that_have_used_up_their_turn() {
                 drained.unwrap_or_else(|_| panic!("{policy:?} {is_secure} {round}: drain"));
             assert_eq!(drained.expect("no panic").cut, 0, "{policy:?} {is_secure}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_never_has_anything_left_of_its_turn_opens_and_talks() {
+    for is_secure in [false, true] {
+        let (certificate, trust) = certificates();
+        let (server, anywhere) = (ws_tokio::server(), SocketAddr::from(([127, 0, 0, 1], 0)));
+        let server = if is_secure {
+            server.listen_tls(anywhere, certificate)
+        } else {
+            server.listen(anywhere)
+        };
+        let (url, _shutdown) = serve(server.expect("a port"));
+        let url = url.replace("127.0.0.1", "localhost");
+        let client = ws_tokio::client().with_tls(trust);
+        let mut talking = pin!(async {
+            let options = ConnectOptions::default();
+            let mut websocket = client.connect(&url, &options).await.expect("open");
+            websocket.send(Message::text("a")).await.expect("sent");
+            let echoed = websocket.next().await.expect("an echo").expect("no failure");
+            assert!(echoed == Message::text("a"));
+            let outcome = websocket.close(CloseCode::NORMAL, "").await.expect("a valid code");
+            assert!(outcome.clean);
+        });
+        let talking = poll_fn(|cx| {
+            use_up_the_turn(cx);
+            talking.as_mut().poll(cx)
+        });
+        talking.await;
     }
 }
