@@ -114,6 +114,23 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io<S> {
     pub fn into_inner(self) -> S {
         self.stream
     }
+
+    #[cold]
+    fn read_again(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let Self { stream, extra, .. } = self;
+        extra.poll(cx, |cx| read(stream, cx, buf, max))
+    }
+
+    #[cold]
+    fn write_again(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        let Self { stream, extra, .. } = self;
+        extra.poll(cx, |cx| write(stream, cx, buf))
+    }
 }
 
 impl From<TcpStream> for Io<TcpStream> {
@@ -143,20 +160,15 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for Io<S> {
         max: usize,
     ) -> Poll<io::Result<usize>> {
         buf.reserve(max);
-        let Self { stream, extra, .. } = self;
-        let mut read = |cx: &mut Context<'_>| {
-            poll_read_buf(Pin::new(&mut *stream), cx, &mut (&mut *buf).limit(max))
-        };
-        match read(cx) {
-            Poll::Pending if extra.is_granted() => extra.poll(cx, read),
+        match read(&mut self.stream, cx, buf, max) {
+            Poll::Pending if self.extra.is_granted() => self.read_again(cx, buf, max),
             result => result,
         }
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
-        let Self { stream, extra, .. } = self;
-        match write(stream, cx, buf) {
-            Poll::Pending if extra.is_granted() => extra.poll(cx, |cx| write(stream, cx, buf)),
+        match write(&mut self.stream, cx, buf) {
+            Poll::Pending if self.extra.is_granted() => self.write_again(cx, buf),
             result => result,
         }
     }
@@ -185,6 +197,17 @@ impl<S> fmt::Debug for Io<S> {
     }
 }
 
+#[inline(always)]
+fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+    cx: &mut Context<'_>,
+    buf: &mut BytesMut,
+    max: usize,
+) -> Poll<io::Result<usize>> {
+    poll_read_buf(Pin::new(stream), cx, &mut buf.limit(max))
+}
+
+#[inline(always)]
 fn write(
     stream: &mut (impl AsyncWrite + Unpin),
     cx: &mut Context<'_>,
