@@ -398,7 +398,7 @@ fn answers_to_pings_do_not_prolong_the_wait_for_a_goodbye() {
 fn a_goodbye_has_its_time_from_when_it_has_left() {
     // How many bytes a peer takes a second, and after how many seconds it is cut: behind what is
     // queued, when it answers nothing, or long before when it takes less than a KiB a second.
-    for (rate, end) in [(0, 5), (204, 7), (1024, 64 + 5), (10_000, 7 + 5)] {
+    for (rate, end) in [(0, 5), (204, 7), (512, 10), (1024, 64 + 5), (10_000, 7 + 5)] {
         let mut server = Driven::server(Config::default());
         server.turn();
         let (session, start) = (&mut server.session, server.now);
