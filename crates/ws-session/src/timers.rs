@@ -119,8 +119,7 @@ impl Farewell {
             return since.checked_add(PARTING);
         }
         let close = self.since.checked_add(config.close_timeout);
-        let linger = config.close_timeout.min(LINGER);
-        let end = self.lingering_since.and_then(|since| since.checked_add(linger));
+        let end = self.lingering_since.and_then(|since| since.checked_add(LINGER));
         close.into_iter().chain(end).min()
     }
 }
@@ -147,7 +146,7 @@ impl Timers {
             }
         }
         let ping_was_held = self.ping_left > 0 || self.flushing != Flushing::No;
-        let before = self.written.min(activity.goodbye_at);
+        let before = self.written;
         if self.written != activity.written {
             self.note_written(activity.written);
         }
