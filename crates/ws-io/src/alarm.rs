@@ -126,7 +126,7 @@ impl<R: Runtime> Alarm<R> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::task::Wake;
     use std::time::Duration;
 
@@ -182,5 +182,58 @@ mod tests {
             assert_eq!(wakes.0.load(Ordering::Relaxed), round);
         }
         assert!(alarm.poll(&mut cx, &runtime, deadline, deadline, false).is_ready());
+    }
+
+    /// A runtime whose timers fire when they are told to, and say so.
+    #[derive(Clone, Debug)]
+    struct Told(Instant, Arc<AtomicBool>);
+
+    struct WhenTold(Arc<AtomicBool>);
+
+    impl Runtime for Told {
+        type Timer = WhenTold;
+
+        fn now(&self) -> Instant {
+            self.0
+        }
+
+        fn timer(&self, _at: Instant) -> WhenTold {
+            WhenTold(Arc::clone(&self.1))
+        }
+
+        fn spawn(&self, _task: impl Future<Output = ()> + Send + 'static) {}
+    }
+
+    impl Timer for WhenTold {
+        fn reset(&mut self, _at: Instant) {
+            self.0.store(false, Ordering::Relaxed);
+        }
+
+        fn poll_expired(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+            if self.has_fired() == Some(true) { Poll::Ready(()) } else { Poll::Pending }
+        }
+
+        fn has_fired(&self) -> Option<bool> {
+            Some(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "any instant will do")]
+    fn a_timer_that_fires_once_before_its_time_is_set_again_once() {
+        let has_fired = Arc::new(AtomicBool::new(false));
+        let runtime = Told(Instant::now(), Arc::clone(&has_fired));
+        let (now, deadline) = (runtime.now(), runtime.now() + Duration::from_secs(1));
+        let wakes = Arc::new(Wakes(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut cx = Context::from_waker(&waker);
+        let mut alarm = Alarm::default();
+        assert!(alarm.poll(&mut cx, &runtime, now, deadline, false).is_pending());
+        has_fired.store(true, Ordering::Relaxed);
+        for _ in 0..3 {
+            assert!(alarm.poll(&mut cx, &runtime, now, deadline, false).is_pending());
+            // Another poll is asked for, in which it is set.
+            assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        }
     }
 }
