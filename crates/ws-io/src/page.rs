@@ -127,8 +127,7 @@ pub struct PageRequest<T, R: Runtime> {
 impl<T: Transport, R: Runtime> PageRequest<T, R> {
     /// `wire` still has the request in its buffer, which has been found valid.
     pub(crate) fn new(wire: Wire<T, R>) -> Self {
-        let head = wire.buffer.trim_ascii_start();
-        let target = head.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+        let target = wire.buffer[..].split(|&byte| byte == b' ').nth(1).unwrap_or_default();
         let target = String::from_utf8_lossy(target);
         let path = ws_h1_upgrade::path_of_target(&target).unwrap_or(Cow::Borrowed(&*target));
         let path = path.into_owned();
