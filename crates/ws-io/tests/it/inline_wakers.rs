@@ -294,12 +294,14 @@ fn a_task_that_the_transport_wakes_may_ask_for_the_outcome() {
 
 #[test]
 fn a_task_that_the_transport_wakes_may_take_a_sender() {
-    for has_one in [false, true] {
+    // Nobody has one yet, or the whole connection has made it, or one of its halves.
+    for (whole_has_one, half_has_one) in [(false, false), (true, false), (false, true)] {
         in_time(move || {
             let sim = Sim::new();
             let (mut client, mut server) = pair(&sim);
-            let before = has_one.then(|| server.sender(2));
+            let before = whole_has_one.then(|| server.sender(2));
             let (mut reader, mut writer) = server.split();
+            let before = before.or_else(|| half_has_one.then(|| reader.sender(2)));
             let (tell, told) = mpsc::channel();
             run(async move {
                 let first = client.next().await.expect("open").expect("open");
@@ -330,7 +332,7 @@ fn a_task_that_the_transport_wakes_may_take_a_sender() {
             });
             run(async move { writer.send(Message::text("first")).await.expect("open") });
             let sender = told.try_recv().expect("all has come");
-            assert!(sender.is_closed(), "{has_one}");
+            assert!(sender.is_closed(), "{whole_has_one} {half_has_one}");
         });
     }
 }
