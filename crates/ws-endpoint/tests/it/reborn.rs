@@ -96,6 +96,48 @@ fn over_http_3_a_server_that_is_there_may_take_its_time() {
     });
 }
 
+// RFC 9114 §5.4: what the server has acknowledged it may have processed.
+#[test]
+fn over_http_3_what_one_server_has_heard_is_not_asked_of_the_next() {
+    let sim = Sim::new();
+    sim.block_on(async {
+        let (near, far) = Memory::new(&sim, NO_MISHAP);
+        let number = AtomicUsize::new(0);
+        let clock = sim.clone();
+        let first = h3_server(&far).with_async_route(move |_, _| {
+            let is_first = number.fetch_add(1, Ordering::Relaxed) == 0;
+            let sleep = clock.sleep(Duration::from_secs(if is_first { 0 } else { 3600 }));
+            Box::pin(async move {
+                sleep.await;
+                Ok(())
+            })
+        });
+        let port = serve(&sim, first);
+        let client = h3_client(&near, HttpPolicy::H3);
+        let mut websocket = open(&client, port).await.unwrap();
+        greet(&mut websocket).await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let second = h3_server(&far).with_async_route(move |_, _| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Box::pin(async { Ok(()) })
+        });
+        let second = serve(&sim, second);
+        let (air, clock) = (near.clone(), sim.clone());
+        sim.spawn_collect(async move {
+            clock.sleep(Duration::from_secs(1)).await;
+            air.air().replace(port, second);
+        });
+        let options = ConnectOptions {
+            handshake_timeout: Duration::from_secs(600),
+            ..ConnectOptions::default()
+        };
+        let opened = client.connect(&format!("wss://localhost:{port}/"), &options).await;
+        assert!(opened.is_err(), "{opened:?}");
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    });
+}
+
 /// Opens one WebSocket and then another: the calls of the client's first socket before the second, how
 /// that one went, and how many connections they took.
 fn two_over_http_2(mishap: Mishap) -> (usize, Result<(), Error>, usize) {
