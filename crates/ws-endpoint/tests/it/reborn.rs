@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ws_endpoint::{
-    Client, ConnectOptions, Error, HttpPolicy, HttpVersion, Message, Server, WebSocket,
+    Client, CloseCode, ConnectOptions, Error, HttpPolicy, HttpVersion, Message, QuicOptions,
+    Server, WebSocket,
 };
 
 use crate::certificates::certificates;
@@ -93,6 +94,30 @@ fn over_http_3_a_server_that_is_there_may_take_its_time() {
             greet(&mut open(&client, port).await.unwrap()).await;
             assert_eq!(asked.load(Ordering::Relaxed), number);
         }
+    });
+}
+
+#[test]
+fn over_http_3_all_connections_to_the_server_before_are_left_at_once() {
+    let sim = Sim::new();
+    sim.block_on(async {
+        let (near, far) = Memory::new(&sim, NO_MISHAP);
+        let mut options = QuicOptions::default();
+        options.max_requests = 2;
+        let port = serve(&sim, h3_server(&far).with_quic(options));
+        let client = h3_client(&near, HttpPolicy::H3);
+        // One on each of two connections, with room for another.
+        let mut kept = Vec::new();
+        for _ in 0..3 {
+            kept.push(open(&client, port).await.unwrap());
+        }
+        let mut gone = kept.remove(0);
+        gone.close(CloseCode::NORMAL, "").await.unwrap();
+        while gone.next().await.is_some() {}
+        drop(gone);
+        sim.sleep(Duration::from_secs(1)).await;
+        near.air().replace(port, serve(&sim, h3_server(&far)));
+        greet(&mut open(&client, port).await.unwrap()).await;
     });
 }
 
