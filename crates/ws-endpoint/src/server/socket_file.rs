@@ -49,3 +49,22 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let found = fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_path_is_known_wherever_the_process_is_in_the_end() {
+        let name = format!("ws-endpoint-socket-file-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        fs::write(&file, "").expect("a file");
+        let depth = std::env::current_dir().expect("a directory").components().count() - 1;
+        let relative: PathBuf = std::iter::repeat_n("..", depth).collect();
+        let relative = relative.join(file.strip_prefix("/").expect("an absolute path"));
+        let found = SocketFile::of(&relative);
+        assert!(found.path().is_absolute(), "{:?}", found.path());
+        drop(found);
+        assert!(!file.exists());
+    }
+}
