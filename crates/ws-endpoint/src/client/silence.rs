@@ -148,14 +148,19 @@ mod tests {
 
     #[test]
     fn who_looks_late_gives_the_server_another_interval() {
-        let (net, fake) = (Net::new(), Fake(Arc::default(), true));
-        let mut silence = Silence::new(&fake, &net);
-        let mut cx = Context::from_waker(Waker::noop());
-        // Late to ask, late to look for the answer, and in time.
-        for (time, is_silent) in [(2 * INTERVAL, false), (2 * INTERVAL, false), (INTERVAL, true)] {
-            assert!(silence.poll(&mut cx).is_pending());
-            net.advance(time);
-            assert_eq!(silence.poll(&mut cx).is_ready(), is_silent);
+        for probes in [true, false] {
+            let (net, fake) = (Net::new(), Fake(Arc::default(), probes));
+            let mut silence = Silence::new(&fake, &net);
+            let mut cx = Context::from_waker(Waker::noop());
+            fake.0.lock().unwrap().sent += 1;
+            // Late to ask, late to look for the answer, and in time.
+            for (time, is_silent) in
+                [(2 * INTERVAL, false), (2 * INTERVAL, false), (INTERVAL, true)]
+            {
+                assert!(silence.poll(&mut cx).is_pending());
+                net.advance(time);
+                assert_eq!(silence.poll(&mut cx).is_ready(), is_silent, "{probes}");
+            }
         }
     }
 }
