@@ -401,21 +401,10 @@ fn a_goodbye_has_its_time_from_when_it_has_left() {
     for (rate, end) in [(0, 5), (204, 7), (512, 10), (1024, 64 + 5), (10_000, 7 + 5)] {
         let mut server = Driven::server(Config::default());
         server.turn();
-        let (session, start) = (&mut server.session, server.now);
+        let session = &mut server.session;
         session.send(Message::binary(vec![0; 64 * 1024])).unwrap();
         session.close(Some(CloseCode::NORMAL.into())).unwrap();
-        let mut second = 0;
-        while !session.is_finished() {
-            let now = start + second * SECOND;
-            session.handle_timeout(now);
-            while session.poll_event().is_some() {}
-            let queue = session.transmit();
-            let taken = queue.len().min(rate);
-            bytes::Buf::advance(queue, taken);
-            session.poll_timeout(now);
-            second += 1;
-        }
-        let after = second - 1;
+        let after = server.drain_slowly(rate) - 1;
         assert!(after.abs_diff(end) <= 1, "{after} s at {rate} bytes a second");
     }
 }

@@ -49,20 +49,10 @@ fn who_waits_to_write_where_nothing_is_to_be_written_blames_nobody() {
 fn a_peer_that_broke_the_rules_gets_no_more_time_for_what_was_queued() {
     let mut server = Driven::server(Config::default());
     server.turn();
-    let (session, start) = (&mut server.session, server.now);
+    let session = &mut server.session;
     session.send(Message::binary(vec![0; 64 * 1024])).unwrap();
     // A frame that is not masked.
     session.read_buffer().extend_from_slice(b"\x81\x01a");
-    let mut second = 0;
-    while !session.is_finished() {
-        let now = start + second * SECOND;
-        session.handle_timeout(now);
-        while session.poll_event().is_some() {}
-        let queue = session.transmit();
-        let taken = queue.len().min(1024);
-        bytes::Buf::advance(queue, taken);
-        session.poll_timeout(now);
-        second += 1;
-    }
+    let second = server.drain_slowly(1024);
     assert!(second <= 7, "{second} s");
 }

@@ -53,6 +53,23 @@ impl Cut {
 }
 
 impl Driven {
+    /// Has the peer take so many bytes a second and send nothing, until the session is finished; the seconds
+    /// that were looked at.
+    pub(crate) fn drain_slowly(&mut self, rate: usize) -> u32 {
+        let mut second = 0;
+        while !self.session.is_finished() {
+            let now = self.now + second * Duration::from_secs(1);
+            self.session.handle_timeout(now);
+            while self.session.poll_event().is_some() {}
+            let queue = self.session.transmit();
+            let taken = queue.len().min(rate);
+            queue.advance(taken);
+            self.session.poll_timeout(now);
+            second += 1;
+        }
+        second
+    }
+
     pub(crate) fn new(session: Session) -> Self {
         let now = start();
         Self {
