@@ -9,7 +9,9 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -34,7 +36,7 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send + Sync + fmt::Debug {
 impl Duplex for TcpStream {
     fn reset(&mut self) {
         // Where the option is refused the peer sees an ordinary end; the case then says so.
-        let _ = self.set_zero_linger();
+        let _ = SockRef::from(&*self).set_linger(Some(Duration::ZERO));
     }
 }
 

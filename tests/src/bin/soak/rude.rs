@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use rand::Rng as _;
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -39,7 +40,7 @@ pub(crate) async fn octets(url: &str) -> Result<(), Failure> {
         _ => {
             stream.write_all(request.as_bytes()).await?;
             stream.write_all(b"\x82\xfe\x40\0\0\0\0\0half").await?;
-            stream.set_zero_linger()?;
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
             return Ok(());
         }
     };
