@@ -22,6 +22,7 @@ mod features;
 mod fuzz;
 mod installer;
 mod markdown;
+mod minimal;
 mod msrv;
 mod options;
 mod peers;
@@ -56,6 +57,7 @@ const COMMANDS: &[Command] = &[
     Command { name: "coverage", about: coverage::ABOUT, run: coverage::command },
     Command { name: "features", about: features::ABOUT, run: features::command },
     Command { name: "msrv", about: msrv::ABOUT, run: msrv::command },
+    Command { name: "minimal", about: minimal::ABOUT, run: minimal::command },
     Command { name: "targets", about: targets::ABOUT, run: targets::command },
     Command { name: "docs", about: docs::ABOUT, run: docs::command },
     Command { name: "deny", about: deny::ABOUT, run: deny::command },

@@ -8,12 +8,12 @@ use crate::failures::Failures;
 use crate::options::Options;
 use crate::steps::{Outcome, Steps};
 use crate::{
-    Verdict, attack, bench, conformance, deny, docs, features, fuzz, msrv, peers, process, targets,
-    tidy, workspace,
+    Verdict, attack, bench, conformance, deny, docs, features, fuzz, minimal, msrv, peers, process,
+    targets, tidy, workspace,
 };
 
-pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, oldest Rust, other targets, counts,\n\
-fuzz targets, dependencies, real peers, conformance, attacks\n\
+pub(crate) const ABOUT: &str = "everything: formatting, house rules, lints, tests, documentation, features, oldest Rust, oldest dependencies,\n\
+other targets, counts, fuzz targets, dependencies, real peers, conformance, attacks\n\
 --only STEP[,STEP]  --skip STEP[,STEP]";
 
 /// A step, or one that is several: a line in the table for each peer.
@@ -30,6 +30,7 @@ const STEPS: &[(&str, Step)] = &[
     ("docs", Step::One(docs)),
     ("features", Step::One(features)),
     ("msrv", Step::One(msrv::check)),
+    ("minimal", Step::One(minimal::check)),
     ("targets", Step::Many(targets::check)),
     ("counts", Step::One(bench::step)),
     ("fuzz", Step::One(fuzz::smoke)),
