@@ -27,13 +27,42 @@ pub(crate) enum Need {
     Ws,
     /// Node with `playwright-core`, and the browser itself.
     Chromium,
+    /// A gateway, and Python with the package `cryptography`, which makes its certificate.
+    Gateway(Gateway),
+}
+
+/// What stands between clients and servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gateway {
+    Haproxy,
+    Nginx,
+    Apache,
+    Nghttpx,
+}
+
+impl Gateway {
+    const ALL: [Self; 4] = [Self::Haproxy, Self::Nginx, Self::Apache, Self::Nghttpx];
+
+    /// The program, and the Debian package that has it.
+    const fn program(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Haproxy => ("haproxy", "haproxy"),
+            Self::Nginx => ("nginx", "nginx-light"),
+            Self::Apache => ("apache2", "apache2-bin"),
+            Self::Nghttpx => ("nghttpx", "nghttp2-proxy"),
+        }
+    }
+
+    fn is_installed(self) -> bool {
+        process::find(&[self.program().0]).is_some()
+    }
 }
 
 impl Need {
     /// The program that runs the script.
     pub(super) fn interpreter(self) -> Result<PathBuf, String> {
         let found = match self {
-            Self::Websockets | Self::PythonH2 | Self::Aioquic => python(),
+            Self::Websockets | Self::PythonH2 | Self::Aioquic | Self::Gateway(_) => python(),
             Self::Node | Self::NodeTls | Self::Ws | Self::Chromium => node(),
         };
         found.ok_or_else(|| "its interpreter is not installed".to_owned())
@@ -56,6 +85,8 @@ pub(super) fn absent(need: Need) -> Option<String> {
         Need::Ws if !requires("ws") => missing("node's ws"),
         Need::Chromium if !requires("playwright-core") => missing("playwright-core"),
         Need::Chromium if chromium().is_none() => missing("chromium"),
+        Need::Gateway(gateway) if !gateway.is_installed() => missing(gateway.program().0),
+        Need::Gateway(_) if !imports("cryptography") => missing("Python cryptography"),
         _ => None,
     }
 }
@@ -64,9 +95,11 @@ pub(super) fn absent(need: Need) -> Option<String> {
 pub(crate) fn install() {
     println!("\n=== installing peers ===");
     let mut lost = Vec::new();
-    if let Some(packages) = debian_packages() {
+    let packages = debian_packages();
+    if !packages.is_empty() {
         lost.extend(debian(&packages).err());
     }
+    lost.extend(gateways().err());
     let python = [Need::Websockets, Need::PythonH2, Need::Aioquic];
     if python.into_iter().any(|need| absent(need).is_some()) {
         lost.extend(pypi().err());
@@ -79,8 +112,8 @@ pub(crate) fn install() {
     }
 }
 
-/// The Debian packages for programs that are missing, or `None` when none is.
-fn debian_packages() -> Option<Vec<&'static str>> {
+/// The Debian packages for programs that are missing.
+fn debian_packages() -> Vec<&'static str> {
     let mut packages = Vec::new();
     if chromium().is_none() {
         packages.push("chromium");
@@ -94,7 +127,21 @@ fn debian_packages() -> Option<Vec<&'static str>> {
     if process::find(&["npm"]).is_none() {
         packages.push("npm");
     }
-    (!packages.is_empty()).then_some(packages)
+    packages
+}
+
+/// Gateways come as services: where one would be started at once, that is left to whoever is at home there.
+fn gateways() -> Result<(), String> {
+    let missing = Gateway::ALL.into_iter().filter(|gateway| !gateway.is_installed());
+    let packages: Vec<&str> = missing.map(|gateway| gateway.program().1).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if Path::new("/run/systemd/system").exists() {
+        let packages = packages.join(", ");
+        return Err(format!("Debian packages {packages}: they would start services here"));
+    }
+    debian(&packages)
 }
 
 fn pypi() -> Result<(), String> {

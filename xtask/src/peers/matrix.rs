@@ -1,15 +1,17 @@
 //! The table: every peer in every role that it can play, and how its script is called.
 //!
-//! In the arguments `{url}` is the address of the server, `{ca}` the file with the certificate
+//! In the arguments `{url}` is the address of the server, `{origin}` that of its pages, `{ca}` the file with the certificate
 //! authority to trust, and `{count}` how many messages go through each set of deflate's parameters.
 
-use super::install::Need;
+use super::install::{Gateway, Need};
 
 /// What the peer is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Client,
     Server,
+    /// Stands between our client and our server.
+    Gateway,
 }
 
 impl Role {
@@ -17,6 +19,7 @@ impl Role {
         match self {
             Self::Client => "client",
             Self::Server => "server",
+            Self::Gateway => "gateway",
         }
     }
 }
@@ -83,6 +86,19 @@ const fn server(
     Row { role: Role::Server, ours, ..client(peer, what, "ws", needs, script, theirs) }
 }
 
+/// Our client, our server and what stands between them, which prints `endpoints` addresses.
+const fn gateway(
+    peer: &'static str,
+    what: &'static str,
+    gateway: Gateway,
+    theirs: &'static [&'static str],
+    ours: &'static [&'static str],
+    endpoints: usize,
+) -> Row {
+    let row = server(peer, what, Need::Gateway(gateway), GATEWAY, theirs, ours);
+    Row { role: Role::Gateway, endpoints, ..row }
+}
+
 impl Row {
     const fn over(self, carrier: &'static str) -> Self {
         Self { carrier, ..self }
@@ -137,6 +153,14 @@ const PY_H3_CLIENT: &str = "python/h3_client.py";
 const PY_H3_SERVER: &str = "python/h3_server.py";
 const HTTP2_CLIENT: &str = "node/http2_client.js";
 const HTTP2_SERVER: &str = "node/http2_server.js";
+const GATEWAY: &str = "python/gateway.py";
+
+/// What our client does in front of a gateway, where HTTP/1.1 is spoken, where HTTP/2 is, and where it
+/// has to find out; and as a page that the gateway serves.
+const AHEAD: &[&str] = &["--check", "--deflate", "--over", "h1"];
+const AHEAD_H2: &[&str] = &["--check", "--deflate", "--over", "h2", "--ca", "{ca}"];
+const AHEAD_BEST: &[&str] = &["--check", "--deflate", "--ca", "{ca}"];
+const AHEAD_AS_PAGE: &[&str] = &["--check", "--deflate", "--over", "h1", "--origin", "{origin}"];
 
 pub(super) const ROWS: &[Row] = &[
     client("websockets", "h1", "ws", Need::Websockets, PY_CLIENT, &["{url}"]),
@@ -327,6 +351,14 @@ pub(super) const ROWS: &[Row] = &[
         &["{url}", "--deflate", "--over", "h3"],
     )
     .over("h3"),
+    gateway("haproxy", "h1", Gateway::Haproxy, &["haproxy"], AHEAD, 4),
+    gateway("haproxy", "h2", Gateway::Haproxy, &["haproxy"], AHEAD_H2, 4).secure().over("h2"),
+    gateway("nginx", "h1", Gateway::Nginx, &["nginx"], AHEAD_AS_PAGE, 2),
+    gateway("nginx", "best", Gateway::Nginx, &["nginx"], AHEAD_BEST, 2).secure(),
+    gateway("apache", "h1", Gateway::Apache, &["apache"], AHEAD_AS_PAGE, 2),
+    gateway("apache", "h2", Gateway::Apache, &["apache"], AHEAD_H2, 2).secure().over("h2"),
+    gateway("nghttpx", "h1", Gateway::Nghttpx, &["nghttpx"], AHEAD, 2),
+    gateway("nghttpx", "h2", Gateway::Nghttpx, &["nghttpx"], AHEAD_H2, 2).secure().over("h2"),
 ];
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! `cargo xtask peers`: real clients and servers of other people against ours.
 //!
-//! The peers are Python `websockets`, `h2` and `aioquic`, node's `ws` and `http2`, and Chromium; small
-//! scripts in `tests/peers` drive them. A peer that is not installed is listed as NOT RUN, never as passed.
+//! The peers are Python `websockets`, `h2` and `aioquic`, node's `ws` and `http2`, Chromium, and gateways
+//! that stand between our client and our server: HAProxy, nginx, Apache and nghttpx. Small scripts in
+//! `tests/peers` drive them. A peer that is not installed is listed as NOT RUN, never as passed.
 
 mod install;
 mod matrix;
@@ -105,7 +106,15 @@ impl Trial<'_> {
             return judge(&mut peer, SUCCESS, self.limit());
         }
         let (program, runtime) = self.programs.client();
-        let server = Server::start(&mut self.script("")?, row.endpoints)?;
+        let behind = match row.role {
+            Role::Gateway => Some(self.behind()?),
+            Role::Client | Role::Server => None,
+        };
+        let mut script = self.script("")?;
+        if let Some((_, arguments)) = &behind {
+            script.args(arguments);
+        }
+        let server = Server::start(&mut script, row.endpoints)?;
         let wanted = if row.refused { FAILURE } else { SUCCESS };
         for url in server.urls(row.scheme) {
             let mut client = Command::new(&program);
@@ -120,6 +129,21 @@ impl Trial<'_> {
         }
         let passed = !row.judges || server.finish(GOODBYE)?;
         Ok(Outcome::of(passed, "the peer found a fault"))
+    }
+
+    /// Our server behind a gateway, and what that is told about it.
+    fn behind(&self) -> Result<(Server, Vec<String>), String> {
+        let trust = product::scratch()?.join("behind-ca.pem");
+        let server = Server::echo(self.programs.server, &trust, &["--origin", "same"])?;
+        let address = |scheme| {
+            let url = server.url(scheme)?;
+            Ok::<_, String>(url.trim_start_matches(scheme).trim_matches([':', '/']).to_owned())
+        };
+        let named = [("--plain", address("ws")?), ("--tls", address("wss")?)];
+        let files = [("--trust", &trust), ("--ca", &self.authority)];
+        let files = files.map(|(option, path)| (option, path.display().to_string()));
+        let arguments = named.into_iter().chain(files);
+        Ok((server, arguments.flat_map(|(option, value)| [option.to_owned(), value]).collect()))
     }
 
     fn limit(&self) -> Duration {
@@ -139,9 +163,11 @@ impl Trial<'_> {
     /// Puts the address, the certificate authority and the count in their places.
     fn fill(&self, arguments: &[&str], url: &str) -> Vec<String> {
         let (authority, count) = (self.authority.display().to_string(), self.count.to_string());
+        let origin = url.replacen("ws", "http", 1);
+        let origin = origin.trim_end_matches('/');
         let put = |argument: &&str| {
-            let argument = argument.replace("{url}", url).replace("{ca}", &authority);
-            argument.replace("{count}", &count)
+            let argument = argument.replace("{url}", url).replace("{origin}", origin);
+            argument.replace("{ca}", &authority).replace("{count}", &count)
         };
         arguments.iter().map(put).collect()
     }
