@@ -41,9 +41,8 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     }
     let shutdown = server.shutdown_handle();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            shutdown.drain(Duration::from_secs(5));
-        }
+        ws_examples::told_to_end().await;
+        shutdown.drain(Duration::from_secs(5));
     });
     let rooms = Rooms::default();
     server.serve(move |websocket| attend(websocket, rooms.clone())).await;

@@ -22,9 +22,8 @@ async fn run(options: Options) -> Result<(), Box<dyn Error + Send + Sync>> {
     let server = options.server(Tokio)?;
     let shutdown = server.shutdown_handle();
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            shutdown.drain(options.drain);
-        }
+        ws_examples::told_to_end().await;
+        shutdown.drain(options.drain);
     });
     server.serve(echo).await;
     Ok(())
