@@ -3,8 +3,8 @@
 //! Locked when a connection comes, moves between tasks or goes; never per message. A waker is dropped
 //! outside of the lock: with it a task may end that has a place here.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
+use std::mem;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -36,17 +36,36 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
-    next_id: u64,
-    /// Each with the task that the server has made for it.
-    live: HashMap<u64, Option<Waker>>,
-    /// The tasks of WebSockets that wait elsewhere than in that task.
-    apart: HashMap<u64, Waker>,
-    /// How many of them are connections that carry WebSockets with places of their own.
+    /// As many as there have been connections at a time.
+    seats: Vec<Seat>,
+    /// Those of connections that are gone.
+    free: Vec<usize>,
+    /// How many of the connections carry WebSockets with places of their own.
     carriers: usize,
     /// The server's own task, and whether it waits for a connection to end.
     server: Option<Waker>,
     awaits_end: bool,
     drain_for: Option<Duration>,
+}
+
+/// Who is woken for a connection.
+#[derive(Debug, Default)]
+struct Seat {
+    /// The task that the server has made for it.
+    own: Option<Waker>,
+    /// The task of its WebSocket, if that waits elsewhere.
+    apart: Option<Waker>,
+}
+
+impl State {
+    fn live(&self) -> usize {
+        self.seats.len() - self.free.len()
+    }
+
+    /// Changes a seat, and gives back what is to be dropped outside of the lock.
+    fn change<T>(&mut self, seat: usize, change: impl FnOnce(&mut Seat) -> Option<T>) -> Option<T> {
+        self.seats.get_mut(seat).and_then(change)
+    }
 }
 
 impl Registry {
@@ -83,21 +102,22 @@ impl Registry {
 
     /// How many connections there are.
     pub(crate) fn live(&self) -> usize {
-        self.lock().live.len()
+        self.lock().live()
     }
 
     /// How many connections there are that carry no others.
     pub(crate) fn leaves(&self) -> usize {
         let state = self.lock();
-        state.live.len() - state.carriers
+        state.live() - state.carriers
     }
 
     /// Ready when there are fewer connections than `max`. The server's task is woken when that comes
     /// to pass, and in any case when the phase changes.
     pub(crate) fn poll_room(&self, cx: &Context<'_>, max: usize) -> Poll<()> {
         let mut state = self.lock();
-        let outdated = state.server.replace(cx.waker().clone());
-        let is_full = state.live.len() >= max;
+        let is_known = state.server.as_ref().is_some_and(|server| server.will_wake(cx.waker()));
+        let outdated = if is_known { None } else { state.server.replace(cx.waker().clone()) };
+        let is_full = state.live() >= max;
         state.awaits_end = is_full;
         drop(state);
         drop(outdated);
@@ -113,13 +133,15 @@ impl Registry {
     /// more.
     pub(crate) fn try_enter(&self, max: usize) -> Option<Arc<Place>> {
         let mut state = self.lock();
-        if state.live.len() >= max {
+        if state.live() >= max {
             return None;
         }
-        let id = state.next_id;
-        state.next_id += 1;
-        state.live.insert(id, None);
-        Some(Arc::new(Place { registry: self.clone(), id }))
+        let seat = state.free.pop().unwrap_or_else(|| {
+            state.seats.push(Seat::default());
+            state.seats.len() - 1
+        });
+        drop(state);
+        Some(Arc::new(Place { registry: self.clone(), seat }))
     }
 
     /// Says of a connection that it carries WebSockets with places of their own.
@@ -132,7 +154,7 @@ impl Registry {
     fn advance(&self, to: Phase) {
         self.shared.phase.fetch_max(to as u8, Ordering::AcqRel);
         let mut state = self.lock();
-        let wakers = state.live.values().flatten().chain(state.apart.values());
+        let wakers = state.seats.iter().flat_map(|seat| seat.own.iter().chain(&seat.apart));
         let wakers: Vec<Waker> = wakers.cloned().collect();
         let server = state.server.take();
         drop(state);
@@ -148,7 +170,7 @@ impl Registry {
 #[derive(Debug)]
 pub(crate) struct Place {
     registry: Registry,
-    id: u64,
+    seat: usize,
 }
 
 #[cfg(any(feature = "h2", feature = "h3"))]
@@ -170,12 +192,13 @@ impl NoticeBoard for Place {
 
     fn wake_on_change(&self, waker: &Waker) {
         let mut state = self.registry.lock();
-        let own = state.live.get(&self.id).and_then(Option::as_ref);
-        let outdated = if own.is_some_and(|own| own.will_wake(waker)) {
-            state.apart.remove(&self.id)
-        } else {
-            state.apart.insert(self.id, waker.clone())
-        };
+        let outdated = state.change(self.seat, |seat| {
+            if seat.own.as_ref().is_some_and(|own| own.will_wake(waker)) {
+                seat.apart.take()
+            } else {
+                seat.apart.replace(waker.clone())
+            }
+        });
         drop(state);
         drop(outdated);
     }
@@ -184,7 +207,8 @@ impl NoticeBoard for Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.registry.lock();
-        let outdated = (state.live.remove(&self.id), state.apart.remove(&self.id));
+        let outdated = state.change(self.seat, |seat| Some(mem::take(seat)));
+        state.free.push(self.seat);
         let server = state.awaits_end.then(|| state.server.take()).flatten();
         drop(state);
         drop(outdated);
@@ -211,7 +235,8 @@ impl Attendant {
         let registry = &self.place.registry;
         if !self.known.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
             let waker = cx.waker().clone();
-            let outdated = registry.lock().live.insert(self.place.id, Some(waker.clone()));
+            let own = waker.clone();
+            let outdated = registry.lock().change(self.place.seat, |seat| seat.own.replace(own));
             drop(outdated);
             self.known = Some(waker);
         }
@@ -223,7 +248,9 @@ impl Drop for Attendant {
     fn drop(&mut self) {
         // A WebSocket that lives on elsewhere does not keep the memory of this task.
         if Arc::strong_count(&self.place) > 1 {
-            let outdated = self.place.registry.lock().live.insert(self.place.id, None);
+            let mut state = self.place.registry.lock();
+            let outdated = state.change(self.place.seat, |seat| seat.own.take());
+            drop(state);
             drop(outdated);
         }
     }
