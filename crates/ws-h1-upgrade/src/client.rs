@@ -8,7 +8,9 @@ use ws_handshake::{
 use crate::accept_key::ClientKey;
 use crate::body::Body;
 use crate::error::{Error, HeadProblem};
-use crate::head::{HandshakeLimits, HeadError, HeadSearch, ParsedFields, problem};
+use crate::head::{
+    FEW_SLOTS, HandshakeLimits, HeadError, HeadSearch, NO_FIELD, ParsedFields, problem,
+};
 use crate::response::{ResponseHead, put_field, validate_response};
 
 /// Writes the opening request for `uri`. Nothing else may be sent before the answer is in.
@@ -153,12 +155,13 @@ impl ClientHandshake {
 
     /// Judges one complete head; `None` when it was interim or has a body to be read first.
     fn judge(&mut self, head: &[u8]) -> Result<Option<Response>, Error> {
-        let mut fields = vec![httparse::EMPTY_HEADER; self.limits.slots(head)];
-        let mut parsed = httparse::Response::new(&mut fields);
+        let (mut few, mut many) = ([NO_FIELD; FEW_SLOTS], Vec::new());
+        let fields = self.limits.slots(head, &mut few, &mut many);
+        let mut parsed = httparse::Response::new(&mut []);
         let mut config = httparse::ParserConfig::default();
         // RFC 9112 §5.2: a client reads a folded line as one.
         config.allow_obsolete_multiline_headers_in_responses(true);
-        match config.parse_response(&mut parsed, head) {
+        match config.parse_response_with_uninit_headers(&mut parsed, head, fields) {
             Ok(httparse::Status::Complete(size)) if size == head.len() => {}
             Ok(_) => return Err(Error::MalformedResponse { problem: HeadProblem::StartLine }),
             Err(httparse::Error::TooManyHeaders) => {

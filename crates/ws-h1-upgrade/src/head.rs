@@ -3,6 +3,8 @@
 //! Lines end in CR LF and nothing else; a sender that writes bare LF is refused at once instead of
 //! being waited for.
 
+use core::mem::MaybeUninit;
+
 use bytes::BytesMut;
 use ws_handshake::Headers;
 
@@ -38,11 +40,30 @@ pub(crate) struct HeadSearch {
 }
 
 impl HandshakeLimits {
-    /// Room for the fields of this head: as many as are allowed, but no more than it can have.
-    pub(crate) fn slots(&self, head: &[u8]) -> usize {
-        self.max_headers.min(head.len() / SHORTEST_FIELD + 1)
+    /// Room for the fields of this head: as many as are allowed, but no more than it can have. It is among
+    /// the `few` that lie on the stack, if those are enough.
+    pub(crate) fn slots<'s, 'b>(
+        &self,
+        head: &[u8],
+        few: &'s mut [Slot<'b>; FEW_SLOTS],
+        many: &'s mut Vec<Slot<'b>>,
+    ) -> &'s mut [Slot<'b>] {
+        let count = self.max_headers.min(head.len() / SHORTEST_FIELD + 1);
+        match few.get_mut(..count) {
+            Some(few) => few,
+            None => {
+                many.resize(count, NO_FIELD);
+                many
+            }
+        }
     }
 }
+
+/// Where a field is parsed to.
+pub(crate) type Slot<'b> = MaybeUninit<httparse::Header<'b>>;
+pub(crate) const NO_FIELD: Slot<'_> = MaybeUninit::uninit();
+/// As many fields as are allowed by default.
+pub(crate) const FEW_SLOTS: usize = 100;
 
 /// A name of one byte, a colon and the end of the line.
 const SHORTEST_FIELD: usize = 3;

@@ -4,7 +4,9 @@ use bytes::{Buf as _, BytesMut};
 use ws_handshake::SubprotocolPolicy;
 
 use crate::error::{Error, HeadProblem};
-use crate::head::{HandshakeLimits, HeadError, HeadSearch, ParsedFields, problem};
+use crate::head::{
+    FEW_SLOTS, HandshakeLimits, HeadError, HeadSearch, NO_FIELD, ParsedFields, problem,
+};
 use crate::request::{RequestHead, Upgrade, validate_request};
 
 /// Reads one request.
@@ -80,9 +82,10 @@ fn parse(
     limits: &HandshakeLimits,
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
-    let mut fields = vec![httparse::EMPTY_HEADER; limits.slots(head)];
-    let mut request = httparse::Request::new(&mut fields);
-    match request.parse(head) {
+    let (mut few, mut many) = ([NO_FIELD; FEW_SLOTS], Vec::new());
+    let fields = limits.slots(head, &mut few, &mut many);
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(head, fields) {
         Ok(httparse::Status::Complete(size)) if size == head.len() => {}
         Ok(_) => return Err(Error::MalformedRequest { problem: HeadProblem::StartLine }),
         Err(httparse::Error::TooManyHeaders) => {
