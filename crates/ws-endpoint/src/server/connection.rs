@@ -243,7 +243,7 @@ impl<N: Net> Rules<N> {
         let options = if stream.is_secure() { &self.secure } else { &self.plain };
         match ws_io::receive_any(stream, self.net.clone(), Arc::clone(options)).await? {
             Arrival::Upgrade(incoming) => {
-                Ok(self.answer(*incoming, alternative).await?.map(Opened::WebSocket))
+                Ok(self.answer(incoming, alternative).await?.map(Opened::WebSocket))
             }
             Arrival::Page(request) => {
                 self.page(request, alternative).await?;
@@ -262,13 +262,13 @@ impl<N: Net> Rules<N> {
 
     async fn answer(
         &self,
-        mut incoming: Incoming<Stream<N>, N>,
+        mut incoming: Box<Incoming<Stream<N>, N>>,
         alternative: Alternative,
     ) -> Result<Option<WebSocket<N>>, Error> {
         if let Some(route) = &self.route {
             let remote = Remote::of(incoming.transport(), HttpVersion::H1);
             match route.decide(&self.net, &self.plain, incoming.request(), &remote).await {
-                Ok(Some(attachment)) => incoming = incoming.with_attachment(attachment),
+                Ok(Some(attachment)) => *incoming = incoming.with_attachment(attachment),
                 Ok(None) => {}
                 Err(refusal) => {
                     incoming.refuse(refusal).await?;
@@ -277,7 +277,7 @@ impl<N: Net> Rules<N> {
             }
         }
         if let Some(alternative) = alternative {
-            incoming = incoming.with_header(ALT_SVC, &*alternative);
+            *incoming = incoming.with_header(ALT_SVC, &*alternative);
         }
         Ok(Some(incoming.accept().await?))
     }
