@@ -101,7 +101,7 @@ impl Server {
         let (sender, requests) = mpsc::channel(REQUESTS);
         let (drain, draining) = watch::channel(false);
         let job = Job { link: Arc::clone(&link), config: config.clone(), requests: sender };
-        link.tasks.spawn(Box::pin(drive(h3, job, draining, unacknowledged)));
+        link.tasks.spawn(Box::pin(drive(h3, Arc::new(job), draining, unacknowledged)));
         Ok(Self { requests, handle: ServerHandle { drain: Arc::new(drain), link } })
     }
 
@@ -158,7 +158,6 @@ impl ServerHandle {
 }
 
 /// What a request needs on its way to the caller.
-#[derive(Clone)]
 struct Job {
     link: Arc<Link>,
     config: ServerConfig,
@@ -179,7 +178,7 @@ enum Step {
 /// Polls the connection for life; `h3` closes it when this returns.
 async fn drive(
     mut h3: h3::server::Connection<Connection, Bytes>,
-    job: Job,
+    job: Arc<Job>,
     mut draining: watch::Receiver<bool>,
     mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
 ) {
@@ -191,6 +190,10 @@ async fn drive(
     // Since we have said GOAWAY.
     let mut left: Option<Task> = None;
     let mut peer = job.link.peer.subscribe();
+    // Made once, for to make them and to let go of them costs locks; asked until they are ready.
+    let mut leaving = pin!(peer.wait_for(|peer| peer.goaway.is_some()));
+    let mut drain = pin!(draining.wait_for(|drain| *drain));
+    let mut abandoned = pin!(job.requests.closed());
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
     // Requests accepted in this turn.
@@ -198,19 +201,18 @@ async fn drive(
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
-            let mut leaving = pin!(peer.wait_for(|peer| peer.goaway.is_some()));
-            let mut drain = pin!(draining.wait_for(|drain| *drain));
-            let mut abandoned = pin!(job.requests.closed());
             poll_fn(|cx| {
-                while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
-                    job.link.linger(stream);
-                }
-                // Not after requests, of which there may be no end.
-                if left.is_none()
-                    && (drain.as_mut().poll(cx).is_ready()
-                        || abandoned.as_mut().poll(cx).is_ready())
-                {
-                    return Poll::Ready(Step::Drain);
+                // Before the requests of a turn, of which there may be no end.
+                if accepted_now == 0 {
+                    while let Poll::Ready(Some(stream)) = unacknowledged.poll_recv(cx) {
+                        job.link.linger(stream);
+                    }
+                    if left.is_none()
+                        && (drain.as_mut().poll(cx).is_ready()
+                            || abandoned.as_mut().poll(cx).is_ready())
+                    {
+                        return Poll::Ready(Step::Drain);
+                    }
                 }
                 if accepted_now >= TURN {
                     accepted_now = 0;
@@ -253,7 +255,7 @@ async fn drive(
                     job.link.count_waste();
                     continue;
                 };
-                let mut request = Box::pin(resolve(resolver, job.clone(), guard));
+                let mut request = Box::pin(resolve(resolver, Arc::clone(&job), guard));
                 // Most are there as a whole already, and need no task.
                 if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending())).await {
                     job.link.tasks.spawn(request);
@@ -288,8 +290,8 @@ async fn drive(
 }
 
 /// Brings a request to the caller.
-async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: Guard) {
-    let Job { link, config, requests } = job;
+async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Arc<Job>, alive: Guard) {
+    let Job { link, config, requests } = &*job;
     let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) else { return };
     let mut resolving = pin!(resolver.resolve_request());
     let resolved = match link.within(config.handshake_timeout, resolving.as_mut()).await {
@@ -318,7 +320,7 @@ async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Job, alive: 
             return link.count_waste();
         }
     };
-    let open = Open::new(resolved, exchange, Arc::clone(&link), alive, config.handshake_timeout);
+    let open = Open::new(resolved, exchange, Arc::clone(link), alive, config.handshake_timeout);
     if let Some(request) = open.judge(config.websockets).await {
         // When the caller is gone the request is dropped, and so cancelled.
         drop(requests.send(request).await);
