@@ -170,13 +170,8 @@ impl Open {
 
     /// Judges the form of the message; `None` when that was the end of it.
     pub(crate) async fn judge(mut self: Box<Self>, websockets: bool) -> Option<Request> {
-        let verdict = judge(
-            &mut self.head,
-            self.exchange.pseudo_headers(),
-            websockets,
-            self.exchange.is_early(),
-        );
-        let status = match verdict {
+        let (pseudo, is_early) = self.exchange.circumstances();
+        let status = match judge(&mut self.head, pseudo, websockets, is_early) {
             Ok(true) => return Some(Request::WebSocket(WebSocketRequest { open: self })),
             Ok(false) => return Some(Request::Http(HttpRequest { open: self })),
             Err(Refusal::Malformed(what)) => {
@@ -202,14 +197,14 @@ impl Open {
         Error::MalformedMessage(what)
     }
 
-    async fn accept(mut self, response: http::Response<()>) -> Result<H3Stream, Error> {
+    async fn accept(mut self: Box<Self>, response: http::Response<()>) -> Result<H3Stream, Error> {
         self.send_head(response).await?;
         let halves = self.exchange.take().ok_or(Error::Timeout)?;
         // `h3` forgets the stream; the driver counts it as long as the guard lives.
         Ok(H3Stream::new(halves, self.link, self.alive))
     }
 
-    async fn respond(mut self, response: http::Response<Bytes>) -> Result<(), Error> {
+    async fn respond(mut self: Box<Self>, response: http::Response<Bytes>) -> Result<(), Error> {
         let (head, body) = response.into_parts();
         self.send_head(http::Response::from_parts(head, ())).await?;
         let rest = async {
@@ -280,9 +275,8 @@ fn judge(
     early: bool,
 ) -> Result<bool, Refusal> {
     let malformed = |what| Err(Refusal::Malformed(what));
-    let mut protocols = head.headers().get_all(private_name()).iter();
-    let (protocol, another) = (protocols.next().cloned(), protocols.next().is_some());
-    head.headers_mut().remove(private_name());
+    let another = head.headers().get_all(private_name()).iter().nth(1).is_some();
+    let protocol = head.headers_mut().remove(private_name());
     if another || head.extensions_mut().remove::<h3::ext::Protocol>().is_some() {
         return malformed("`:protocol` in a forged spelling");
     }
@@ -345,7 +339,8 @@ mod tests {
     fn request() -> (http::Request<()>, PseudoHeaders) {
         let block = [&[0, 0][..], &LINES.concat()].concat();
         let mut lifted = BytesMut::new();
-        let pseudo = lift_protocol(&block, private_name(), 10, &mut lifted).expect("well-formed");
+        let pseudo =
+            lift_protocol(&block, private_name().as_str(), 10, &mut lifted).expect("well-formed");
         let head = http::Request::connect("https://localhost/").header(private_name(), "websocket");
         (head.body(()).expect("a request"), pseudo)
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -196,8 +196,8 @@ async fn drive(
     let mut abandoned = pin!(job.requests.closed());
     let round = job.config.idle_timeout.max(SHORTEST_IDLE) / 2;
     let (mut next_round, mut idle_rounds) = (job.link.tasks.sleep(round), 0);
-    // Requests accepted in this turn.
-    let mut accepted_now = 0;
+    // Requests accepted in this turn, and the memory for the next.
+    let (mut accepted_now, mut room) = (0, None);
     loop {
         let step = {
             let mut accept = pin!(h3.accept());
@@ -226,7 +226,7 @@ async fn drive(
                         accepted.ok().flatten().map_or(Step::Ended, Step::Accepted),
                     );
                 }
-                accepted_now = 0;
+                (accepted_now, room) = (0, None);
                 if let Some(left) = &mut left {
                     ready!(dead.poll_recv(cx));
                     // Closing keeps back what has not left yet.
@@ -255,10 +255,19 @@ async fn drive(
                     job.link.count_waste();
                     continue;
                 };
-                let mut request = Box::pin(resolve(resolver, Arc::clone(&job), guard));
+                let request = resolve(resolver, Arc::clone(&job), guard);
+                let mut request = match room.take() {
+                    None => Box::pin(request),
+                    Some(mut room) => {
+                        Pin::set(&mut room, request);
+                        room
+                    }
+                };
                 // Most are there as a whole already, and need no task.
                 if poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx).is_pending())).await {
                     job.link.tasks.spawn(request);
+                } else {
+                    room = Some(request);
                 }
                 continue;
             }
