@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use h3::error::Code;
+use http::HeaderName;
 
 use super::fields::{FieldError, PseudoHeaders, check_response, lift_protocol, rewrite_protocol};
 use super::frames::{self, FrameEvent, FrameReader, frame_header};
@@ -92,7 +93,7 @@ pub(crate) fn lifted_frame(
 ) -> Result<(Bytes, PseudoHeaders), HeadError> {
     let mut seen = PseudoHeaders::default();
     let frame = headers_frame(|out| {
-        seen = lift_protocol(block, private_name(), limits.fields, out)?;
+        seen = lift_protocol(block, private_name().as_str(), limits.fields, out)?;
         Ok(())
     });
     Ok((frame.map_err(HeadError::from)?, seen))
@@ -128,9 +129,12 @@ pub(crate) fn named_frame(mut written: Bytes) -> Bytes {
 
 /// The name under which a request's `:protocol` travels through `h3`: drawn once per process, so
 /// that no peer can send such a field.
-pub(crate) fn private_name() -> &'static str {
-    static NAME: OnceLock<String> = OnceLock::new();
-    NAME.get_or_init(|| format!("x-{:032x}", rand::random::<u128>()))
+pub(crate) fn private_name() -> &'static HeaderName {
+    static NAME: OnceLock<HeaderName> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let name = format!("x-{:032x}", rand::random::<u128>());
+        HeaderName::try_from(name).expect("letters and digits make a name")
+    })
 }
 
 /// A request that stands for one that could not be read: `h3` forgets a stream only when it has seen

@@ -55,19 +55,16 @@ impl Exchange {
         self.state().halves.take()
     }
 
-    /// The pseudo-headers of the request.
-    pub(crate) fn pseudo_headers(&self) -> PseudoHeaders {
-        self.state().pseudo
+    /// The pseudo-headers of the request, and whether its stream was opened before the handshake was
+    /// complete (0-RTT).
+    pub(crate) fn circumstances(&self) -> (PseudoHeaders, bool) {
+        let state = self.state();
+        (state.pseudo, state.halves.as_ref().is_some_and(|(_, inbound)| inbound.is_early()))
     }
 
     /// Why the request could not be read; the peer has been told.
     pub(crate) fn take_failure(&self) -> Option<Error> {
         self.state().failure.take()
-    }
-
-    /// Whether the stream was opened before the handshake was complete (0-RTT).
-    pub(crate) fn is_early(&self) -> bool {
-        self.state().halves.as_ref().is_some_and(|(_, inbound)| inbound.is_early())
     }
 
     /// The next piece of the request's body; `None` at its end, where trailers count as such.
