@@ -1,6 +1,7 @@
 //! What `h3` gets to see of a request stream: one HEADERS frame at a time, bounded before it is
 //! buffered, with `:protocol` in a shape that `h3` accepts.
 
+use std::mem;
 use std::sync::OnceLock;
 use std::task::{Context, Poll, ready};
 
@@ -44,7 +45,7 @@ impl HeadReader {
         cx: &mut Context<'_>,
         inbound: &mut Inbound,
         limits: Limits,
-    ) -> Poll<Result<BytesMut, HeadError>> {
+    ) -> Poll<Result<Bytes, HeadError>> {
         loop {
             let event = ready!(inbound.poll_event(cx, usize::MAX));
             match event.map_err(|error| HeadError::Lost(error.into()))? {
@@ -59,7 +60,7 @@ impl HeadReader {
                         return Poll::Ready(Err(HeadError::TooLarge(error)));
                     }
                     if len == 0 {
-                        return Poll::Ready(Ok(BytesMut::new()));
+                        return Poll::Ready(Ok(Bytes::new()));
                     }
                 }
                 Some(FrameEvent::Start { kind, .. }) if frames::is_known(kind) => {
@@ -74,9 +75,13 @@ impl HeadReader {
                     }
                 }
                 Some(FrameEvent::Payload { kind: frames::HEADERS, bytes, last }) => {
+                    if last && self.block.is_empty() {
+                        // As nearly always.
+                        return Poll::Ready(Ok(bytes));
+                    }
                     self.block.extend_from_slice(&bytes);
                     if last {
-                        return Poll::Ready(Ok(self.block.split()));
+                        return Poll::Ready(Ok(mem::take(&mut self.block).freeze()));
                     }
                 }
                 Some(FrameEvent::Payload { .. }) => {}
@@ -92,7 +97,7 @@ pub(crate) fn lifted_frame(
     limits: Limits,
 ) -> Result<(Bytes, PseudoHeaders), HeadError> {
     let mut seen = PseudoHeaders::default();
-    let frame = headers_frame(|out| {
+    let frame = headers_frame(block.len() + PROTOCOL_MAX, |out| {
         seen = lift_protocol(block, private_name().as_str(), limits.fields, out)?;
         Ok(())
     });
@@ -107,7 +112,7 @@ pub(crate) fn response_frame(block: &[u8], limits: Limits) -> Result<Bytes, Head
 
 /// A HEADERS frame with `block` as it is.
 fn plain_frame(block: &[u8]) -> Bytes {
-    let frame = headers_frame(|out| {
+    let frame = headers_frame(block.len(), |out| {
         out.put_slice(block);
         Ok(())
     });
@@ -123,7 +128,8 @@ pub(crate) fn named_frame(mut written: Bytes) -> Bytes {
         Some(FrameEvent::Start { kind: frames::HEADERS, .. }) => {}
         _ => return original,
     }
-    let frame = headers_frame(|out| rewrite_protocol(&written, "websocket", out).map(drop));
+    let room = written.len() + PROTOCOL_MAX;
+    let frame = headers_frame(room, |out| rewrite_protocol(&written, "websocket", out).map(drop));
     frame.unwrap_or(original)
 }
 
@@ -150,16 +156,17 @@ pub(crate) fn too_large_response() -> Bytes {
     plain_frame(&[0, 0, 0x5f, 0x09, 3, b'4', b'3', b'1'])
 }
 
-/// Builds a HEADERS frame around what `fill` appends.
+/// Builds a HEADERS frame around what `fill` appends, for which there is `room`.
 fn headers_frame(
+    room: usize,
     fill: impl FnOnce(&mut BytesMut) -> Result<(), FieldError>,
 ) -> Result<Bytes, FieldError> {
-    let mut out = BytesMut::new();
-    let (room, _) = frame_header(frames::HEADERS, 0);
-    out.put_slice(&room);
+    let (longest, _) = frame_header(frames::HEADERS, 0);
+    let mut out = BytesMut::with_capacity(longest.len() + room);
+    out.put_slice(&longest);
     fill(&mut out)?;
-    let (header, len) = frame_header(frames::HEADERS, out.len() - room.len());
-    out.advance(room.len() - len);
+    let (header, len) = frame_header(frames::HEADERS, out.len() - longest.len());
+    out.advance(longest.len() - len);
     for (to, from) in out.iter_mut().zip(header.iter().take(len)) {
         *to = *from;
     }
@@ -195,5 +202,7 @@ impl HeadError {
     }
 }
 
+/// What another name or value of `:protocol`, and the lengths of both, take at most.
+const PROTOCOL_MAX: usize = 64;
 /// What a frame of an unknown type costs besides its length, against floods of empty ones.
 const FRAME_COST: u64 = 16;
