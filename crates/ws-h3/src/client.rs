@@ -236,7 +236,7 @@ impl Client {
         let mut sender = keep.sender.clone();
         let sent = sender.send_request(request).await;
         let mut stream = sent.map_err(|error| link.sending_error(error))?;
-        let exchange = link.exchange(stream.id().into_inner()).ok_or(Error::GoingAway)?;
+        let exchange = link.claim(stream.id().into_inner()).ok_or(Error::GoingAway)?;
         let response = self.response(&mut stream, exchange.id()).await?;
         if !response.status().is_success() {
             let mut body = BytesMut::new();

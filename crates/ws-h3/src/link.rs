@@ -1,7 +1,6 @@
 //! What all streams of one connection share: the QUIC connection, its tasks, what the peer announced.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -28,8 +27,10 @@ pub(crate) struct Link {
     pub(crate) peer: watch::Sender<Peer>,
     /// The first breach of the protocol for which we closed the connection.
     violation: OnceLock<(Code, &'static str)>,
-    /// Request streams that `h3` still holds, by stream id.
-    exchanges: Mutex<HashMap<u64, Weak<Exchange>>>,
+    is_client: bool,
+    /// Request streams that `h3` has and nobody has claimed yet, with their ids. There are few: a server
+    /// claims each at once.
+    exchanges: Mutex<Vec<(u64, Weak<Exchange>)>>,
     unacknowledged: mpsc::UnboundedSender<Unacknowledged>,
     waste: Mutex<WasteBudget>,
     /// Requests of ours that wait for a stream.
@@ -113,8 +114,10 @@ impl Link {
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unacknowledged>) {
         let (unacknowledged, arriving) = mpsc::unbounded_channel();
         let waste = WasteBudget::new(runtime.now());
+        let is_client = connection.side().is_client();
         let link = Self {
             connection,
+            is_client,
             tasks: Box::new(runtime),
             limits,
             peer: watch::Sender::default(),
@@ -206,7 +209,7 @@ impl Link {
 
     /// Whether we opened the connection.
     pub(crate) fn is_client(&self) -> bool {
-        self.connection.side().is_client()
+        self.is_client
     }
 
     /// Translates what `h3` says about sending a header section.
@@ -316,19 +319,22 @@ impl Link {
         self.tasks.sleep(travel.clamp(LEAST_LEAVE, MOST_LEAVE))
     }
 
-    pub(crate) fn exchange(&self, id: u64) -> Option<Arc<Exchange>> {
-        self.exchanges().get(&id).and_then(Weak::upgrade)
+    /// The request stream that `h3` knows by this id; once.
+    pub(crate) fn claim(&self, id: u64) -> Option<Arc<Exchange>> {
+        self.forget(id)?.upgrade()
     }
 
     pub(crate) fn remember(&self, id: u64, exchange: &Arc<Exchange>) {
-        self.exchanges().insert(id, Arc::downgrade(exchange));
+        self.exchanges().push((id, Arc::downgrade(exchange)));
     }
 
-    pub(crate) fn forget(&self, id: u64) {
-        self.exchanges().remove(&id);
+    pub(crate) fn forget(&self, id: u64) -> Option<Weak<Exchange>> {
+        let mut exchanges = self.exchanges();
+        let at = exchanges.iter().position(|(known, _)| *known == id)?;
+        Some(exchanges.swap_remove(at).1)
     }
 
-    fn exchanges(&self) -> MutexGuard<'_, HashMap<u64, Weak<Exchange>>> {
+    fn exchanges(&self) -> MutexGuard<'_, Vec<(u64, Weak<Exchange>)>> {
         self.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -247,7 +247,7 @@ async fn drive(
                 idle_rounds = 0;
                 let Some(guard) = open.upgrade() else {
                     // Too late: the client has said GOAWAY, and nothing is open any more.
-                    let exchange = job.link.exchange(resolver.frame_stream.id().into_inner());
+                    let exchange = job.link.claim(resolver.frame_stream.id().into_inner());
                     exchange.into_iter().for_each(|exchange| {
                         exchange.abandon(Code::H3_REQUEST_REJECTED, Error::GoingAway);
                     });
@@ -301,7 +301,7 @@ async fn drive(
 /// Brings a request to the caller.
 async fn resolve(resolver: RequestResolver<Connection, Bytes>, job: Arc<Job>, alive: Guard) {
     let Job { link, config, requests } = &*job;
-    let Some(exchange) = link.exchange(resolver.frame_stream.id().into_inner()) else { return };
+    let Some(exchange) = link.claim(resolver.frame_stream.id().into_inner()) else { return };
     let mut resolving = pin!(resolver.resolve_request());
     let resolved = match link.within(config.handshake_timeout, resolving.as_mut()).await {
         Ok(resolved) => resolved,
