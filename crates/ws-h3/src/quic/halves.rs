@@ -202,19 +202,28 @@ impl Inbound {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut batch = [const { Bytes::new() }; BATCH];
+        if self.is_more_likely { self.poll_batch::<BATCH>(cx) } else { self.poll_batch::<FEW>(cx) }
+    }
+
+    /// Reads at most `MOST` pieces. Each costs something, whether it comes or not.
+    fn poll_batch<const MOST: usize>(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<bool, ReadError>> {
+        let mut batch = [const { Bytes::new() }; MOST];
         let read = match pin!(self.stream.read_chunks(&mut batch)).poll(cx) {
             Poll::Ready(read) => read,
             Poll::Pending => {
                 self.waiting = VecDeque::new();
                 self.taken = 0;
+                self.is_more_likely = false;
                 return Poll::Pending;
             }
         };
         match read {
             Ok(Some(count)) => {
                 self.taken += count;
-                self.is_more_likely = count == BATCH;
+                self.is_more_likely = count == MOST;
                 let mut chunks = batch.into_iter().take(count);
                 self.current = chunks.next().unwrap_or_default();
                 self.waiting.extend(chunks);
@@ -277,7 +286,9 @@ pub(crate) fn to_varint(code: Code) -> VarInt {
     VarInt::from_u64(code.value()).unwrap_or(VarInt::MAX)
 }
 
-/// Pieces taken from QUIC under one lock. A piece is what came in one packet.
+/// Pieces taken from QUIC under one lock, of which each is what came in one packet: when there is no sign of
+/// more, and when there is.
+const FEW: usize = 4;
 const BATCH: usize = 16;
 /// Pieces of a turn: more than fill the default window, so it is no brake.
 pub(crate) const TURN: usize = 256;
