@@ -38,10 +38,10 @@ impl Connection {
         Self {
             opener: OpenStreams::new(link, patience),
             accept_bi: Repeat::new(|connection| {
-                Box::pin(async move { connection.accept_bi().await })
+                Box::pin(async move { (connection.accept_bi().await, connection) })
             }),
             accept_uni: Repeat::new(|connection| {
-                Box::pin(async move { connection.accept_uni().await })
+                Box::pin(async move { (connection.accept_uni().await, connection) })
             }),
         }
     }
@@ -52,9 +52,11 @@ impl OpenStreams {
         Self {
             link: Arc::clone(link),
             patience,
-            open_bi: Repeat::new(|connection| Box::pin(async move { connection.open_bi().await })),
+            open_bi: Repeat::new(|connection| {
+                Box::pin(async move { (connection.open_bi().await, connection) })
+            }),
             open_uni: Repeat::new(|connection| {
-                Box::pin(async move { connection.open_uni().await })
+                Box::pin(async move { (connection.open_uni().await, connection) })
             }),
             wait: None,
         }
@@ -182,23 +184,26 @@ fn lost(error: quinn::ConnectionError) -> StreamErrorIncoming {
 struct Repeat<T> {
     start: fn(quinn::Connection) -> Operation<T>,
     running: Option<Operation<T>>,
+    /// What the last one has left for the next.
+    connection: Option<quinn::Connection>,
 }
 
-type Operation<T> = Pin<Box<dyn Future<Output = Result<T, quinn::ConnectionError>> + Send + Sync>>;
+/// Gives the connection back.
+type Operation<T> = Pin<Box<dyn Future<Output = (Finished<T>, quinn::Connection)> + Send + Sync>>;
+type Finished<T> = Result<T, quinn::ConnectionError>;
 
 impl<T> Repeat<T> {
     fn new(start: fn(quinn::Connection) -> Operation<T>) -> Self {
-        Self { start, running: None }
+        Self { start, running: None, connection: None }
     }
 
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        connection: &quinn::Connection,
-    ) -> Poll<Result<T, quinn::ConnectionError>> {
-        let running = self.running.get_or_insert_with(|| (self.start)(connection.clone()));
-        let result = ready!(running.as_mut().poll(cx));
+    fn poll(&mut self, cx: &mut Context<'_>, connection: &quinn::Connection) -> Poll<Finished<T>> {
+        let running = self.running.get_or_insert_with(|| {
+            (self.start)(self.connection.take().unwrap_or_else(|| connection.clone()))
+        });
+        let (result, connection) = ready!(running.as_mut().poll(cx));
         self.running = None;
+        self.connection = Some(connection);
         Poll::Ready(result)
     }
 }
