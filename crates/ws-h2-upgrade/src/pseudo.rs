@@ -86,16 +86,20 @@ pub(crate) fn validate_pseudo_fields<'a, H: ?Sized>(
 ///
 /// [`HandshakeError::MalformedHeader`] with the first of them.
 pub fn validate_fields<H: Headers + ?Sized>(headers: &H) -> Result<(), HandshakeError> {
-    for name in ["connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding"] {
-        if headers.values(name).next().is_some() {
-            return Err(malformed(name, Malformed::NotAllowed));
+    for (name, value) in headers.fields() {
+        let found = OF_A_CONNECTION.into_iter().find(|of| name.eq_ignore_ascii_case(of.as_bytes()));
+        match found {
+            Some("te") if trim_ows(value).eq_ignore_ascii_case(b"trailers") => {}
+            Some(name) => return Err(malformed(name, Malformed::NotAllowed)),
+            None => {}
         }
-    }
-    if headers.values("te").any(|value| !trim_ows(value).eq_ignore_ascii_case(b"trailers")) {
-        return Err(malformed("te", Malformed::NotAllowed));
     }
     Ok(())
 }
+
+/// The fields that [`validate_fields`] is about.
+const OF_A_CONNECTION: [&str; 6] =
+    ["connection", "upgrade", "keep-alive", "proxy-connection", "transfer-encoding", "te"];
 
 /// Refuses a `Host` that names another place than `:authority` (RFC 9113 §8.3.1).
 pub(crate) fn validate_host<H: Headers + ?Sized>(
