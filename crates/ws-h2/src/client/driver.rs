@@ -55,7 +55,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
             }
             self.poll_ping(cx, news.pings);
             // No budget of resets was set, so none is exceeded.
-            if !self.turn.is_full() {
+            if self.intake.has_dropped() && !self.turn.is_full() {
                 drop(self.intake.reset_dropped(now));
             }
             drop(self.intake.drain(now));

@@ -96,7 +96,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, R: Runtime> Driver<IO, R> {
     }
 
     fn take_from_streams(&mut self, now: Instant) -> Result<(), TooManyResets> {
-        if !self.turn.is_full() {
+        if self.intake.has_dropped() && !self.turn.is_full() {
             self.intake.reset_dropped(now)?;
         }
         self.intake.drain(now)
