@@ -30,7 +30,7 @@ pub(super) enum Multiplexed {
 /// A wish for a WebSocket.
 enum Ask {
     #[cfg(feature = "h2")]
-    H2(Box<ws_h2::WebSocketRequest>),
+    H2(ws_h2::WebSocketRequest),
     #[cfg(feature = "h3")]
     H3(ws_h3::WebSocketRequest),
 }
@@ -38,7 +38,7 @@ enum Ask {
 /// An ordinary request.
 enum Visit {
     #[cfg(feature = "h2")]
-    H2(Box<ws_h2::HttpRequest>),
+    H2(ws_h2::HttpRequest),
     #[cfg(feature = "h3")]
     H3(ws_h3::HttpRequest),
 }
@@ -69,8 +69,8 @@ impl Multiplexed {
         match self {
             #[cfg(feature = "h2")]
             Self::H2(server) => server.poll_next(cx).map(|request| match request? {
-                ws_h2::Request::WebSocket(ask) => Some(Request::WebSocket(Ask::H2(Box::new(ask)))),
-                ws_h2::Request::Http(visit) => Some(Request::Page(Visit::H2(Box::new(visit)))),
+                ws_h2::Request::WebSocket(ask) => Some(Request::WebSocket(Ask::H2(ask))),
+                ws_h2::Request::Http(visit) => Some(Request::Page(Visit::H2(visit))),
                 _ => Some(Request::Unknown),
             }),
             #[cfg(feature = "h3")]

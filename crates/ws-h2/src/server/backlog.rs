@@ -31,7 +31,7 @@ impl Backlog {
     /// Rejects what nobody will answer, and what comes while as many wait as there may be streams: a
     /// request that is left in `h2` would have its frames there as well. False if one had to be reset for
     /// want of room, which takes a client that resets requests.
-    pub(super) fn push(&self, exchange: Exchange, kind: fn(Exchange) -> Request) -> bool {
+    pub(super) fn push(&self, exchange: Box<Exchange>, kind: fn(Box<Exchange>) -> Request) -> bool {
         let mut state = self.lock();
         let is_full = state.requests.len() >= self.max;
         if state.is_deserted || is_full {

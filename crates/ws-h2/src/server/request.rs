@@ -41,7 +41,7 @@ impl Request {
 /// Nothing but the pseudo-header fields has been checked: version, origin, subprotocols and
 /// extensions are the business of `ws-h2-upgrade`. A request that is dropped is answered with 500.
 #[derive(Debug)]
-pub struct WebSocketRequest(Exchange);
+pub struct WebSocketRequest(Box<Exchange>);
 
 impl WebSocketRequest {
     /// Method, URI and header fields as they came; the method is CONNECT.
@@ -102,7 +102,7 @@ impl WebSocketRequest {
 
 /// An ordinary request. One that is dropped is answered with 500.
 #[derive(Debug)]
-pub struct HttpRequest(Exchange);
+pub struct HttpRequest(Box<Exchange>);
 
 impl HttpRequest {
     /// Method, URI and header fields as they came.
@@ -170,17 +170,17 @@ impl Exchange {
         responder: SendResponse<Bytes>,
         core: Arc<StreamCore>,
         credit: FlowControl,
-    ) -> Self {
+    ) -> Box<Self> {
         let peer_addr = core.hub.peer_addr;
         core.ask(responder);
-        Self { head, peer_addr, reader: Some(Reader::new(core, credit)) }
+        Box::new(Self { head, peer_addr, reader: Some(Reader::new(core, credit)) })
     }
 
-    pub(crate) fn into_websocket(self) -> Request {
+    pub(crate) fn into_websocket(self: Box<Self>) -> Request {
         Request::WebSocket(WebSocketRequest(self))
     }
 
-    pub(crate) fn into_http(self) -> Request {
+    pub(crate) fn into_http(self: Box<Self>) -> Request {
         Request::Http(HttpRequest(self))
     }
 
