@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use ws_h1_upgrade::{HandshakeLimits, ServerHandshake};
+use ws_h1_upgrade::{HandshakeLimits, ServerHandshake, SubprotocolPolicy};
 
-use crate::wire::{REQUEST, head, reason, serve};
+use crate::wire::{REQUEST, head, reason, serve, serve_with};
 
 // RFC: SEM-5.4-01, WS-10.4-01
 // THREAT: header-size
@@ -58,6 +58,17 @@ fn ten_thousand_headers_do_not_crash_the_handshake() {
     }
     let error = serve(head(&REQUEST, "", &["a: b"; 200])).expect_err("too many");
     assert_eq!(error.status(), 431);
+}
+
+#[test]
+fn more_headers_than_by_default_are_taken_if_they_are_allowed() {
+    let limits = HandshakeLimits { max_headers: 1_000, ..HandshakeLimits::default() };
+    for (count, want) in [(95, true), (96, true), (995, true), (996, false)] {
+        let request = head(&REQUEST, "", &vec!["a: b"; count]);
+        let upgrade = serve_with(SubprotocolPolicy::None, limits, &request);
+        let fields = upgrade.ok().flatten().map(|upgrade| upgrade.request.headers.len());
+        assert_eq!(fields, want.then_some(count + 5), "{count}");
+    }
 }
 
 // RFC: M1-2.2-01, M1-2.2-02, M1-2.2-03, M1-3.2-01, M1-5.1-01, M1-5.2-01, M1-2.3-01, WS-10.7-01
