@@ -303,7 +303,7 @@ impl std::fmt::Debug for Handle {
 async fn drive(
     mut h3: h3::client::Connection<Connection, Bytes>,
     ending: Ending,
-    mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
+    mut unacknowledged: mpsc::UnboundedReceiver<Box<Unacknowledged>>,
 ) {
     let link = &ending.0;
     let ended = poll_fn(|cx| {

@@ -31,7 +31,8 @@ pub(crate) struct Link {
     /// Request streams that `h3` has and nobody has claimed yet, with their ids. There are few: a server
     /// claims each at once.
     exchanges: Mutex<Vec<(u64, Weak<Exchange>)>>,
-    unacknowledged: mpsc::UnboundedSender<Unacknowledged>,
+    /// In boxes: each connection has room for 32 of what is sent here, before there is any.
+    unacknowledged: mpsc::UnboundedSender<Box<Unacknowledged>>,
     waste: Mutex<WasteBudget>,
     /// Requests of ours that wait for a stream.
     waiting: AtomicUsize,
@@ -111,7 +112,7 @@ impl Link {
         runtime: impl Runtime,
         limits: Limits,
         windows: Option<Windows>,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Unacknowledged>) {
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<Box<Unacknowledged>>) {
         let (unacknowledged, arriving) = mpsc::unbounded_channel();
         let waste = WasteBudget::new(runtime.now());
         let is_client = connection.side().is_client();
@@ -291,15 +292,15 @@ impl Link {
     /// Lets the connection's task wait for the last bytes of a stream.
     pub(crate) fn wait_for(&self, stream: Unacknowledged) {
         // Without that task the connection is closed, and there is nothing to wait for.
-        drop(self.unacknowledged.send(stream));
+        drop(self.unacknowledged.send(Box::new(stream)));
     }
 
     /// Starts the wait for such a stream: until all is acknowledged or can have arrived, for at most
     /// [`LINGER`].
-    pub(crate) fn linger(self: &Arc<Self>, stream: Unacknowledged) {
+    pub(crate) fn linger(self: &Arc<Self>, stream: Box<Unacknowledged>) {
         let link = Arc::clone(self);
         self.tasks.spawn(Box::pin(async move {
-            let Unacknowledged { send, recv, guard } = stream;
+            let Unacknowledged { send, recv, guard } = *stream;
             if send.is_closed() {
                 // QUIC itself goes on sending what is left then, as long as there is a connection.
                 drop(link.within(LINGER, pin!(send.acknowledged())).await);

@@ -180,7 +180,7 @@ async fn drive(
     mut h3: h3::server::Connection<Connection, Bytes>,
     job: Arc<Job>,
     mut draining: watch::Receiver<bool>,
-    mut unacknowledged: mpsc::UnboundedReceiver<Unacknowledged>,
+    mut unacknowledged: mpsc::UnboundedReceiver<Box<Unacknowledged>>,
 ) {
     // Whatever is open on the connection holds the sender, and so do we as long as nobody is leaving.
     let (alive, mut dead) = mpsc::channel::<Infallible>(1);
