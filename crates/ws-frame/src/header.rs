@@ -252,6 +252,17 @@ mod tests {
             (u64::from(u32::MAX) + 1, 10),
             ((1 << 63) - 1, 10),
         ];
+        // In network byte order, on both ways.
+        let written: [(u64, &[u8]); 3] = [
+            (0x5a, b"\x82\x5a"),
+            (0x1234, b"\x82\x7e\x12\x34"),
+            (0x0123_4567_89ab_cdef, b"\x82\x7f\x01\x23\x45\x67\x89\xab\xcd\xef"),
+        ];
+        for (payload_len, expected) in written {
+            let mut wire = Vec::new();
+            FrameHeader::new(OpCode::Binary, payload_len).encode(&mut wire);
+            assert_eq!(wire, expected);
+        }
         for (payload_len, base) in lengths {
             for (mask, role) in [(None, Role::Client), (Some([1, 2, 3, 4]), Role::Server)] {
                 let header = FrameHeader { mask, ..FrameHeader::new(OpCode::Binary, payload_len) };

@@ -57,6 +57,9 @@ fn fragments_become_one_message_with_control_frames_between() {
     let ping = Message::Ping(Bytes::from_static(b"p"));
     check(b"\x01\x02he\x89\x01p\x80\x01y", &[ping, text("hey")], None);
     check(b"\x02\x01a\x00\x00\x80\x01b", &[Message::binary(&b"ab"[..])], None);
+    // Nothing of a message is left for the next one.
+    let second = b"\x01\x01a\x80\x01b\x02\x01c\x80\x01d\x81\x01e";
+    check(second, &[text("ab"), Message::binary(&b"cd"[..]), text("e")], None);
 }
 
 // RFC: WS-5.4-05, WS-5.4-06
@@ -222,21 +225,48 @@ fn a_message_of_exactly_the_limit_is_taken_in_any_fragments() {
     }
 }
 
+// RFC: WS-6.2-02, WS-5.3-04
+#[test]
+fn a_message_that_is_all_here_is_unmasked_whatever_its_length() {
+    for len in (0..=130).chain([65_535, 65_536]) {
+        let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
+        let mut encoder = FrameEncoder::client(MaskKeys::new(|| [0x11, 0x32, 0x54, 0x76]));
+        let mut queue = WriteQueue::new();
+        encoder.encode_slice(OpCode::Binary, true, 0, &payload, &mut queue);
+        let total = queue.len();
+        let mut src = BytesMut::from(&queue.copy_to_bytes(total)[..]);
+        let mut decoder = MessageDecoder::new(Role::Server, &Limits::default());
+        assert_eq!(decoder.decode(&mut src), Ok(Some(Message::binary(payload))), "{len} bytes");
+        assert!(src.is_empty());
+    }
+}
+
+// RFC: WS-5.1-02, WS-5.1-04, WS-5.2-05, WS-8.1-01, WS-10.4-02
+// THREAT: unmasked-frames
 #[test]
 fn what_the_decoder_refuses_is_no_whole_message_and_is_left_as_it_came() {
     let limits = Limits::default().with_max_message(1000).with_max_frame(2000);
+    let narrow = Limits::default().with_max_message(2000).with_max_frame(1000);
     let frame = |header: &[u8], len: usize| [header, &vec![0; len]].concat();
     let text = |payload: &[u8]| [b"\x81\x82\xff\xff\xff\xff", payload].concat();
-    for (role, wire, error) in [
+    let big = FrameError::MessageTooBig { size: 1001, max: 1000 };
+    for (role, limits, wire, error) in [
         // Unmasked it is not text, as it lies here it is.
-        (Role::Server, text(b"\x00a"), FrameError::InvalidUtf8),
-        (Role::Client, b"\x81\x01\xff".to_vec(), FrameError::InvalidUtf8),
-        (Role::Client, frame(b"\x82\x7e\x00\x7d", 125), Violation::NonMinimalLength(125).into()),
+        (Role::Server, limits, text(b"\x00a"), FrameError::InvalidUtf8),
+        (Role::Client, limits, b"\x81\x01\xff".to_vec(), FrameError::InvalidUtf8),
         (
             Role::Client,
-            frame(b"\x82\x7e\x03\xe9", 1001),
-            FrameError::MessageTooBig { size: 1001, max: 1000 },
+            limits,
+            frame(b"\x82\x7e\x00\x7d", 125),
+            Violation::NonMinimalLength(125).into(),
         ),
+        (Role::Client, limits, frame(b"\x82\x7e\x03\xe9", 1001), big),
+        (Role::Client, narrow, frame(b"\x82\x7e\x03\xe9", 1001), big),
+        // The mask is the client's, in the short form and in the long one.
+        (Role::Server, limits, frame(b"\x82\x05", 9), Violation::UnmaskedFrame.into()),
+        (Role::Server, limits, frame(b"\x82\x7e\x00\xc8", 204), Violation::UnmaskedFrame.into()),
+        (Role::Client, limits, frame(b"\x82\x85", 9), Violation::MaskedFrame.into()),
+        (Role::Client, limits, frame(b"\x82\xfe\x00\xc8", 204), Violation::MaskedFrame.into()),
     ] {
         let mut decoder = MessageDecoder::new(role, &limits);
         let mut src = BytesMut::from(&wire[..]);
