@@ -181,6 +181,7 @@ fn a_request_of_http_1_0_for_a_page_is_no_attempt_at_a_websocket() {
     }
 }
 
+// RFC: WS-11.3.4-01, WS-11.3.2-01, WS-9.1-02
 #[test]
 fn split_header_lines_are_not_refused() {
     let text = head(
@@ -250,7 +251,7 @@ fn a_client_that_waits_for_100_is_not_left_waiting() {
     assert!(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "), "{answer}");
 }
 
-// RFC: WS-4.2.2-15, WS-11.3.4-01, WS-11.3.2-01
+// RFC: WS-4.2.2-15
 #[test]
 fn frames_behind_the_request_are_not_lost() {
     let mut buf = BytesMut::from(&*head(&REQUEST, "", &[]));
@@ -347,6 +348,12 @@ fn an_embedder_refuses_as_it_likes() {
     );
     let empty = write(Refusal::new(404).expect("legal").with_body(Vec::new()));
     assert_eq!(empty, "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let elsewhere = Refusal::new(307).and_then(|r| r.with_header("Location", "wss://b.example/"));
+    assert_eq!(
+        write(elsewhere.expect("legal").with_body(Vec::new())),
+        "HTTP/1.1 307 Temporary Redirect\r\nConnection: close\r\nLocation: wss://b.example/\r\n\
+         Content-Length: 0\r\n\r\n"
+    );
     let unmodified = write(Refusal::new(304).expect("legal"));
     assert_eq!(unmodified, "HTTP/1.1 304 Redirection\r\nConnection: close\r\n\r\n");
 }

@@ -1,5 +1,6 @@
 //! What a server's answer does, and what a client makes of answers that ask for something else.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use ws_io::{
     connect, duplex,
 };
 
-use crate::support::{Hostile, Plan, Sim};
+use crate::support::{Hostile, Plan, Sim, read_to_end};
 
 fn uri() -> WsUri {
     WsUri::parse("ws://chat.example/room").expect("a uri")
@@ -128,6 +129,65 @@ fn a_server_may_think_behind_an_interim_answer_and_not_inside_one() {
             sim.block_on(connect(left, sim.clone(), &uri(), &ConnectOptions::default()));
         assert_eq!(connected.is_ok(), waits, "{interim}: {connected:?}");
         assert_eq!(sim.elapsed(), Duration::from_secs(if waits { 8 } else { 5 }), "{interim}");
+    }
+}
+
+// RFC: WS-4.1-18, WS-4.1-24
+#[test]
+fn each_attempt_has_a_key_of_its_own_and_nothing_follows_the_request() {
+    let mut keys = BTreeSet::new();
+    for _ in 0..10 {
+        let sim = Sim::new();
+        let (left, mut raw) = duplex(64 * 1024);
+        let sent = sim.block_on(async {
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.expect("ended");
+            let options = ConnectOptions::default();
+            connect(left, sim.clone(), &uri(), &options).await.expect_err("no answer");
+            read_to_end(&mut raw).await
+        });
+        assert_eq!(sent.find("\r\n\r\n"), Some(sent.len() - 4), "{sent}");
+        let key = sent.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "));
+        keys.insert(key.expect("a key").to_owned());
+    }
+    assert_eq!(keys.len(), 10);
+}
+
+// RFC: WS-5.3-02, WS-5.3-03, WS-10.3-01
+// THREAT: predictable-masks
+#[test]
+fn masking_keys_are_drawn_at_random_for_each_connection() {
+    const FRAMES: usize = 64;
+    let sim = Sim::new();
+    let keys = || {
+        let (left, mut raw) = duplex(64 * 1024);
+        let frames = sim.spawn_collect(async move {
+            let head = switching(&read(&mut raw).await, "");
+            write(&mut raw, head.as_bytes()).await;
+            let mut frames = BytesMut::new();
+            while frames.len() < 7 * FRAMES {
+                poll_fn(|cx| raw.poll_read(cx, &mut frames, 10_000)).await.expect("frames");
+            }
+            (frames, raw)
+        });
+        sim.block_on(async {
+            let options = ConnectOptions::default();
+            let mut client = connect(left, sim.clone(), &uri(), &options).await.expect("open");
+            for _ in 0..FRAMES {
+                client.send(Message::text("x")).await.expect("open");
+            }
+            let (mut frames, _raw) = frames.output().await;
+            let mut next = || (frames.get_u16(), frames.get_u32(), frames.get_u8()).1;
+            (0..FRAMES).map(|_| next()).collect::<Vec<u32>>()
+        })
+    };
+    let (first, second) = (keys(), keys());
+    assert_ne!(first, second);
+    for keys in [first, second] {
+        for bit in 0..32 {
+            // Outside of this once in some hundred million runs.
+            let ones = keys.iter().filter(|key| *key >> bit & 1 == 1).count();
+            assert!((8..=56).contains(&ones), "bit {bit} is set {ones} times of {FRAMES}");
+        }
     }
 }
 

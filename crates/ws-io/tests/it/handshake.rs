@@ -74,7 +74,7 @@ fn client_and_server_agree_and_talk() {
     });
 }
 
-// RFC: WS-4.2.2-14
+// RFC: WS-4.2.2-15
 #[test]
 fn frames_that_travel_with_the_handshake_are_received_first() {
     let sim = Sim::new();
@@ -92,6 +92,7 @@ fn frames_that_travel_with_the_handshake_are_received_first() {
     });
 }
 
+// RFC: WS-4.2.2-04, WS-10.7-02
 #[test]
 fn every_refusal_reaches_the_client_and_the_caller() {
     let plain = AcceptOptions::default;
@@ -123,7 +124,7 @@ fn every_refusal_reaches_the_client_and_the_caller() {
     }
 }
 
-// RFC: WS-4.2.2-03
+// RFC: WS-10.2-01
 #[test]
 fn a_page_of_the_same_origin_or_of_the_list_may_connect() {
     let listed = AcceptOptions {
