@@ -4,6 +4,7 @@ mod closing;
 mod deadlines;
 #[cfg(feature = "deflate")]
 mod deflate;
+mod goodbye;
 mod rest;
 mod sending;
 mod support;

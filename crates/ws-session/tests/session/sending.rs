@@ -2,33 +2,72 @@
 
 use crate::support::{Driven, check_every_cut, exchange, transmitted};
 use bytes::{Bytes, BytesMut};
-use ws_session::{Config, DataKind, Event, MaskKeys, Message, Prepared, SendError, Session};
+use ws_session::{
+    CloseCode, Compress, Config, DataKind, Event, Failure, MaskKeys, Message, Prepared, SendError,
+    Session,
+};
 
 fn client() -> Driven {
     Driven::client(Config::default())
 }
 
-// RFC: WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03, WS-5.5.2-02
+// RFC: WS-5.5.2-01, WS-5.5.3-01, WS-5.5.3-03
 #[test]
 fn every_ping_is_answered_in_order_with_its_payload() {
-    let mut client = client();
-    let mut wire = Vec::new();
-    for i in 0..10 {
-        wire.extend_from_slice(&[0x89, 1, i]);
+    for mut peer in Driven::both() {
+        let wire: Vec<u8> = (0..10).flat_map(|i| [0x89, 1, i]).chain(*b"\x8a\x01x").collect();
+        assert_eq!(peer.hear(&wire).len(), 11);
+        let expected: Vec<u8> = (0..10).flat_map(|i| [0x8a, 1, i]).collect();
+        assert_eq!(peer.said(), expected);
+        assert!(peer.session.is_open());
     }
-    wire.extend_from_slice(b"\x8a\x01x");
-    assert_eq!(client.receive(&wire).len(), 11);
-    let expected: Vec<u8> = (0..10).flat_map(|i| [0x8a, 0x81, 0, 0, 0, 0, i]).collect();
-    assert_eq!(client.written, expected);
 }
 
+// RFC: WS-5.5.2-02, WS-5.4-02
 #[test]
 fn ping_during_fragment_is_answered_before_the_message() {
-    let mut client = client();
-    let ping = Message::Ping(Bytes::from_static(b"p"));
-    assert_eq!(client.receive(b"\x01\x01a\x89\x01p"), [ping]);
-    assert_eq!(client.written, b"\x8a\x81\0\0\0\0p");
-    assert_eq!(client.receive(b"\x80\x01b"), [Message::text("ab")]);
+    for mut peer in Driven::both() {
+        let ping = Message::Ping(Bytes::from_static(b"p"));
+        assert_eq!(peer.hear(b"\x01\x01a\x89\x01p"), [ping]);
+        assert_eq!(peer.said(), b"\x8a\x01p");
+        assert_eq!(peer.hear(b"\x80\x01b"), [Message::text("ab")]);
+    }
+}
+
+// RFC: WS-5.5.1-05, WS-6.1-01
+// THREAT: close-flood
+#[test]
+fn nothing_of_ours_leaves_behind_a_close_frame_whoever_sent_it() {
+    let text = || Message::text("x");
+    let closed = Err(SendError::Closed);
+    for we_close in [true, false] {
+        for mut peer in Driven::both() {
+            if we_close {
+                peer.session.close(Some(CloseCode::NORMAL.into())).unwrap();
+                peer.turn();
+            } else {
+                peer.hear(b"\x88\x02\x03\xe8");
+            }
+            assert_eq!(peer.said(), b"\x88\x02\x03\xe8");
+            let session = &mut peer.session;
+            assert!(!session.is_open());
+            for message in
+                [text(), Message::binary(vec![0; 5000]), Message::ping("p"), Message::pong("p")]
+            {
+                assert_eq!(session.send(message), closed);
+            }
+            assert_eq!(session.send_with(text(), Compress::Always), closed);
+            assert_eq!(session.send_fragment(DataKind::Text, Bytes::new(), false), closed);
+            assert_eq!(session.send_prepared(&Prepared::new(text()).unwrap()), closed);
+            assert_eq!(session.send_small(&text()), None);
+            assert_eq!(session.send_small_fragment(DataKind::Text, b"x", true), None);
+            assert_eq!(session.send(Message::Close(None)), closed);
+            assert_eq!(session.close(None), closed);
+            session.fail(Failure::HandlerFailed);
+            peer.turn();
+            assert!(peer.written.is_empty());
+        }
+    }
 }
 
 // RFC: WS-5.5.3-02

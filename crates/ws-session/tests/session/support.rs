@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use ws_session::{Config, Event, MaskKeys, Message, Session};
+use ws_session::{Config, Event, MaskKeys, Message, Role, Session};
 
 /// One session whose peer is the test itself, writing and reading wire bytes.
 #[derive(Debug)]
@@ -92,6 +92,11 @@ impl Driven {
         Self::new(Session::server(config))
     }
 
+    /// One of each role.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::client(Config::default()), Self::server(Config::default())]
+    }
+
     /// Polls, writes and shuts down until nothing moves, and returns the messages.
     pub(crate) fn turn(&mut self) -> Vec<Message> {
         let mut messages = Vec::new();
@@ -132,6 +137,40 @@ impl Driven {
             rest = more;
         }
         messages
+    }
+
+    /// The peer sends these short frames, which are written without masks: those of a client get a key
+    /// of zeros.
+    pub(crate) fn hear(&mut self, mut frames: &[u8]) -> Vec<Message> {
+        if self.session.role() == Role::Client {
+            return self.receive(frames);
+        }
+        let mut wire = Vec::new();
+        while let [first, len, rest @ ..] = frames {
+            let (payload, behind) = rest.split_at(usize::from(*len));
+            wire.extend_from_slice(&[*first, 0x80 | len, 0, 0, 0, 0]);
+            wire.extend_from_slice(payload);
+            frames = behind;
+        }
+        self.receive(&wire)
+    }
+
+    /// What was written since the last look, all of it short frames, without the masks of a client, which
+    /// must be there, and a server's must not.
+    pub(crate) fn said(&mut self) -> Vec<u8> {
+        let (written, mut frames) = (self.take_written(), Vec::new());
+        if self.session.role() == Role::Server {
+            return written;
+        }
+        let mut rest = &written[..];
+        while let [first, len @ 0x80..=0xfd, 0, 0, 0, 0, behind @ ..] = rest {
+            let (payload, behind) = behind.split_at(usize::from(len & 0x7f));
+            frames.extend_from_slice(&[*first, len & 0x7f]);
+            frames.extend_from_slice(payload);
+            rest = behind;
+        }
+        assert!(rest.is_empty(), "not masked: {rest:02x?}");
+        frames
     }
 
     /// The peer ends its direction.
