@@ -7,8 +7,8 @@ use bytes::Buf as _;
 
 use crate::support::{Driven, check_every_cut, exchange};
 use ws_session::{
-    Cause, CloseCode, CloseFrame, Config, Failure, FrameError, MaskKeys, Message, Role, SendError,
-    Session, TransportError, Violation,
+    Cause, CloseCode, CloseFrame, Config, DataKind, Failure, FrameError, MaskKeys, Message, Role,
+    SendError, Session, TransportError, Violation,
 };
 
 fn client() -> Driven {
@@ -62,6 +62,16 @@ fn an_empty_close_is_answered_empty_and_reads_1005() {
     }
 }
 
+// RFC: WS-5.5.1-06, WS-5.5.1-07
+#[test]
+fn a_close_frame_inside_a_message_of_either_side_is_answered_at_once() {
+    for mut peer in Driven::both() {
+        peer.session.send_fragment(DataKind::Text, b"ours"[..].into(), false).unwrap();
+        assert_eq!(peer.hear(b"\x01\x01t\x88\x02\x03\xe9"), [close(1001, "")]);
+        assert_eq!(peer.said(), b"\x01\x04ours\x88\x02\x03\xe9");
+    }
+}
+
 // RFC: WS-7.1.1-01
 #[test]
 fn the_goodbye_has_left_before_our_direction_ends() {
@@ -80,7 +90,7 @@ fn the_goodbye_has_left_before_our_direction_ends() {
     }
 }
 
-// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-5.5.1-09, WS-7.1.7-04, H3-4.4-04
+// RFC: WS-5.5.1-08, WS-7.1.1-02, WS-7.1.1-03, WS-7.1.2-02, WS-5.5.1-09, WS-7.1.7-04, H3-4.4-04
 #[test]
 fn the_server_ends_the_transport_at_once_and_the_client_waits_for_that() {
     let mut server = Driven::server(Config::default());

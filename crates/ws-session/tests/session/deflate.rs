@@ -66,7 +66,7 @@ fn rsv1_anywhere_but_on_the_first_frame_of_a_message_is_a_violation() {
     }
 }
 
-// RFC: WS-5.2-01, WS-4.1-29
+// RFC: WS-5.2-01, WS-5.8-01, WS-4.1-29
 #[test]
 fn rsv1_without_negotiation_is_a_violation() {
     let mut client = Driven::client(Config::default());

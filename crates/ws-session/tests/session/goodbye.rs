@@ -87,15 +87,25 @@ fn illegal_close_codes_are_refused_to_the_caller_and_never_leave() {
 // RFC: UP-IANA
 #[test]
 fn codes_of_the_iana_registry_are_taken_on_request_only() {
-    let mut config = Config::default();
-    config.iana_close_codes = true;
-    let mut client = Driven::client(config);
-    assert_eq!(
-        client.receive(b"\x88\x02\x03\xf5"),
-        [Message::close(CloseCode::TRY_AGAIN_LATER, "")]
-    );
-    let mut config = Config::default();
-    config.iana_close_codes = true;
-    let mut client = Driven::client(config);
-    assert_eq!(client.session.close(Some(CloseCode::SERVICE_RESTART.into())), Ok(()));
+    let mut lenient = Config::default();
+    lenient.iana_close_codes = true;
+    for code in [1012_u16, 1013, 1014] {
+        let [high, low] = code.to_be_bytes();
+        let (frame, code) = ([0x88, 2, high, low], CloseCode::new(code));
+        for new in [Driven::client, Driven::server] {
+            let mut peer = new(lenient.clone());
+            assert_eq!(peer.hear(&frame), [Message::close(code, "")]);
+            assert_eq!(peer.said(), frame);
+            let mut peer = new(lenient.clone());
+            assert_eq!(peer.session.close(Some(code.into())), Ok(()));
+            peer.turn();
+            assert_eq!(peer.said(), frame);
+
+            let mut strict = new(Config::default());
+            let refused = Err(SendError::InvalidCloseCode(code));
+            assert_eq!(strict.session.close(Some(code.into())), refused);
+            assert!(strict.hear(&frame).is_empty());
+            assert_eq!(strict.said()[2..4], 1002_u16.to_be_bytes());
+        }
+    }
 }
