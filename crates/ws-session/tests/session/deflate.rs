@@ -148,7 +148,27 @@ fn a_message_can_be_kept_out_of_the_window() {
     }
 }
 
-// RFC: PMD-7.2.1-04
+// RFC: PMD-6.1-01, PMD-6.1-02
+#[test]
+fn a_large_message_is_marked_as_compressed_in_its_first_frame_only() {
+    const FRAME: usize = 16 << 20;
+    let (at_client, at_server) = params();
+    // Stored, which takes no time and makes it no smaller.
+    let level = ws_session::deflate::Config::default().level(0);
+    let client = Session::client(Config::default(), MaskKeys::new(|| [0; 4]));
+    let (mut client, mut server) = (
+        client.with_deflate(at_client, &level),
+        Session::server(Config::default()).with_deflate(at_server, &level),
+    );
+    let message = Message::binary(vec![7; FRAME]);
+    server.send(message.clone()).unwrap();
+    let wire = transmitted(&mut server);
+    assert_eq!((wire[0], wire[FRAME + 10]), (0x42, 0x80));
+    client.read_buffer().unsplit(wire);
+    assert!(matches!(client.poll_event(), Some(Event::Message(all)) if all == message));
+}
+
+// RFC: PMD-6-01, PMD-6.1-02, PMD-7.2.1-04
 #[test]
 fn fragments_are_compressed_as_one_message() {
     let (mut a, mut b) = pair(Config::default());
@@ -231,6 +251,7 @@ fn contexts_are_given_up_too_where_messages_go_one_way_only() {
     }
 }
 
+// RFC: PMD-6.1-01
 #[test]
 fn what_reaches_the_threshold_is_compressed_prepared_or_not() {
     let threshold = ws_session::deflate::Config::default().threshold;

@@ -199,7 +199,7 @@ fn control_frames_above_125_bytes_are_refused_to_the_caller() {
     assert_eq!(client.session.send(Message::Ping(long().slice(..125))), Ok(()));
 }
 
-// RFC: WS-5.4-01, WS-5.4-02, WS-6.1-02
+// RFC: WS-5.4-01, WS-5.4-02, WS-5.4-05, WS-5.6-01, WS-6.1-02
 #[test]
 fn fragments_leave_as_one_message_with_control_frames_between() {
     let mut client = client();
@@ -209,8 +209,10 @@ fn fragments_leave_as_one_message_with_control_frames_between() {
     assert_eq!(session.send(Message::text("x")), Err(SendError::MessageInProgress));
     let mismatch = session.send_fragment(DataKind::Binary, Bytes::new(), true);
     assert_eq!(mismatch, Err(SendError::KindMismatch));
-    let bad = session.send_fragment(DataKind::Text, Bytes::from_static(b"\xff"), true);
-    assert_eq!(bad, Err(SendError::InvalidUtf8));
+    for fin in [false, true] {
+        let bad = session.send_fragment(DataKind::Text, Bytes::from_static(b"\xff"), fin);
+        assert_eq!(bad, Err(SendError::InvalidUtf8));
+    }
     session.send_fragment(DataKind::Text, Bytes::from_static(b"\xba"), true).unwrap();
     session.send(Message::text("x")).unwrap();
     client.turn();
