@@ -2,11 +2,11 @@
 
 use bytes::BytesMut;
 use ws_h1_upgrade::{
-    ClientKey, ClientOptions, Error, Extension, HandshakeLimits, Headers, Response,
-    ServerHandshake, WsUri, request,
+    ClientKey, ClientOptions, Error, Extension, HandshakeLimits, Headers, Response, ResponseHead,
+    ServerHandshake, WsUri, request, validate_response,
 };
 
-use crate::wire::{KEY, RESPONSE, client, head, judge, options, reason};
+use crate::wire::{ACCEPT, KEY, RESPONSE, client, head, judge, options, reason};
 
 fn key() -> ClientKey {
     ClientKey::new(*b"the sample nonce")
@@ -123,6 +123,25 @@ fn a_valid_answer_is_accepted_with_all_that_may_vary() {
     assert_eq!(response.agreement.extensions.len(), 2);
     assert_eq!(response.headers.get("set-cookie"), Some("c=d"));
     assert_eq!(response.headers.get("x-folded"), Some("a   b"));
+}
+
+// RFC: WS-4.1-28
+#[test]
+fn a_parsed_answer_from_elsewhere_is_judged_by_the_same_rules() {
+    let judge = |status: u16, accept: &str| {
+        let headers = [
+            ("upgrade", " websocket"),
+            ("connection", "upgrade\t"),
+            ("sec-websocket-accept", accept),
+        ];
+        let head = ResponseHead { status, headers: &headers };
+        validate_response(&head, &key(), &options()).map_err(|error| error.reason())
+    };
+    // Not every library trims the values of fields.
+    let padded = format!("\t {ACCEPT} ");
+    assert!(judge(101, &padded).is_ok_and(|response| response.headers.len() == 3));
+    assert_eq!(judge(101, &padded.to_lowercase()), Err("sec_websocket_accept_mismatch"));
+    assert_eq!(judge(200, &padded), Err("unexpected_status"));
 }
 
 // RFC: WS-4.1-25
