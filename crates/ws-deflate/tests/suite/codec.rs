@@ -3,7 +3,7 @@
 use crate::reference::{Reference, deflate, inflate, json, noise};
 use bytes::BytesMut;
 use proptest::prelude::*;
-use ws_deflate::{Deflater, InflateLimits, Inflater, SharedMessage};
+use ws_deflate::{Config, Deflater, InflateLimits, Inflater, SharedMessage, client, server};
 
 // RFC: PMD-7.2.1-05, PMD-7.2.1-08, PMD-7.2.1-09, PMD-7.2.2-03
 #[test]
@@ -28,6 +28,42 @@ fn no_distance_leaves_the_window_agreed_on() {
                 // A backend that ignores the window, or halves it, would not come this close.
                 assert!(peer.max_distance >= window - 300, "{window_bits}: {}", peer.max_distance);
             }
+        }
+    }
+}
+
+// RFC: PMD-5-11, PMD-7.2.1-06, PMD-7.2.1-07, PMD-7.2.1-08, PMD-7.2.1-09, PMD-5-04
+#[test]
+fn what_was_agreed_is_what_both_sides_do() {
+    for (takeover, bits) in [(true, 15), (false, 15), (true, 9), (false, 9)] {
+        let config = Config::default()
+            .server_no_context_takeover(!takeover)
+            .client_no_context_takeover(!takeover)
+            .server_max_window_bits(bits)
+            .client_max_window_bits(Some(bits));
+        let (at_server, answer) =
+            server::negotiate(&config, &[client::offer(&config)]).expect("acceptable");
+        let at_client = client::accept(&config, &answer).expect("a fitting answer");
+        for (sender, receiver) in [(at_client, at_server), (at_server, at_client)] {
+            let mut deflater = sender.deflater(&config).expect("a window of 9 bits or more");
+            let mut inflater = receiver.inflater();
+            let mut peer = Reference::default();
+            // Repeats from beyond the smaller window, and from within it.
+            let (far, near) = (noise(1_000, 1).repeat(2), noise(200, 2));
+            let sizes = [&far, &near, &near].map(|message| {
+                let payload = deflate(&mut deflater, message);
+                assert_eq!(peer.inflate(&payload).as_ref(), Some(message));
+                assert_eq!(&inflate(&mut inflater, &payload, 100).unwrap(), message);
+                payload.len()
+            });
+            assert!(peer.max_distance <= 1 << bits, "{}", peer.max_distance);
+            assert_eq!((sizes[0] < 1_500, sizes[2] < 100), (bits == 15, takeover), "{sizes:?}");
+            assert_eq!((deflater.holds_context(), inflater.holds_context()), (takeover, takeover));
+            inflater.release();
+            assert_eq!(
+                inflater.held(),
+                if takeover { (far.len() + 400).min(1 << bits) } else { 0 }
+            );
         }
     }
 }
@@ -208,7 +244,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    // RFC: PMD-4-01, PMD-5-11, PMD-6.1-01, PMD-6.2-01, PMD-7.2.1-01, PMD-7.2.1-04, PMD-7.2.2-01
+    // RFC: PMD-4-01, PMD-6.2-01, PMD-7.2.1-01, PMD-7.2.1-04, PMD-7.2.2-01
     #[test]
     fn inflating_what_was_compressed_is_identity(
         messages in proptest::collection::vec((message(), 1..5_usize, any::<bool>()), 1..6),

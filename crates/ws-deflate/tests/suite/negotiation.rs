@@ -278,7 +278,7 @@ fn the_answer_is_found_among_others_and_only_once() {
     );
 }
 
-// RFC: PMD-5-04, PMD-5-11, PMD-7.1.1.1-02, PMD-7.1.2.1-02, PMD-7.1.2.2-03
+// RFC: PMD-5-04, PMD-7.1.1.1-02, PMD-7.1.2.1-02, PMD-7.1.2.2-03
 #[test]
 fn our_client_and_our_server_agree_under_every_pair_of_options() {
     let mut configs = Vec::new();
