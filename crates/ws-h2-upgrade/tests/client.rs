@@ -77,6 +77,8 @@ fn only_a_2xx_with_what_was_offered_is_accepted() {
     let agreed = judge(200, &[(PROTOCOL, "a"), (EXTENSIONS, "x; z")]).expect("offered").agreement;
     assert_eq!(agreed.subprotocol.as_deref(), Some("a"));
     assert_eq!(agreed.extensions, [Extension::new("x").flag("z")]);
+    let lines = judge(200, &[(EXTENSIONS, "x; z"), (EXTENSIONS, "x")]).expect("one list");
+    assert_eq!(lines.agreement.extensions, [Extension::new("x").flag("z"), Extension::new("x")]);
     assert_eq!(judge(200, &[(PROTOCOL, "A")]), Err("unoffered_subprotocol"));
     assert_eq!(judge(200, &[(PROTOCOL, "a, b")]), Err("unoffered_subprotocol"));
     assert_eq!(judge(200, &[(PROTOCOL, "a"), (PROTOCOL, "a")]), Err("duplicate_header"));

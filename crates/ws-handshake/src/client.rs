@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(answer(&strict, &chosen).map(|a| a.subprotocol), Ok(Some("a".into())));
     }
 
-    // RFC: SEM-5.5-01, WS-4.1-23
+    // RFC: SEM-5.5-01, WS-4.1-21, WS-4.1-23
     // THREAT: header-injection
     #[test]
     fn line_breaks_in_origin_or_headers_never_leave() {
@@ -148,6 +148,9 @@ mod tests {
             header("Transfer-Encoding", "chunked"),
             header("Content-Length", "5"),
             ClientOptions { extensions: vec![Extension::new("a\r\nb")], ..options() },
+            ClientOptions { subprotocols: vec!["a\r\nX: y".into()], ..options() },
+            ClientOptions { subprotocols: vec!["a".into(), "a".into()], ..options() },
+            ClientOptions { subprotocols: vec!["".into()], ..options() },
         ];
         for options in bad {
             let got = options.validate().map_err(|error| error.reason());

@@ -132,6 +132,26 @@ fn a_server_may_think_behind_an_interim_answer_and_not_inside_one() {
     }
 }
 
+#[test]
+fn frames_that_travel_with_the_answer_are_received_first() {
+    let sim = Sim::new();
+    let (left, mut raw) = duplex(64 * 1024);
+    sim.spawn(async move {
+        let mut bytes = switching(&read(&mut raw).await, "").into_bytes();
+        bytes.extend_from_slice(b"\x81\x05early\x81\x04bi");
+        write(&mut raw, &bytes).await;
+        write(&mut raw, b"rd").await;
+        std::future::pending::<()>().await;
+    });
+    sim.block_on(async {
+        let options = ConnectOptions::default();
+        let mut client = connect(left, sim.clone(), &uri(), &options).await.expect("open");
+        for text in ["early", "bird"] {
+            assert_eq!(client.next().await.expect("open").expect("a text"), Message::text(text));
+        }
+    });
+}
+
 // RFC: WS-4.1-18, WS-4.1-24
 #[test]
 fn each_attempt_has_a_key_of_its_own_and_nothing_follows_the_request() {
