@@ -315,6 +315,26 @@ fn why_a_client_is_refused_is_told_although_it_hears_nothing_any_more() {
     }
 }
 
+// RFC: M1-9.6-01, WS-7.2.2-01
+#[test]
+fn a_refusal_is_followed_by_the_end_of_the_connection() {
+    for asked in
+        ["POST / HTTP/1.1\r\nHost: a\r\n\r\n", &request("Origin: https://evil.example\r\n")]
+    {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, asked.as_bytes()).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.expect("ended");
+            accept(right, sim.clone(), AcceptOptions::default()).await.expect_err("refused");
+            assert!(read(&mut raw).await.starts_with(b"HTTP/1.1 40"), "{asked}");
+            let end = poll_fn(|cx| raw.poll_read(cx, &mut BytesMut::new(), 1)).await;
+            assert!(matches!(end, Ok(0)), "it was not ended but broken off: {end:?}");
+        });
+    }
+}
+
+// RFC: M1-9.6-01
 #[test]
 fn what_a_refused_client_goes_on_sending_is_taken_up_to_a_bound() {
     for pause in [Duration::ZERO, Duration::from_millis(400)] {
