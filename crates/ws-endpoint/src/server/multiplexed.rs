@@ -184,8 +184,13 @@ impl<N: Net> Rules<N> {
                     self.net.spawn(rules.attend_one(ask, carrier, place, Arc::clone(&serve)));
                 }
                 Some(Request::Page(visit)) => {
-                    let response = self.page_over(visit.head(), &carrier);
-                    self.net.spawn(visit.respond(response));
+                    let (rules, carrier) = (Arc::clone(&self), Arc::clone(&carrier));
+                    // What makes the page is the program's: a panic there is not to end the connection.
+                    self.net.spawn(async move {
+                        let response = rules.page_over(visit.head(), &carrier);
+                        drop((rules, carrier));
+                        visit.respond(response).await;
+                    });
                 }
                 Some(Request::Unknown) => {}
             }

@@ -56,6 +56,37 @@ async fn count_granted(stream: &mut TcpStream) -> usize {
     granted
 }
 
+/// A connection on which requests for these paths have been sent, one after the other.
+async fn visit(address: SocketAddr, paths: &[&str]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    for (number, path) in (1_u32..).step_by(2).zip(paths) {
+        let length = u8::try_from(path.len()).expect("short");
+        let fields = [GET, b"\x86\x04", &[length], path.as_bytes(), b"\x01\x01a"].concat();
+        octets.extend([0, 0, u8::try_from(fields.len()).expect("short"), 1, 5]);
+        octets.extend(number.to_be_bytes());
+        octets.extend(&fields);
+    }
+    stream.write_all(&octets).await.expect("sent");
+    stream
+}
+
+/// By the number of its stream, the first octet of the next answer; GOAWAY has none.
+async fn answer(stream: &mut TcpStream) -> (u32, u8) {
+    loop {
+        let mut header = [0; 9];
+        stream.read_exact(&mut header).await.expect("a frame");
+        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+        let mut payload = vec![0; length as usize];
+        stream.read_exact(&mut payload).await.expect("all of it");
+        assert_ne!(header[3], 7, "GOAWAY");
+        if header[3] == 1 {
+            let number = [header[5], header[6], header[7], header[8]];
+            return (u32::from_be_bytes(number), payload.first().copied().unwrap_or_default());
+        }
+    }
+}
+
 /// The status of the page over HTTP/1.1.
 async fn status(address: SocketAddr, method: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("connected");
@@ -139,4 +170,25 @@ async fn a_page_over_http_1_1_is_charged_once_unless_it_is_a_part_of_the_program
     static LARGE: [u8; 2 * MIB] = [b'x'; 2 * MIB];
     let (address, _) = house(|| Page::new("text/plain", &LARGE[..]).expect("a valid type"));
     assert_eq!(status(address, "GET").await, "200");
+}
+
+/// The connection carries WebSockets and pages of others, who have done nothing.
+#[tokio::test]
+async fn a_page_over_http_2_that_panics_costs_its_own_request() {
+    let server = server().with_pages(|path| {
+        assert_ne!(path, "/panics", "as the test wants it");
+        Some(Page::text("fine"))
+    });
+    let server = server.listen("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = server.local_addrs().next().expect("it listens");
+    tokio::spawn(server.serve(echo));
+    let mut stream = visit(address, &["/", "/panics", "/"]).await;
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        let answer = timeout(Duration::from_secs(10), answer(&mut stream));
+        answers.push(answer.await.expect("an answer"));
+    }
+    answers.sort_unstable();
+    // 200 and 500 (RFC 7541 appendix A).
+    assert_eq!(answers, [(1, 0x88), (3, 0x8e), (5, 0x88)]);
 }
