@@ -155,11 +155,16 @@ impl<T: Transport> Tls<T> {
                 *has_heard = true;
             }
             if let Err(error) = self.decrypt() {
-                // The alert that tells the peer why; it need not be read by anyone.
-                let _ = self.poll_send(cx)?;
-                return Poll::Ready(Err(error));
+                return Poll::Ready(Err(self.told(cx, error)));
             }
         }
+    }
+
+    /// The error, of which the peer has been told by an alert, if it is still there to be told: where it
+    /// has gone, that is not what broke the stream.
+    fn told(&mut self, cx: &mut Context<'_>, error: io::Error) -> io::Error {
+        let _unheard = self.poll_send(cx);
+        error
     }
 
     /// Reads at most [`CIPHERTEXT`] bytes of it, when there is none; 0 is the end of the stream, and
@@ -279,8 +284,7 @@ impl<T: Transport> Transport for Tls<T> {
                     // Good plaintext goes first; the failure is kept for the next call.
                     return Poll::Ready(Ok(total));
                 }
-                let _ = self.poll_send(cx)?;
-                return Poll::Ready(Err(error));
+                return Poll::Ready(Err(self.told(cx, error)));
             }
         }
     }

@@ -2,15 +2,17 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use allocation_counter::measure;
 use bytes::{Buf, BytesMut};
 use rustls::pki_types::ServerName;
 use ws_endpoint::tls::Tls;
-use ws_endpoint::{Net as _, Server};
+use ws_endpoint::{Net as _, Server, TransportError};
 use ws_io::{Duplex, Transport, duplex};
 
 use crate::certificates::{Certificates, certificates};
@@ -96,6 +98,86 @@ fn a_stream_that_reads_and_waits_by_turns_allocates_no_buffers() {
     turn();
     let taken = measure(turn).bytes_total;
     assert!(taken < 16 * 1024, "{taken} bytes");
+}
+
+/// A transport of a peer that goes wrong at a read, and is gone by then.
+struct Spoilt {
+    inner: Duplex,
+    /// So many reads are well.
+    left: Arc<AtomicUsize>,
+    is_gone: bool,
+}
+
+impl Transport for Spoilt {
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut BytesMut,
+        max: usize,
+    ) -> Poll<io::Result<usize>> {
+        let start = buf.len();
+        let read = ready!(self.inner.poll_read(cx, buf, max))?;
+        let left = self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+        if left.is_err() {
+            self.is_gone = true;
+            buf[start] ^= 0xff;
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
+        if self.is_gone {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.inner.poll_write(cx, buf)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.poll_shutdown(cx)
+    }
+
+    fn name(&self) -> &'static str {
+        "spoilt"
+    }
+}
+
+#[test]
+fn what_broke_the_stream_is_told_though_the_peer_cannot_be_told() {
+    let Certificates { server, trust, .. } = certificates();
+    let name = || ServerName::try_from("localhost").unwrap();
+    let is_broken = |error: &TransportError| matches!(error, TransportError::Io(_));
+    for is_open in [false, true] {
+        let left = Arc::new(AtomicUsize::new(if is_open { 1000 } else { 0 }));
+        let (near, far) = duplex(1 << 20);
+        let spoilt = Spoilt { inner: near, left: Arc::clone(&left), is_gone: false };
+        let client = Tls::connect(spoilt, Arc::clone(trust), name());
+        let server = Tls::accept(far, Arc::clone(server));
+        let mut cx = Context::from_waker(Waker::noop());
+        if !is_open {
+            let (mut client, mut server) = (pin!(client), pin!(server));
+            assert!(client.as_mut().poll(&mut cx).is_pending());
+            assert!(server.as_mut().poll(&mut cx).is_pending());
+            let Poll::Ready(Err(error)) = client.poll(&mut cx) else { panic!("it was spoilt") };
+            assert!(is_broken(&error), "{error:?}");
+            continue;
+        }
+        let (client, server) = Sim::new().block_on(join(client, server));
+        let (mut client, mut server) = (client.unwrap(), server.unwrap());
+        left.store(0, Relaxed);
+        assert!(server.poll_write(&mut cx, &mut &b"hello"[..]).is_ready());
+        assert!(server.poll_flush(&mut cx).is_ready());
+        for _ in 0..2 {
+            let mut received = BytesMut::with_capacity(100);
+            let read = client.poll_read(&mut cx, &mut received, 100);
+            let Poll::Ready(Err(error)) = read else { panic!("it was spoilt: {read:?}") };
+            let error = client.classify(error);
+            assert!(is_broken(&error), "{error:?}");
+        }
+    }
 }
 
 // THREAT: slow-handshake
