@@ -4,7 +4,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 
 use h2::{Reason, RecvStream};
 use ws_io::SharedBudget;
@@ -14,6 +14,7 @@ use crate::error::{Error, Fate};
 use crate::inbox::Inbox;
 use crate::meter::Meter;
 use crate::parting::Parting;
+use crate::waiting::Waiters;
 
 /// What the driver of one connection shares with everybody else.
 ///
@@ -39,9 +40,7 @@ struct HubState {
     /// The waiting driver; `None` while it runs.
     driver: Option<Waker>,
     /// Tasks that wait for a change of the connection as a whole.
-    waiters: Vec<Waker>,
-    /// How often all of them were woken.
-    round: u64,
+    waiters: Waiters,
     status: Status,
 }
 
@@ -63,13 +62,6 @@ pub(crate) enum Shutdown {
     Graceful,
     /// Now.
     Abrupt,
-}
-
-/// Where a task waits for a change, until all who wait are woken.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    round: u64,
-    index: usize,
 }
 
 /// The connection as its users see it.
@@ -198,41 +190,27 @@ impl Hub {
     pub(crate) fn announce(&self, change: impl FnOnce(&mut Status)) {
         let mut state = self.lock();
         change(&mut state.status);
-        let waiters = mem::take(&mut state.waiters);
-        state.round += 1;
+        let waiters = state.waiters.take();
         drop(state);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.for_each(Waker::wake);
     }
 
     /// Wakes those who wait for a change, if there are any.
     pub(crate) fn nudge(&self) {
-        if !self.lock().waiters.is_empty() {
+        if self.lock().waiters.len() > 0 {
             self.announce(|_| ());
         }
     }
 
-    /// Ready with what `check` makes of the status; until then it is asked after every change, at the
-    /// `place` that the task keeps for the next time: there may be thousands who wait.
-    pub(crate) fn poll_status<T>(
-        &self,
-        cx: &Context<'_>,
-        place: &mut Option<Place>,
-        check: impl FnOnce(&mut Status) -> Poll<T>,
-    ) -> Poll<T> {
-        let mut state = self.lock();
-        let result = check(&mut state.status);
-        if result.is_pending() {
-            let HubState { waiters, round, .. } = &mut *state;
-            let kept = place.filter(|place| place.round == *round);
-            match kept.and_then(|place| waiters.get_mut(place.index)) {
-                Some(waiter) => waiter.clone_from(cx.waker()),
-                None => {
-                    *place = Some(Place { round: *round, index: waiters.len() });
-                    waiters.push(cx.waker().clone());
-                }
-            }
-        }
-        result
+    /// Lends the status, and those who wait for a change of it, for the length of a call.
+    pub(crate) fn with_waiters<T>(&self, act: impl FnOnce(&mut Status, &mut Waiters) -> T) -> T {
+        let HubState { status, waiters, .. } = &mut *self.lock();
+        act(status, waiters)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_locked(&self) -> bool {
+        self.state.try_lock().is_err()
     }
 
     fn lock(&self) -> MutexGuard<'_, HubState> {
@@ -406,27 +384,5 @@ mod tests {
         assert!(!hub.settle(&cx));
         hub.swap_ready(&mut Vec::new());
         assert!(hub.settle(&cx));
-    }
-
-    #[test]
-    fn a_task_that_asks_again_keeps_its_place() {
-        let hub = Hub::new(false, 0, None, None);
-        let cx = Context::from_waker(Waker::noop());
-        let waiting = || hub.lock().waiters.len();
-        let (mut one, mut two) = (None, None);
-        for is_reversed in [false, true] {
-            for _ in 0..3 {
-                let mut places = [&mut one, &mut two];
-                if is_reversed {
-                    places.reverse();
-                }
-                for place in places {
-                    assert!(hub.poll_status(&cx, place, |_| Poll::<()>::Pending).is_pending());
-                }
-                assert_eq!(waiting(), 2);
-            }
-            hub.nudge();
-            assert_eq!(waiting(), 0);
-        }
     }
 }

@@ -139,6 +139,7 @@ mod parting;
 mod reset_budget;
 mod server;
 mod transport;
+mod waiting;
 
 pub use client::Client;
 pub use config::{ClientConfig, ServerConfig};

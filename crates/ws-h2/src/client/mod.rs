@@ -27,10 +27,11 @@ use crate::config::{
     CLIENT_FRAMES, ClientConfig, LOCAL_RESETS, REMEMBERED, Windows, remembered, send_buffer,
 };
 use crate::error::Error;
-use crate::hub::{Hub, Place, Shutdown, Slot, Status, StreamCore};
+use crate::hub::{Hub, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
 use crate::paced::Paced;
 use crate::transport::{H2Stream, Reader};
+use crate::waiting::Waiting;
 
 use driver::Driver;
 
@@ -132,8 +133,8 @@ impl Client {
         let request = prepare(request)?;
         let deadline = link.clock.after(self.handshake_timeout);
         let mut send = link.send()?;
-        let mut place = None;
-        let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut place));
+        let mut waiting = Waiting::new(&link.hub);
+        let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut waiting));
         link.within(deadline, settled).await??;
         if !send.is_extended_connect_protocol_enabled() {
             return Err(Error::PeerDoesNotAllowConnectProtocol);
@@ -141,12 +142,13 @@ impl Client {
         let mut max = 0;
         let slot = poll_fn(|cx| {
             max = send.current_max_send_streams().min(link.config.max_streams as usize);
-            link.poll_slot(cx, &mut send, &mut place, max)
+            link.poll_slot(cx, &mut send, &mut waiting, max)
         });
         let slot = match link.within(deadline, slot).await {
             Ok(slot) => slot?,
             Err(_) => return Err(Error::TooManyStreams { max }),
         };
+        drop(waiting);
         link.within(deadline, self.exchange(send, request, slot)).await?
     }
 
@@ -324,9 +326,9 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         send: &mut SendRequest<Bytes>,
-        place: &mut Option<Place>,
+        waiting: &mut Waiting<'_>,
     ) -> Poll<Result<(), Error>> {
-        let settled = self.hub.poll_status(cx, place, |status| match status {
+        let settled = waiting.poll(cx, |status| match status {
             status if status.is_settled => Poll::Ready(Ok(())),
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
             Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
@@ -344,13 +346,13 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         send: &mut SendRequest<Bytes>,
-        place: &mut Option<Place>,
+        waiting: &mut Waiting<'_>,
         max: usize,
     ) -> Poll<Result<Slot, Error>> {
         if let Poll::Ready(Err(error)) = send.poll_ready(cx) {
             return Poll::Ready(Err(self.cause(error)));
         }
-        let slot = self.hub.poll_status(cx, place, |status| match status {
+        let slot = waiting.poll(cx, |status| match status {
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
             Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
             status if status.open < max => {

@@ -1,13 +1,16 @@
 //! What a client makes of a server's answers and of its silence.
 
 use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h2::Reason;
 use http::{Request, Response};
 use tokio::io::AsyncReadExt as _;
-use ws_h2::{Client, ClientConfig, Error};
+use ws_h2::{Client, ClientConfig, Error, ServerConfig};
 use ws_io::Transport;
 
 use crate::support::*;
@@ -420,4 +423,29 @@ async fn of_a_server_that_answers_no_ping_no_answer_is_expected() {
     wire.send(&frame(PING, ACK, 0, &ping.payload)).await;
     settle().await;
     assert!(client.ping());
+}
+
+/// As many as there are wakers of it, and one.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// WebSockets may live for hours, in which nothing else happens on their connection.
+#[tokio::test]
+async fn who_gives_up_waiting_for_room_leaves_no_waker_behind() {
+    let mut config = ClientConfig::default();
+    config.max_streams = 1;
+    let (mut server, client) = pair(&ServerConfig::default(), &config).await;
+    let _open = open(&mut server, &client).await;
+    let task = Arc::new(Task);
+    for _ in 0..3 {
+        let waker = Waker::from(Arc::clone(&task));
+        let mut waiting = pin!(client.connect(request()));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        settle().await;
+        assert!(waiting.poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&task), 1);
 }
