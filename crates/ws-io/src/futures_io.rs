@@ -106,9 +106,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for FuturesIo
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_close(cx))?;
-        let ended = self.shutdown.map_or(Ok(()), |shutdown| shutdown(&self.stream));
-        Poll::Ready(match ended {
+        let closed = ready!(Pin::new(&mut self.stream).poll_close(cx));
+        let shut_down = || self.shutdown.map_or(Ok(()), |shutdown| shutdown(&self.stream));
+        Poll::Ready(match closed.and_then(|()| shut_down()) {
             // The peer is gone, and with it both directions.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             ended => ended,

@@ -22,7 +22,7 @@ struct Plain {
     inner: Duplex,
     closes: bool,
     shutdowns: Arc<AtomicUsize>,
-    /// What shutting it down fails with.
+    /// What ending its direction fails with.
     fails: Option<ErrorKind>,
 }
 
@@ -59,7 +59,11 @@ impl AsyncWrite for Plain {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.closes { self.inner.poll_shutdown(cx) } else { self.inner.poll_flush(cx) }
+        match (self.closes, self.fails) {
+            (true, Some(kind)) => Poll::Ready(Err(kind.into())),
+            (true, None) => self.inner.poll_shutdown(cx),
+            (false, _) => self.inner.poll_flush(cx),
+        }
     }
 }
 
@@ -162,6 +166,22 @@ fn a_stream_with_a_shutdown_of_its_own_ends_with_it_and_waits_for_the_peer() {
             while server.next().await.is_some() {}
         });
         assert_eq!(shutdowns.load(Ordering::SeqCst), 1, "{fails:?}");
+        assert_eq!(sim.elapsed(), Duration::from_millis(waits), "{fails:?}");
+    }
+}
+
+#[test]
+fn a_stream_whose_closing_finds_the_peer_gone_has_ended() {
+    for (fails, waits) in [(ErrorKind::NotConnected, 1500), (ErrorKind::PermissionDenied, 0)] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(1000);
+        let plain = Plain { fails: Some(fails), ..Plain::new(right, true) };
+        let transport = FuturesIo::new(plain, "plain").with_shutdown(|_| Ok(()));
+        let mut server = server(&sim, transport);
+        sim.block_on(async {
+            write(&mut raw, frame(0x88, &1000_u16.to_be_bytes())).await;
+            while server.next().await.is_some() {}
+        });
         assert_eq!(sim.elapsed(), Duration::from_millis(waits), "{fails:?}");
     }
 }
