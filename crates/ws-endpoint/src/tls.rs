@@ -384,12 +384,23 @@ fn broken(error: rustls::Error) -> io::Error {
 
 /// RFC 8446 §6: an alert of the peer is named; everything else is for the transport below to judge.
 fn classify(error: io::Error, below: impl FnOnce(io::Error) -> TransportError) -> TransportError {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::AlertReceived(alert)) => TransportError::TlsAlert(u8::from(*alert)),
-        Some(_) => TransportError::Io(Arc::new(error)),
+    match alert(&error) {
+        Some(alert) => TransportError::TlsAlert(alert),
+        None if cause(&error).is_some() => TransportError::Io(Arc::new(error)),
         None => below(error),
     }
+}
+
+/// The alert of the peer that an error of a stream stands for.
+pub(crate) fn alert(error: &io::Error) -> Option<u8> {
+    match cause(error) {
+        Some(rustls::Error::AlertReceived(alert)) => Some(u8::from(*alert)),
+        _ => None,
+    }
+}
+
+fn cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 thread_local! {

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use h2::Reason;
 use ws_h2_upgrade::HandshakeError;
 
+use crate::failure::Failure;
+
 /// Why a connection, a request or a stream failed.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -105,6 +107,15 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RequestRejected | Self::GoingAway | Self::TooManyStreams { .. })
+    }
+
+    /// What the socket below the connection failed with, as the socket has told it.
+    #[must_use]
+    pub fn socket_error(&self) -> Option<&io::Error> {
+        match self {
+            Self::Io(error) => Some(Failure::told(error)),
+            _ => None,
+        }
     }
 
     /// From what is wrong with header fields that the caller wants to send.

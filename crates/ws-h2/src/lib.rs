@@ -128,6 +128,7 @@ mod config;
 mod deadlines;
 mod entry;
 mod error;
+mod failure;
 mod gathered;
 mod hub;
 mod inbox;

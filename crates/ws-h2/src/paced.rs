@@ -16,6 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::failure::Failure;
 use crate::gathered::Gathered;
 
 /// Bytes of a turn: small enough that the least frames possible (10 bytes each) take little memory
@@ -37,6 +38,7 @@ struct Socket<IO> {
     read: usize,
     /// And how many so far, wrapping.
     received: Arc<AtomicUsize>,
+    failure: Failure,
     /// How many bytes are still to come before the type of the first frame.
     before_type: Option<usize>,
     /// Nothing before the first turn: who opens a connection flushes what `h2` writes then.
@@ -76,8 +78,8 @@ impl<IO> Paced<IO> {
     /// first frame.
     pub(crate) fn new(io: IO, preface: usize) -> (Self, Turn<IO>) {
         let before_type = Some(preface + BEFORE_TYPE);
-        let received = Arc::default();
-        let socket = Socket { io, read: 0, received, before_type, gathered: None };
+        let (received, failure) = (Arc::default(), Failure::default());
+        let socket = Socket { io, read: 0, received, failure, before_type, gathered: None };
         let socket = Arc::new(Mutex::new(socket));
         (Self(Arc::clone(&socket)), Turn(socket))
     }
@@ -85,6 +87,11 @@ impl<IO> Paced<IO> {
     /// How many bytes were read so far, wrapping, now and from now on.
     pub(crate) fn received(&self) -> Arc<AtomicUsize> {
         Arc::clone(&lock(&self.0).received)
+    }
+
+    /// What reading has failed with, if it has by the time that one looks.
+    pub(crate) fn failure(&self) -> Failure {
+        lock(&self.0).failure.clone()
     }
 }
 
@@ -141,7 +148,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Paced<IO> {
         socket.read += arrived.len();
         socket.received.fetch_add(arrived.len(), Ordering::Relaxed);
         socket.check(arrived)?;
-        result
+        result.map_err(|error| socket.failure.keep(error))
     }
 }
 

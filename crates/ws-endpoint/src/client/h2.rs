@@ -16,6 +16,8 @@ use crate::client::{Client, Offer, io_error};
 use crate::http_version::HttpVersion;
 use crate::net::Net;
 use crate::stream::Stream;
+#[cfg(feature = "rustls")]
+use crate::tls;
 
 /// What trying HTTP/2 came to.
 pub(super) enum Tried<N: Net> {
@@ -178,6 +180,12 @@ fn is_lost(error: &ws_h2::Error) -> bool {
 
 fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Error> {
     use ws_h2::Error as Cause;
+    // One about the certificate of the client comes when that is through with the handshake already
+    // (RFC 8446 §4.4.2.4).
+    #[cfg(feature = "rustls")]
+    if let Some(alert) = error.socket_error().and_then(tls::alert) {
+        return Err(Error::Transport(TransportError::TlsAlert(alert)));
+    }
     match error {
         Cause::PeerDoesNotAllowConnectProtocol => {
             Ok(Tried::Declined(ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol.into()))

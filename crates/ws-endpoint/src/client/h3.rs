@@ -253,13 +253,21 @@ fn not_reached(uri: &WsUri, error: io::Error) -> Failed {
     let Some(ws_h3::Error::Connection(cause)) = cause else {
         return Failed::Declined(unreachable(uri, error));
     };
-    let by_peer = matches!(cause, quinn::ConnectionError::ConnectionClosed(_));
-    match ws_h3::Error::Connection(cause.clone()).tls_alert() {
-        Some(NO_APPLICATION_PROTOCOL) => Failed::Declined(unsupported()),
-        Some(alert) if by_peer => Failed::Final(Error::Transport(TransportError::TlsAlert(alert))),
-        Some(_) => Failed::Final(io_error(error)),
-        None => Failed::Declined(unreachable(uri, error)),
+    let cause = ws_h3::Error::Connection(cause.clone());
+    match (cause.tls_alert(), alert_of_peer(&cause)) {
+        (Some(NO_APPLICATION_PROTOCOL), _) => Failed::Declined(unsupported()),
+        (_, Some(alert)) => Failed::Final(Error::Transport(TransportError::TlsAlert(alert))),
+        (Some(_), None) => Failed::Final(io_error(error)),
+        (None, None) => Failed::Declined(unreachable(uri, error)),
     }
+}
+
+/// The alert with which the server has ended the connection (RFC 9001 §4.8). One about the certificate of
+/// the client comes when that is through with the handshake already (RFC 8446 §4.4.2.4).
+fn alert_of_peer(error: &ws_h3::Error) -> Option<u8> {
+    use quinn::ConnectionError::ConnectionClosed;
+    let by_peer = matches!(error, ws_h3::Error::Connection(ConnectionClosed(_)));
+    by_peer.then(|| error.tls_alert()).flatten()
 }
 
 /// Whether the server does not know the connection, or is not reached on it. When it has acknowledged
@@ -280,6 +288,9 @@ fn is_lost(error: &ws_h3::Error) -> bool {
 
 fn failed(error: ws_h3::Error) -> Failed {
     use ws_h3::Error as Cause;
+    if let Some(alert) = alert_of_peer(&error) {
+        return Failed::Final(Error::Transport(TransportError::TlsAlert(alert)));
+    }
     match error {
         Cause::PeerDoesNotAllowConnectProtocol => {
             let error = ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol;

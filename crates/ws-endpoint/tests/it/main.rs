@@ -26,4 +26,5 @@ mod reborn;
 mod shared;
 mod slow;
 mod tls;
+mod tls_errors;
 mod udp;

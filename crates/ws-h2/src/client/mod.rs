@@ -27,6 +27,7 @@ use crate::config::{
     CLIENT_FRAMES, ClientConfig, LOCAL_RESETS, REMEMBERED, Windows, remembered, send_buffer,
 };
 use crate::error::Error;
+use crate::failure::Failure;
 use crate::hub::{Hub, Shutdown, Slot, Status, StreamCore};
 use crate::intake::Intake;
 use crate::paced::Paced;
@@ -69,7 +70,7 @@ impl Client {
         let windows = Windows::new(config.max_streams, config.stream_window);
         let deadline = after(runtime.now(), config.handshake_timeout);
         let (io, turn) = Paced::new(io, 0);
-        let received = io.received();
+        let (received, failure) = (io.received(), io.failure());
         let builder = builder(config, windows);
         let handshake = builder.handshake(io);
         let (send, mut connection) = within(&runtime, deadline, handshake).await??;
@@ -101,7 +102,7 @@ impl Client {
         let (clock, config) = (Box::new(runtime), config.clone());
         let handshake_timeout = config.handshake_timeout;
         let send = Mutex::new(Some(send));
-        let link = Arc::new(Link { send, hub, received, clock, config });
+        let link = Arc::new(Link { send, hub, received, failure, clock, config });
         Ok(Self { link, handshake_timeout })
     }
 
@@ -129,27 +130,7 @@ impl Client {
     /// - [`Error::Timeout`] after [`handshake_timeout`](Self::with_handshake_timeout).
     /// - Otherwise the request, the answer, the stream or the connection is bad.
     pub async fn connect(&self, request: Request<()>) -> Result<(Response<()>, H2Stream), Error> {
-        let link = &self.link;
-        let request = prepare(request)?;
-        let deadline = link.clock.after(self.handshake_timeout);
-        let mut send = link.send()?;
-        let mut waiting = Waiting::new(&link.hub);
-        let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut waiting));
-        link.within(deadline, settled).await??;
-        if !send.is_extended_connect_protocol_enabled() {
-            return Err(Error::PeerDoesNotAllowConnectProtocol);
-        }
-        let mut max = 0;
-        let slot = poll_fn(|cx| {
-            max = send.current_max_send_streams().min(link.config.max_streams as usize);
-            link.poll_slot(cx, &mut send, &mut waiting, max)
-        });
-        let slot = match link.within(deadline, slot).await {
-            Ok(slot) => slot?,
-            Err(_) => return Err(Error::TooManyStreams { max }),
-        };
-        drop(waiting);
-        link.within(deadline, self.exchange(send, request, slot)).await?
+        self.open(request).await.map_err(|error| self.link.failure.explain(error))
     }
 
     /// Whether the server allows WebSockets; `None` until its SETTINGS came.
@@ -225,6 +206,30 @@ impl Client {
         self.link.hub.status().fate.map(Error::from)
     }
 
+    async fn open(&self, request: Request<()>) -> Result<(Response<()>, H2Stream), Error> {
+        let link = &self.link;
+        let request = prepare(request)?;
+        let deadline = link.clock.after(self.handshake_timeout);
+        let mut send = link.send()?;
+        let mut waiting = Waiting::new(&link.hub);
+        let settled = poll_fn(|cx| link.poll_settled(cx, &mut send, &mut waiting));
+        link.within(deadline, settled).await??;
+        if !send.is_extended_connect_protocol_enabled() {
+            return Err(Error::PeerDoesNotAllowConnectProtocol);
+        }
+        let mut max = 0;
+        let slot = poll_fn(|cx| {
+            max = send.current_max_send_streams().min(link.config.max_streams as usize);
+            link.poll_slot(cx, &mut send, &mut waiting, max)
+        });
+        let slot = match link.within(deadline, slot).await {
+            Ok(slot) => slot?,
+            Err(_) => return Err(Error::TooManyStreams { max }),
+        };
+        drop(waiting);
+        link.within(deadline, self.exchange(send, request, slot)).await?
+    }
+
     async fn exchange(
         &self,
         mut send: SendRequest<Bytes>,
@@ -284,6 +289,7 @@ struct Link {
     send: Mutex<Option<SendRequest<Bytes>>>,
     hub: Arc<Hub>,
     received: Arc<AtomicUsize>,
+    failure: Failure,
     clock: Box<dyn Clock>,
     config: ClientConfig,
 }
