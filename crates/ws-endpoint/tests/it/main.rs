@@ -20,6 +20,7 @@ mod sim;
 
 mod best;
 mod every_call;
+mod every_poll;
 mod net;
 mod offload;
 mod reborn;
