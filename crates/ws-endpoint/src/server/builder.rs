@@ -368,8 +368,6 @@ impl<N: Net> Server<N> {
         #[cfg(feature = "h3")]
         let endpoints: Vec<_> = doors.iter().filter_map(Door::endpoint).cloned().collect();
         drop(doors);
-        #[cfg(feature = "h3")]
-        endpoints.iter().for_each(|endpoint| endpoint.set_server_config(None));
         let drained = drain(&net, &registry).await;
         #[cfg(feature = "h3")]
         for endpoint in endpoints {

@@ -101,6 +101,13 @@ impl<N: Net> QuicListener<N> {
     }
 }
 
+impl<N: Net> Drop for QuicListener<N> {
+    /// As long as a connection lives QUIC goes on, and would keep who comes for somebody to accept.
+    fn drop(&mut self) {
+        self.endpoint.set_server_config(None);
+    }
+}
+
 /// The same options with windows that leave most of a budget of `max` bytes to others. What QUIC
 /// holds unread cannot be charged, because it does not tell how much that is.
 pub(super) fn within_budget(options: &QuicOptions, max: usize) -> QuicOptions {
