@@ -25,6 +25,7 @@ use crate::read_buffer::ReadBuffer;
 use crate::slices::Slices;
 
 pub use config::platform_config;
+use config::without_early_data;
 pub(crate) use config::{client_with_alpn, server_with_alpn};
 
 /// A TLS stream over `T`.
@@ -62,7 +63,8 @@ impl<T: Transport> Tls<T> {
         Self::handshake(io, connection.map(Connection::Client), |_, _| Poll::Pending).await
     }
 
-    /// Performs the handshake of a server.
+    /// Performs the handshake of a server. Early data (RFC 8446 §2.3) is refused, whatever `config` says:
+    /// who has seen it can send it again, and a request for a WebSocket is to be acted upon.
     ///
     /// There is no deadline here; the caller has one for the whole opening handshake.
     ///
@@ -71,8 +73,7 @@ impl<T: Transport> Tls<T> {
     /// The transport failed, the certificate was refused by either side, or the peer does not speak
     /// TLS.
     pub async fn accept(io: T, config: Arc<ServerConfig>) -> Result<Self, TransportError> {
-        let connection = ServerConnection::new(config).map_err(broken);
-        Self::handshake(io, connection.map(Connection::Server), |_, _| Poll::Pending).await
+        Self::handshake(io, server(config), |_, _| Poll::Pending).await
     }
 
     /// As [`accept`](Self::accept), and gives up on a client that tries this patience.
@@ -81,8 +82,7 @@ impl<T: Transport> Tls<T> {
         config: Arc<ServerConfig>,
         mut patience: Patience<'_, R>,
     ) -> Result<Self, TransportError> {
-        let connection = ServerConnection::new(config).map_err(broken).map(Connection::Server);
-        Self::handshake(io, connection, |cx, has_heard| patience.poll_end(cx, has_heard)).await
+        Self::handshake(io, server(config), |cx, has_heard| patience.poll_end(cx, has_heard)).await
     }
 
     /// The application protocol both sides agreed on (RFC 7301), `h2` or `http/1.1`.
@@ -376,6 +376,11 @@ impl<T: Transport> io::Write for Sink<'_, '_, T> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn server(config: Arc<ServerConfig>) -> io::Result<Connection> {
+    let connection = ServerConnection::new(without_early_data(config));
+    connection.map(Connection::Server).map_err(broken)
 }
 
 fn broken(error: rustls::Error) -> io::Error {

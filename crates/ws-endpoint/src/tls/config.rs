@@ -45,9 +45,21 @@ pub(crate) fn client_with_alpn(
     Arc::new(config)
 }
 
+/// The configuration of a server that takes no early data. What it has taken it keeps apart from all else,
+/// and it would be lost.
+pub(super) fn without_early_data(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
+    if config.max_early_data_size == 0 {
+        return config;
+    }
+    let mut config = Arc::unwrap_or_clone(config);
+    config.max_early_data_size = 0;
+    Arc::new(config)
+}
+
 /// The configuration with the protocols of a server.
 pub(crate) fn server_with_alpn(config: Arc<ServerConfig>) -> Arc<ServerConfig> {
-    let mut config = Arc::unwrap_or_clone(config);
+    // Here, so that it is not done for each connection.
+    let mut config = Arc::unwrap_or_clone(without_early_data(config));
     let versions: &[HttpVersion] = &[
         #[cfg(feature = "h2")]
         HttpVersion::H2,

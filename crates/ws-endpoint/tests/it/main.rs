@@ -28,4 +28,5 @@ mod shared;
 mod slow;
 mod tls;
 mod tls_errors;
+mod tls_resumed;
 mod udp;
