@@ -1,6 +1,8 @@
 //! Every way a WebSocket comes to its end.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -202,5 +204,47 @@ async fn beyond_the_cap_there_is_no_room(over: Over) {
 impl House {
     async fn connect_result(&self) -> Result<WebSocket, ws_tokio::Error> {
         self.try_connect("", &Default::default()).await
+    }
+}
+
+/// Nobody is left who would wake it.
+#[test]
+fn a_websocket_that_outlives_its_runtime_has_ended() {
+    let carriers = [
+        Over::H1,
+        Over::H1Tls,
+        #[cfg(feature = "h2")]
+        Over::H2,
+        #[cfg(feature = "h2")]
+        Over::H2Tls,
+        #[cfg(feature = "h3")]
+        Over::H3,
+    ];
+    for over in carriers {
+        for is_split in [false, true] {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let (house, mut websocket) = runtime.block_on(async {
+                let house = over.house(AcceptOptions::default());
+                let mut websocket = house.connect().await;
+                websocket.send(Message::text("hello")).await.expect("sent");
+                assert!(websocket.next().await.is_some(), "{over:?}");
+                (house, websocket)
+            });
+            let sender = websocket.sender(1);
+            drop(runtime);
+            let mut cx = Context::from_waker(Waker::noop());
+            let ended = if is_split {
+                let (mut reader, writer) = websocket.split();
+                let next = pin!(reader.next()).poll(&mut cx);
+                drop(writer);
+                next
+            } else {
+                pin!(websocket.next()).poll(&mut cx)
+            };
+            assert!(matches!(ended, Poll::Ready(Some(Err(_)))), "{over:?} {is_split}: {ended:?}");
+            assert!(sender.is_closed(), "{over:?} {is_split}");
+            house.shutdown.drain(Duration::ZERO);
+            drop(house);
+        }
     }
 }
