@@ -57,7 +57,9 @@ impl Tasks {
             if state.running == 0 {
                 return Poll::Ready(());
             }
-            state.waiters.push(cx.waker().clone());
+            if !state.waiters.iter().any(|known| known.will_wake(cx.waker())) {
+                state.waiters.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;
@@ -96,7 +98,10 @@ mod tests {
         assert!(pin!(tasks.ended()).poll(&mut cx).is_ready());
         let (first, second) = (tasks.enter(), tasks.enter());
         let mut ended = pin!(tasks.ended());
-        assert!(ended.as_mut().poll(&mut cx).is_pending());
+        for _ in 0..3 {
+            assert!(ended.as_mut().poll(&mut cx).is_pending());
+            assert_eq!(tasks.lock().waiters.len(), 1, "however often it asks");
+        }
         drop(first);
         assert!(ended.as_mut().poll(&mut cx).is_pending());
         drop(second);
