@@ -10,6 +10,7 @@ mod closing;
 mod deadlines;
 mod handshakes;
 mod messages;
+mod panics;
 mod platform;
 mod table;
 mod threats;
@@ -80,6 +81,7 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         closing::who_does_not_leave_in_time_is_cut
         closing::a_peer_that_vanishes_is_no_orderly_end
         closing::what_was_sent_arrives_although_the_connection_is_dropped
+        panics::a_panic_costs_its_own_websocket
         deadlines::a_silent_peer_is_closed_after_the_idle_timeout
         deadlines::a_quiet_peer_is_kept_alive_by_pings
         deadlines::a_peer_that_never_reads_is_cut_by_the_write_timeout
