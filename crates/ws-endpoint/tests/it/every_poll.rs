@@ -78,6 +78,8 @@ struct Patience {
     waits: Option<usize>,
     /// Of the first task.
     task: Option<usize>,
+    /// Of the first task, to hand the WebSocket to another.
+    moves: Option<usize>,
 }
 
 impl Stage {
@@ -97,12 +99,20 @@ impl Stage {
         let shutdown = server.shutdown_handle();
         let told = Arc::new(Told::default());
         let (serving, number) = (Arc::clone(&told), AtomicUsize::new(0));
+        let clock = sim.clone();
         let served = sim.spawn_collect(server.serve(move |websocket| {
             let first = number.fetch_add(1, Ordering::Relaxed) == 0;
             let polls = patience.task.filter(|_| first).unwrap_or(usize::MAX);
+            let moves = patience.moves.filter(|_| first);
             let served = Served::new(&serving, websocket);
+            let clock = clock.clone();
             async move {
-                give_up_after(polls, echo(served, patience.waits)).await;
+                let echoing = echo(served, patience.waits);
+                match moves {
+                    None => drop(give_up_after(polls, echoing).await),
+                    // Its place goes along, and the server knows where it is.
+                    Some(moves) => drop(hand_over_after(moves, &clock, echoing).await),
+                }
             }
         }));
         let client = Client::new(near.clone()).with_tls(Arc::clone(trust)).with_http(way.0);
@@ -223,7 +233,7 @@ fn a_wait_may_be_given_up_after_any_number_of_polls() {
             let sim = Sim::new();
             sim.block_on(async {
                 let waits = Some(polls);
-                let stage = Stage::new(&sim, way, Patience { waits, task: None });
+                let stage = Stage::new(&sim, way, Patience { waits, ..Patience::default() });
                 let mut websocket = stage.open().await.unwrap();
                 let sizes = [0, 1, 200, 3000, 20_000, 300_000];
                 for in_pieces in [false, true] {
@@ -289,6 +299,53 @@ fn a_connect_may_be_given_up_at_any_poll() {
     }
 }
 
+/// Polls `future` so often here, and then leaves it to a task of its own: what comes of it there, or here.
+async fn hand_over_after<F>(
+    polls: usize,
+    sim: &Sim,
+    future: F,
+) -> Result<F::Output, Collected<F::Output>>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let mut future = Box::pin(future);
+    match give_up_after(polls, future.as_mut()).await {
+        Some(output) => Ok(output),
+        None => Err(sim.spawn_collect(future)),
+    }
+}
+
+#[test]
+fn a_wait_may_move_to_another_task_at_any_poll() {
+    for way in WAYS {
+        for polls in 0.. {
+            let sim = Sim::new();
+            let is_over = sim.block_on(async {
+                let moves = Some(polls);
+                let stage = Stage::new(&sim, way, Patience { moves, ..Patience::default() });
+                let visiting = visit(stage.client.clone(), stage.url.clone());
+                let is_over = match hand_over_after(polls, &sim, visiting).await {
+                    Ok(()) => true,
+                    Err(elsewhere) => {
+                        while elsewhere.is_empty() {
+                            sim.sleep(Duration::from_millis(10)).await;
+                            let took = sim.elapsed();
+                            assert!(took < Duration::from_secs(9), "{way:?} {polls}: {took:?}");
+                        }
+                        false
+                    }
+                };
+                stage.check(&format!("moved after {polls}")).await;
+                is_over
+            });
+            if is_over {
+                assert!(polls > 5, "{way:?}: it waits");
+                break;
+            }
+        }
+    }
+}
+
 /// Counts how often it is polled, and runs to its end.
 async fn counted<F: Future>(polls: &AtomicUsize, future: F) -> F::Output {
     let mut future = pin!(future);
@@ -300,8 +357,8 @@ async fn counted<F: Future>(polls: &AtomicUsize, future: F) -> F::Output {
 }
 
 /// What a client does in a task of its own.
-async fn visit(stage: &Stage) {
-    let mut websocket = stage.open().await.unwrap();
+async fn visit(client: Client<Memory>, url: String) {
+    let mut websocket = client.connect(&url, &ConnectOptions::default()).await.unwrap();
     for size in [10, 3000, 50_000] {
         websocket.feed(Message::binary(vec![7; size])).await.unwrap();
     }
@@ -319,7 +376,9 @@ fn a_client_may_be_dropped_at_any_poll() {
             let is_over = sim.block_on(async {
                 let stage = Stage::new(&sim, way, Patience::default());
                 let mut neighbour = stage.open().await.unwrap();
-                let is_over = give_up_after(polls, visit(&stage)).await.is_some();
+                let is_over = give_up_after(polls, visit(stage.client.clone(), stage.url.clone()))
+                    .await
+                    .is_some();
                 talk(&mut neighbour).await;
                 drop(neighbour);
                 talk(&mut stage.open().await.unwrap()).await;
@@ -341,7 +400,7 @@ fn a_task_of_the_server_may_end_at_any_poll() {
             let sim = Sim::new();
             let is_over = sim.block_on(async {
                 let task = Some(polls);
-                let stage = Stage::new(&sim, way, Patience { waits: None, task });
+                let stage = Stage::new(&sim, way, Patience { task, ..Patience::default() });
                 let mut websocket = stage.open().await.unwrap();
                 let mut neighbour = stage.open().await.unwrap();
                 for size in [10, 3000, 50_000] {
@@ -390,7 +449,7 @@ fn a_server_may_be_told_to_go_at_any_poll_of_its_client() {
         sim.block_on(async {
             let stage = Stage::new(&sim, way, Patience::default());
             let _neighbour = stage.open().await.unwrap();
-            counted(&polls, visit(&stage)).await;
+            counted(&polls, visit(stage.client.clone(), stage.url.clone())).await;
         });
         for polls in 0..polls.into_inner() {
             let sim = Sim::new();

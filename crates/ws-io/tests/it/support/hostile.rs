@@ -84,6 +84,9 @@ pub(crate) struct Hostile {
     inner: Duplex,
     plan: Plan,
     counts: Arc<Mutex<Counts>>,
+    has_failed_to_write: bool,
+    /// It has failed, or come to the end.
+    has_no_more_to_read: bool,
 }
 
 /// What was asked of the transport.
@@ -100,7 +103,8 @@ pub(crate) struct Counts {
 
 impl Hostile {
     pub(crate) fn new(inner: Duplex, plan: Plan) -> Self {
-        Self { inner, plan, counts: Arc::default() }
+        let counts = Arc::default();
+        Self { inner, plan, counts, has_failed_to_write: false, has_no_more_to_read: false }
     }
 
     pub(crate) fn counts(&self) -> Arc<Mutex<Counts>> {
@@ -139,8 +143,12 @@ impl Transport for Hostile {
         buf: &mut BytesMut,
         max: usize,
     ) -> Poll<io::Result<usize>> {
-        let number = std::task::ready!(self.call(cx, |counts| counts.reads += 1))?;
+        assert!(!self.has_no_more_to_read, "and not to read again");
+        let called = self.call(cx, |counts| counts.reads += 1);
+        self.has_no_more_to_read = matches!(called, Poll::Ready(Err(_)));
+        let number = std::task::ready!(called)?;
         if self.plan.eof_at.is_some_and(|at| number >= at) {
+            self.has_no_more_to_read = true;
             return Poll::Ready(Ok(0));
         }
         self.inner.poll_read(cx, buf, max.min(self.most(number, self.plan.read)))
@@ -148,7 +156,10 @@ impl Transport for Hostile {
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &mut dyn Buf) -> Poll<io::Result<usize>> {
         assert!(buf.has_remaining(), "the driver promised not to write nothing");
-        let number = std::task::ready!(self.call(cx, |counts| counts.writes += 1))?;
+        assert!(!self.has_failed_to_write, "the driver promised not to write again");
+        let called = self.call(cx, |counts| counts.writes += 1);
+        self.has_failed_to_write = matches!(called, Poll::Ready(Err(_)));
+        let number = std::task::ready!(called)?;
         if self.plan.stuck {
             return Poll::Pending;
         }
