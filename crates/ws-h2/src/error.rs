@@ -46,8 +46,12 @@ pub enum Error {
     /// The peer did not process the request (`REFUSED_STREAM`); it may be tried again.
     RequestRejected,
     /// The connection is being shut down, by the peer (GOAWAY) or by [`drain`](crate::Client::drain),
-    /// and the request was not processed; it may be tried again on a new connection.
-    GoingAway,
+    /// and the request was not processed; it may be tried again on a new connection, unless the code is
+    /// `HTTP_1_1_REQUIRED` (0xd): then over HTTP/1.1 alone.
+    GoingAway {
+        /// The error code of the GOAWAY, 0 for `drain`.
+        code: u32,
+    },
     /// As many streams are open as the peer or the options allow, and none ended in time; it may be
     /// tried again on another connection.
     TooManyStreams {
@@ -90,7 +94,7 @@ impl Error {
             Self::MalformedMessage { .. } => "malformed_message",
             Self::ProtocolError { .. } => "protocol_error",
             Self::RequestRejected => "request_rejected",
-            Self::GoingAway => "going_away",
+            Self::GoingAway { .. } => "going_away",
             Self::TooManyStreams { .. } => "too_many_streams",
             Self::BudgetExceeded { .. } => "budget_exceeded",
             Self::StreamReset { .. } => "stream_reset",
@@ -106,7 +110,10 @@ impl Error {
     /// new connection unless the reason is `request_rejected`.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RequestRejected | Self::GoingAway | Self::TooManyStreams { .. })
+        match self {
+            Self::GoingAway { code } => Reason::from(*code) != Reason::HTTP_1_1_REQUIRED,
+            _ => matches!(self, Self::RequestRejected | Self::TooManyStreams { .. }),
+        }
     }
 
     /// What the socket below the connection failed with, as the socket has told it.
@@ -136,7 +143,8 @@ impl Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Closed,
-    GoingAway,
+    /// The peer has said so, with this code.
+    GoingAway(u32),
     ProtocolError(u32),
     Timeout,
     Io(io::ErrorKind),
@@ -145,7 +153,7 @@ pub(crate) enum Fate {
 impl From<&Error> for Fate {
     fn from(error: &Error) -> Self {
         match error {
-            Error::GoingAway => Self::GoingAway,
+            Error::GoingAway { code } => Self::GoingAway(*code),
             Error::ProtocolError { code } => Self::ProtocolError(*code),
             Error::Timeout => Self::Timeout,
             Error::Io(error) => Self::Io(error.kind()),
@@ -158,7 +166,7 @@ impl From<Fate> for Error {
     fn from(fate: Fate) -> Self {
         match fate {
             Fate::Closed => Self::Closed,
-            Fate::GoingAway => Self::GoingAway,
+            Fate::GoingAway(code) => Self::GoingAway { code },
             Fate::ProtocolError(code) => Self::ProtocolError { code },
             Fate::Timeout => Self::Timeout,
             Fate::Io(kind) => Self::Io(kind.into()),
@@ -189,7 +197,10 @@ impl fmt::Display for Error {
                 write!(f, "the peer broke the protocol: {}", Reason::from(*code))
             }
             Self::RequestRejected => f.write_str("the peer did not process the request"),
-            Self::GoingAway => f.write_str("the peer is shutting the connection down"),
+            Self::GoingAway { code: 0 } => f.write_str("the peer is shutting the connection down"),
+            Self::GoingAway { code } => {
+                write!(f, "the peer is shutting the connection down: {}", Reason::from(*code))
+            }
             Self::TooManyStreams { max } => {
                 write!(f, "all of the {max} streams allowed are in use")
             }
@@ -240,7 +251,9 @@ impl From<h2::Error> for Error {
             return error.into_io().map_or(Self::Closed, Self::from_io);
         }
         match code {
-            Some(_) if error.is_go_away() && error.is_remote() => Self::GoingAway,
+            Some(code) if error.is_go_away() && error.is_remote() => {
+                Self::GoingAway { code: code.into() }
+            }
             Some(code) if error.is_reset() && error.is_remote() => Self::from_reset(code),
             Some(Reason::NO_ERROR) if error.is_go_away() => Self::Closed,
             // Ours, for what `h2` or the driver has found.
@@ -270,7 +283,7 @@ impl From<Error> for io::Error {
             Error::MalformedMessage { .. } | Error::ProtocolError { .. } => {
                 io::ErrorKind::InvalidData
             }
-            Error::Closed | Error::GoingAway | Error::BudgetExceeded { .. } => {
+            Error::Closed | Error::GoingAway { .. } | Error::BudgetExceeded { .. } => {
                 io::ErrorKind::ConnectionAborted
             }
             Error::Io(error) => error.kind(),

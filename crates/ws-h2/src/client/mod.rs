@@ -242,7 +242,8 @@ impl Client {
             send.send_reset(code);
             Error::MalformedMessage { code: code.into() }
         })?;
-        let (head, mut recv) = answer.map_err(cause)?.into_parts();
+        let unanswered = |error| self.link.cause_of_silence(error);
+        let (head, mut recv) = answer.map_err(unanswered)?.into_parts();
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
             let mut body = BytesMut::new();
@@ -305,7 +306,7 @@ impl Link {
 
     fn send(&self) -> Result<SendRequest<Bytes>, Error> {
         let send = self.send.lock().unwrap_or_else(PoisonError::into_inner);
-        send.clone().ok_or(Error::GoingAway)
+        send.clone().ok_or(Error::GoingAway { code: 0 })
     }
 
     fn close(&self) {
@@ -327,6 +328,17 @@ impl Link {
         }
     }
 
+    /// Why a request that was sent has no answer.
+    fn cause_of_silence(&self, error: h2::Error) -> Error {
+        let is_named = error.is_go_away();
+        match self.cause(error) {
+            // The server has not said of this request that it did not process it (RFC 9113 §6.8), nor
+            // that it is for HTTP/1.1.
+            error @ Error::GoingAway { .. } if !is_named && error.is_retryable() => Error::Closed,
+            error => error,
+        }
+    }
+
     /// Ready when the server's first SETTINGS have come.
     fn poll_settled(
         &self,
@@ -337,7 +349,7 @@ impl Link {
         let settled = waiting.poll(cx, |status| match status {
             status if status.is_settled => Poll::Ready(Ok(())),
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
-            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
+            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway { code: 0 })),
             _ => Poll::Pending,
         });
         match send.poll_ready(cx) {
@@ -360,7 +372,7 @@ impl Link {
         }
         let slot = waiting.poll(cx, |status| match status {
             Status { fate: Some(fate), .. } => Poll::Ready(Err((*fate).into())),
-            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway)),
+            Status { is_closing: true, .. } => Poll::Ready(Err(Error::GoingAway { code: 0 })),
             status if status.open < max => {
                 status.open += 1;
                 Poll::Ready(Ok(()))

@@ -95,10 +95,45 @@ async fn goaway_below_a_request_says_that_it_was_not_processed() {
     let last = [id.to_be_bytes(), 0_u32.to_be_bytes()].concat();
     wire.send(&frame(GOAWAY, 0, 0, &last)).await;
     let error = asked.await.unwrap().unwrap_err();
-    assert!(matches!(error, Error::GoingAway) && error.is_retryable(), "{error}");
+    assert!(matches!(error, Error::GoingAway { code: 0 }) && error.is_retryable(), "{error}");
     assert!(!client.is_open());
     wire.send(&frame(DATA, 0, id, b"on")).await;
     assert_eq!(live.read_len(2).await.unwrap(), "on");
+}
+
+// RFC: H2-6.8-01, H2-8.7-01
+// THREAT: goaway
+#[tokio::test]
+async fn goaway_above_a_request_says_nothing_of_it() {
+    for code in [0, 2] {
+        // What was asked may have been done, and no answer comes any more.
+        let error = asked_before_goaway(1, code).await;
+        assert!(!error.is_retryable(), "{code}: {error}");
+        assert_eq!(error.reason(), "closed", "{code}");
+    }
+}
+
+// RFC: H2-7-01
+// THREAT: goaway
+#[tokio::test]
+async fn what_is_for_http_1_1_is_not_asked_for_again_in_http_2() {
+    const HTTP_1_1_REQUIRED: u32 = 0xd;
+    for last in [0, 1] {
+        let error = asked_before_goaway(last, HTTP_1_1_REQUIRED).await;
+        assert!(matches!(error, Error::GoingAway { code: HTTP_1_1_REQUIRED }), "{last}: {error}");
+        assert!(!error.is_retryable(), "{last}");
+    }
+}
+
+/// What becomes of the first request of a client whose server then says GOAWAY and leaves.
+async fn asked_before_goaway(last: u32, code: u32) -> Error {
+    let (client, mut wire) = Wire::serve(&allow(1)).await;
+    let asked = tokio::spawn(async move { client.connect(request()).await.map(drop) });
+    assert_eq!(wire.next_of(HEADERS).await.unwrap().stream, 1);
+    let words = [last.to_be_bytes(), code.to_be_bytes()].concat();
+    wire.send(&frame(GOAWAY, 0, 0, &words)).await;
+    drop(wire);
+    asked.await.unwrap().unwrap_err()
 }
 
 // RFC: H2WS-5-08, H2-8.6-01
