@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use ws_stack::endpoint::{AcceptOptions, Message};
+use ws_stack::endpoint::{AcceptOptions, ConnectOptions, Message};
 use ws_stack::h3::{QuicOptions, Request, Server, ServerConfig, ServerHandle, server_config};
 use ws_stack::io::{UpgradeInfo, WebSocket};
 use ws_stack::tokio::Tokio;
@@ -75,4 +75,33 @@ pub(crate) async fn greet(websocket: &mut ws_stack::tokio::WebSocket) {
     websocket.send(Message::text("hello")).await.expect("sent");
     let back = soon(websocket.next()).await.expect("open").expect("a message");
     assert_eq!(back, Message::text("hello"));
+}
+
+// RFC: H3-A.4-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_closes_the_connection_for_an_older_version_is_no_failed_one() {
+    const H3_VERSION_FALLBACK: u32 = 0x110;
+    let tls = rustls::ServerConfig::clone(&certificates().server);
+    let config = server_config(tls, &QuicOptions::default()).expect("a server");
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let endpoint = quinn::Endpoint::server(config, loopback).expect("a port");
+    let address = endpoint.local_addr().expect("bound");
+    tokio::spawn(async move {
+        for is_asked_first in [false, true] {
+            let quic = endpoint.accept().await.expect("a client").await.expect("a connection");
+            if is_asked_first {
+                // SETTINGS that enable extended CONNECT.
+                let mut control = quic.open_uni().await.expect("a stream");
+                control.write_all(&[0, 4, 2, 8, 1]).await.expect("sent");
+                drop(quic.accept_bi().await.expect("a request"));
+            }
+            quic.close(H3_VERSION_FALLBACK.into(), b"");
+        }
+        endpoint.wait_idle().await;
+    });
+    let url = format!("wss://localhost:{}/", address.port());
+    for _ in 0..2 {
+        let opened = soon(h3_client().connect(&url, &ConnectOptions::default())).await;
+        assert_eq!(opened.expect_err("refused").reason(), "unsupported_http_version");
+    }
 }

@@ -190,7 +190,8 @@ fn failed<N: Net>(error: ws_h2::Error, is_stranger: bool) -> Result<Tried<N>, Er
         Cause::PeerDoesNotAllowConnectProtocol => {
             Ok(Tried::Declined(ws_h2_upgrade::Error::PeerDoesNotAllowConnectProtocol.into()))
         }
-        Cause::StreamReset { code: HTTP_1_1_REQUIRED } => Ok(Tried::Declined(unsupported())),
+        Cause::StreamReset { code: HTTP_1_1_REQUIRED }
+        | Cause::GoingAway { code: HTTP_1_1_REQUIRED } => Ok(Tried::Declined(unsupported())),
         Cause::UnexpectedStatus(response) => Err(refused(*response)),
         Cause::Timeout => Err(Error::Transport(TransportError::Timeout)),
         Cause::ProtocolError { .. } | Cause::Closed | Cause::Http2(_) if is_stranger => {
@@ -207,7 +208,7 @@ pub(super) fn unsupported() -> Error {
 /// What a round trip may take, with a packet that is lost on the way.
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(500);
 
-/// RFC 9113 §7: the server wants this request over HTTP/1.1.
+/// RFC 9113 §7: the server wants this request over HTTP/1.1, or all that come on the connection.
 const HTTP_1_1_REQUIRED: u32 = 0xd;
 
 /// RFC 7301 §3.2: the server has none of the protocols that were offered.

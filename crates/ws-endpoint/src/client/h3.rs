@@ -297,6 +297,11 @@ fn failed(error: ws_h3::Error) -> Failed {
             Failed::Declined(error.into())
         }
         Cause::StreamReset { code: H3_VERSION_FALLBACK } => Failed::Declined(unsupported()),
+        Cause::Connection(quinn::ConnectionError::ApplicationClosed(close))
+            if close.error_code.into_inner() == H3_VERSION_FALLBACK =>
+        {
+            Failed::Declined(unsupported())
+        }
         Cause::UnexpectedStatus(response) => Failed::Final(refused(*response)),
         Cause::Timeout => Failed::Declined(Error::Transport(TransportError::Timeout)),
         other => Failed::Final(io_error(other.into())),
@@ -307,7 +312,7 @@ pub(super) fn unsupported() -> Error {
     Error::UnsupportedHttpVersion { wanted: "h3" }
 }
 
-/// RFC 9114 §8.1: the server wants this request over HTTP/1.1.
+/// RFC 9114 §8.1: the server wants this request over HTTP/1.1, or all that come on the connection.
 const H3_VERSION_FALLBACK: u64 = 0x110;
 
 /// RFC 7301 §3.2: the server has none of the protocols that were offered.

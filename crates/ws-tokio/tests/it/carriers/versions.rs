@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use ws_io::{AcceptOptions, Session, UpgradeInfo};
@@ -202,6 +203,52 @@ async fn a_server_that_speaks_an_older_version_alone_is_named_or_fallen_back_fro
     let best = client.with_http(HttpPolicy::Best);
     let websocket = best.connect(&url, &ConnectOptions::default()).await.expect("open");
     assert_eq!(websocket.transport().http_version(), HttpVersion::H1);
+}
+
+/// Whatever else it allows: RFC 9113 §7 has both frames say it.
+// RFC: H2-7-01
+#[tokio::test]
+async fn a_server_that_wants_the_websocket_over_http_1_1_gets_it_there() {
+    const SETTINGS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 1];
+    const RST_STREAM: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 0xd];
+    const GOAWAY: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd];
+    const GOAWAY_ABOVE: &[u8] = &[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0xd];
+    for words in [RST_STREAM, GOAWAY, GOAWAY_ABOVE] {
+        let (certificate, trust) = certificates();
+        let mut config = Arc::unwrap_or_clone(certificate);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("wss://localhost:{}/", listener.local_addr().expect("bound").port());
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            loop {
+                let (tcp, _) = listener.accept().await.expect("a connection");
+                let Ok(mut tls) = acceptor.accept(tcp).await else { continue };
+                if tls.get_ref().1.alpn_protocol() != Some(b"h2") {
+                    tokio::spawn(async move { ws_tokio::accept(tls).await.map(drop) });
+                    continue;
+                }
+                tls.read_exact(&mut [0; 24]).await.expect("the preface");
+                tls.write_all(SETTINGS).await.expect("sent");
+                // Its request comes when it has seen that.
+                let mut head = [0; 9];
+                while head[3] != 1 {
+                    tls.read_exact(&mut head).await.expect("a frame");
+                    let size = usize::from(u16::from_be_bytes([head[1], head[2]]));
+                    tls.read_exact(&mut vec![0; size]).await.expect("all of it");
+                }
+                tls.write_all(words).await.expect("sent");
+                tls.shutdown().await.expect("sent");
+            }
+        });
+        let client = client().with_tls(trust);
+        let exact = client.clone().with_http(HttpPolicy::H2);
+        let error = exact.connect(&url, &ConnectOptions::default()).await.expect_err("refused");
+        assert_eq!(error.reason(), "unsupported_http_version", "{words:?}");
+        let best = client.with_http(HttpPolicy::Best);
+        let websocket = best.connect(&url, &ConnectOptions::default()).await.expect("open");
+        assert_eq!(websocket.transport().http_version(), HttpVersion::H1);
+    }
 }
 
 #[tokio::test]
