@@ -453,7 +453,7 @@ fn carriers() -> Vec<Row> {
         })
         .collect();
     let table = [
-        ("going_away", ws_h2::Error::GoingAway),
+        ("going_away", ws_h2::Error::GoingAway { code: 0 }),
         ("request_rejected", ws_h2::Error::RequestRejected),
         ("http2", ws_h2::Error::Http2(h2::Reason::PROTOCOL_ERROR.into())),
     ];
