@@ -5,6 +5,8 @@ use std::fmt;
 
 use ws_handshake::{HandshakeError, Refusal, UnexpectedResponse};
 
+use crate::request::asks_for_page;
+
 /// Why a handshake failed; on a server [`refusal`](Self::refusal) is the answer to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -129,6 +131,17 @@ impl Error {
             Self::MalformedResponse { .. } => "malformed_response",
             Self::HandshakeResponseTooBig { .. } => "handshake_response_too_big",
             Self::Handshake(error) => error.reason(),
+        }
+    }
+
+    /// Whether a valid `GET` or `HEAD` is refused only because it asks for no WebSocket: without `Upgrade`,
+    /// or with one for other protocols, which a server may pass over to answer with a page (RFC 9110 §7.8).
+    #[must_use]
+    pub fn asks_for_page(&self) -> bool {
+        match self {
+            Self::MissingUpgradeHeader => true,
+            Self::InvalidUpgrade { value } => asks_for_page([value.as_bytes()].into_iter()),
+            _ => false,
         }
     }
 

@@ -53,7 +53,7 @@ pub fn validate_request<H: Headers + ?Sized>(
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
     let headers = head.headers;
-    let asks_for_page = headers.values("upgrade").next().is_none();
+    let asks_for_page = asks_for_page(headers.values("upgrade"));
     // RFC 9110 §9.3.2: HEAD is answered as GET would be, and what GET lacks for a WebSocket it lacks too.
     if head.method != "GET" && !(head.method == "HEAD" && asks_for_page) {
         return Err(Error::WrongMethod { method: head.method.into() });
@@ -136,6 +136,17 @@ pub(crate) fn validate_switch<H: Headers + ?Sized>(
         Ok(true) => Ok(()),
         _ => Err(Error::InvalidConnection { value: joined(headers, CONNECTION) }),
     }
+}
+
+/// Whether these values of `Upgrade` speak of no WebSocket: there are none, or they list other protocols
+/// alone, which a server may pass over (RFC 9110 §7.8).
+pub(crate) fn asks_for_page<'a>(values: impl Iterator<Item = &'a [u8]>) -> bool {
+    let name = |protocol: &'a [u8]| protocol.split(|&byte| byte == b'/').next();
+    let is_websocket =
+        |protocol| name(protocol).is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"));
+    list::elements(values).all(|element| {
+        element.is_ok_and(|protocol| is_protocol(protocol) && !is_websocket(protocol))
+    })
 }
 
 /// `protocol-name ["/" protocol-version]` of RFC 9110 §7.8.

@@ -122,16 +122,18 @@ impl Page {
 pub struct PageRequest<T, R: Runtime> {
     wire: Wire<T, R>,
     path: String,
+    /// Why it is no request for a WebSocket.
+    reason: ws_h1_upgrade::Error,
 }
 
 impl<T: Transport, R: Runtime> PageRequest<T, R> {
-    /// `wire` still has the request in its buffer, which has been found valid.
-    pub(crate) fn new(wire: Wire<T, R>) -> Self {
+    /// `wire` still has the request in its buffer, which has been found valid but for this.
+    pub(crate) fn new(wire: Wire<T, R>, reason: ws_h1_upgrade::Error) -> Self {
         let target = wire.buffer[..].split(|&byte| byte == b' ').nth(1).unwrap_or_default();
         let target = String::from_utf8_lossy(target);
         let path = ws_h1_upgrade::path_of_target(&target).unwrap_or(Cow::Borrowed(&*target));
         let path = path.into_owned();
-        Self { wire, path }
+        Self { wire, path, reason }
     }
 
     /// The path that is asked for, with its query; without the authority if that was sent along
@@ -180,8 +182,9 @@ impl<T: Transport, R: Runtime> PageRequest<T, R> {
         crate::server::refuse(self.wire, refusal).await
     }
 
-    pub(crate) async fn turn_down(self, refusal: &Refusal, error: Error) -> Error {
-        crate::server::turn_down(self.wire, refusal, error).await
+    /// Refuses as where there are no pages.
+    pub(crate) async fn turn_down(self) -> Error {
+        crate::server::turn_down(self.wire, &self.reason.refusal(), self.reason.into()).await
     }
 }
 

@@ -45,10 +45,7 @@ pub async fn receive<T: Transport, R: Runtime>(
 ) -> Result<Incoming<T, R>, Error> {
     match receive_any(transport, runtime, options).await? {
         Arrival::Upgrade(incoming) => Ok(*incoming),
-        Arrival::Page(request) => {
-            let error = ws_h1_upgrade::Error::MissingUpgradeHeader;
-            Err(request.turn_down(&error.refusal(), error.into()).await)
-        }
+        Arrival::Page(request) => Err(request.turn_down().await),
         Arrival::Http2(preface) => Err(preface.refuse().await),
     }
 }
@@ -59,8 +56,8 @@ pub async fn receive<T: Transport, R: Runtime>(
 pub enum Arrival<T: Transport, R: Runtime> {
     /// A valid request for a WebSocket.
     Upgrade(Box<Incoming<T, R>>),
-    /// A valid `GET` or `HEAD` without `Upgrade`: a browser that wants a page, or a load balancer, which may
-    /// ask in HTTP/1.0.
+    /// A valid `GET` or `HEAD` without `Upgrade`, or with one for other protocols alone: a browser that wants
+    /// a page, or a load balancer, which may ask in HTTP/1.0.
     Page(PageRequest<T, R>),
     /// A client that begins HTTP/2 without having asked (RFC 9113 §3.3).
     Http2(Preface<T, R>),
@@ -119,8 +116,8 @@ pub async fn receive_any<T: Transport, R: Runtime>(
                 let incoming = Incoming { wire, options, upgrade, choice, headers, attachment };
                 return Ok(Arrival::Upgrade(Box::new(incoming)));
             }
-            Err(ws_h1_upgrade::Error::MissingUpgradeHeader) => {
-                return Ok(Arrival::Page(PageRequest::new(wire)));
+            Err(error) if error.asks_for_page() => {
+                return Ok(Arrival::Page(PageRequest::new(wire, error)));
             }
             Err(error) => {
                 return Err(turn_down(wire, &error.refusal(), error.into()).await);

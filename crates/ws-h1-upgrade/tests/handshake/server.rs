@@ -181,6 +181,9 @@ fn a_request_of_http_1_0_for_a_page_is_no_attempt_at_a_websocket() {
         ("GET / HTTP/1.0\r\nHost: a b\r\n\r\n", "malformed_header"),
         ("POST / HTTP/1.0\r\n\r\n", "wrong_method"),
         ("GET / HTTP/1.0\r\nUpgrade: websocket\r\n\r\n", "unsupported_http_version"),
+        ("GET / HTTP/1.0\r\nUpgrade: h2c\r\n\r\n", "invalid_upgrade"),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: TLS/1.2\r\n\r\n", "invalid_upgrade"),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", "wrong_method"),
         ("GET / HTTP/2.0\r\n\r\n", "unsupported_http_version"),
         ("GET / HTTP/1.1\r\n\r\n", "missing_host"),
     ] {

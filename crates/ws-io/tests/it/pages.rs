@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use allocation_counter::measure;
 use bytes::BytesMut;
-use ws_io::{AcceptOptions, Arrival, Page, Refusal, Transport as _, duplex, receive_any};
+use ws_io::{AcceptOptions, Arrival, Page, Refusal, Transport as _, duplex, receive, receive_any};
 
 use crate::support::{Sim, join, read_to_end, write};
 
@@ -19,16 +19,63 @@ fn a_browser_that_asks_for_a_page_gets_one() {
         ("HTTP://a.example:8080", "/"),
         ("http://a.example?all", "/?all"),
     ] {
-        page_at("GET", target, path);
-        page_at("HEAD", target, path);
+        page_at("GET", target, path, "");
+        page_at("HEAD", target, path, "");
     }
 }
 
-fn page_at(method: &str, target: &str, path: &str) {
+/// Of curl with `--http2`, of Java's HttpClient and of Apache's: a server may pass such offers over
+/// (RFC 9110 §7.8).
+#[test]
+fn who_would_rather_speak_another_protocol_gets_the_page_in_this_one() {
+    for offer in ["h2c", "TLS/1.2", "TLS/1.2, h2c"] {
+        let fields = format!("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: {offer}\r\n");
+        page_at("GET", "/health", "/health", &fields);
+        page_at("HEAD", "/health", "/health", &fields);
+    }
+}
+
+#[test]
+fn who_wants_a_websocket_the_wrong_way_is_told_so_and_gets_no_page() {
+    for offer in ["websocket/13", "WebSocket/13, h2c", "websocket, a b", "a b"] {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            let fields = format!("Connection: Upgrade\r\nUpgrade: {offer}\r\n");
+            write(&mut raw, format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n")).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+            let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await;
+            assert_eq!(arrival.unwrap_err().reason(), "invalid_upgrade", "{offer}");
+            let answer = read_to_end(&mut raw).await;
+            assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+        });
+    }
+}
+
+#[test]
+fn where_there_are_no_pages_another_protocol_is_refused_by_its_own_reason() {
+    for (fields, reason) in
+        [("", "missing_upgrade_header"), ("Upgrade: h2c\r\n", "invalid_upgrade")]
+    {
+        let sim = Sim::new();
+        let (mut raw, right) = duplex(64 * 1024);
+        sim.block_on(async {
+            write(&mut raw, format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n")).await;
+            poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
+            let error = receive(right, sim.clone(), AcceptOptions::default()).await.unwrap_err();
+            assert_eq!(error.reason(), reason);
+            let answer = read_to_end(&mut raw).await;
+            assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+        });
+    }
+}
+
+fn page_at(method: &str, target: &str, path: &str, fields: &str) {
     let sim = Sim::new();
     let (mut raw, right) = duplex(64 * 1024);
     sim.block_on(async {
-        write(&mut raw, format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n\r\n")).await;
+        let request = format!("{method} {target} HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+        write(&mut raw, request).await;
         poll_fn(|cx| raw.poll_shutdown(cx)).await.unwrap();
         let arrival = receive_any(right, sim.clone(), AcceptOptions::default()).await.unwrap();
         let Arrival::Page(request) = arrival else { panic!("{arrival:?}") };
