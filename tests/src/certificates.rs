@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 /// A server for `localhost` and a client that trusts it.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Certificates {
     pub server: Arc<ServerConfig>,
     /// The client's side.
     pub trust: Arc<ClientConfig>,
+    /// The side of a client that has TLS 1.2 alone.
+    pub dated: Arc<ClientConfig>,
     /// What a client in another process has to trust.
     pub authority_pem: String,
 }
@@ -39,17 +42,22 @@ pub fn certificates_with_names(names: &[&str]) -> Certificates {
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).expect("the certificate is well-formed");
     let authority_pem = cert.pem();
-    Certificates { server: Arc::new(server), trust: client_config(roots), authority_pem }
+    let dated = client_config(roots.clone(), &[&TLS12]);
+    let trust = client_config(roots, ALL_VERSIONS);
+    Certificates { server: Arc::new(server), trust, dated, authority_pem }
 }
 
 /// A client that trusts nobody.
 pub fn distrustful() -> Arc<ClientConfig> {
-    client_config(RootCertStore::empty())
+    client_config(RootCertStore::empty(), ALL_VERSIONS)
 }
 
-fn client_config(roots: RootCertStore) -> Arc<ClientConfig> {
+fn client_config(
+    roots: RootCertStore,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ClientConfig> {
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("ring has them all")
         .with_root_certificates(roots)
         .with_no_client_auth();

@@ -67,8 +67,8 @@ pub enum Error {
     Connection(quinn::ConnectionError),
     /// What the caller passed cannot be sent.
     InvalidRequest(&'static str),
-    /// The TLS configuration cannot serve QUIC: no TLS 1.3 cipher suite.
-    InvalidTlsConfig(quinn::crypto::rustls::NoInitialCipherSuite),
+    /// The TLS configuration cannot serve QUIC: no TLS 1.3, or without a cipher suite that QUIC needs.
+    InvalidTlsConfig(Box<dyn StdError + Send + Sync>),
     /// Any other failure of the HTTP/3 layer.
     Http3(Box<dyn StdError + Send + Sync>),
 }
@@ -171,8 +171,7 @@ impl StdError for Error {
         match self {
             Self::MalformedHeader(error) => Some(error),
             Self::Connection(error) => Some(error),
-            Self::InvalidTlsConfig(error) => Some(error),
-            Self::Http3(error) => Some(&**error),
+            Self::InvalidTlsConfig(error) | Self::Http3(error) => Some(&**error),
             _ => None,
         }
     }

@@ -1,11 +1,15 @@
 //! QUIC configurations for HTTP/3: ALPN, TLS 1.3, no early data, and bounds on what a peer may make
 //! us hold.
 
+use std::error::Error as StdError;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{IdleTimeout, TransportConfig, VarInt};
+use rustls::pki_types::ServerName;
+use rustls::quic::Version;
 
 use crate::error::Error;
 use crate::windows::Windows;
@@ -120,7 +124,11 @@ pub fn server_config(
 ) -> Result<quinn::ServerConfig, Error> {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.max_early_data_size = 0;
-    let tls = QuicServerConfig::try_from(tls).map_err(Error::InvalidTlsConfig)?;
+    let tls = Arc::new(tls);
+    // quinn begins each connection like this, and takes it for granted that it can.
+    rustls::quic::ServerConnection::new(Arc::clone(&tls), Version::V1, Vec::new())
+        .map_err(unfit)?;
+    let tls = QuicServerConfig::try_from(tls).map_err(unfit)?;
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
     config
         .transport_config(Arc::new(options.transport_config()))
@@ -142,12 +150,21 @@ pub fn client_config(
 ) -> Result<quinn::ClientConfig, Error> {
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.enable_early_data = false;
-    let tls = QuicClientConfig::try_from(tls).map_err(Error::InvalidTlsConfig)?;
+    let tls = Arc::new(tls);
+    // As for a server; no session is kept for this name, which nobody has.
+    let nobody = ServerName::from(Ipv4Addr::UNSPECIFIED);
+    rustls::quic::ClientConnection::new(Arc::clone(&tls), Version::V1, nobody, Vec::new())
+        .map_err(unfit)?;
+    let tls = QuicClientConfig::try_from(tls).map_err(unfit)?;
     let mut transport = options.transport_config();
     transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport));
     Ok(config)
+}
+
+fn unfit(error: impl StdError + Send + Sync + 'static) -> Error {
+    Error::InvalidTlsConfig(error.into())
 }
 
 /// The ALPN token of HTTP/3 (RFC 9114 §3.1).
@@ -165,6 +182,35 @@ const INCOMING_BUFFERS: u64 = 4 * 1024 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // quinn finds out by a panic, at the first packet of a connection.
+    #[test]
+    fn a_tls_configuration_without_tls_1_3_is_refused_before_anybody_connects() {
+        use rustls::version::{TLS12, TLS13};
+        let options = QuicOptions::default();
+        for (versions, is_fit) in
+            [(&[&TLS12][..], false), (&[&TLS13][..], true), (&[&TLS12, &TLS13][..], true)]
+        {
+            let provider = Arc::new(rustls::crypto::ring::default_provider());
+            let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(versions)
+                .expect("ring has them all")
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::new(rustls::server::ResolvesServerCertUsingSni::new()));
+            let client = rustls::ClientConfig::builder_with_provider(provider)
+                .with_protocol_versions(versions)
+                .expect("ring has them all")
+                .with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth();
+            let server = server_config(server, &options).map(drop);
+            let client = client_config(client, &options).map(drop);
+            for made in [server, client] {
+                let reason = made.map_err(|error| error.reason());
+                assert_eq!(reason.is_ok(), is_fit, "{versions:?}");
+                assert!(is_fit || reason == Err("invalid_tls_config"), "{reason:?}");
+            }
+        }
+    }
 
     // THREAT: no-limits
     #[test]

@@ -75,6 +75,13 @@ pub(crate) fn certificates_for(names: &[&str]) -> (Arc<ServerConfig>, Arc<Client
     (made.server, made.trust)
 }
 
+/// A server for `localhost` and a client that trusts it, and has TLS 1.2 alone.
+#[cfg(feature = "h3")]
+pub(crate) fn dated_certificates() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+    let made = certificates::certificates_with_names(&["localhost"]);
+    (made.server, made.dated)
+}
+
 /// Reads once.
 #[cfg(feature = "rustls")]
 pub(crate) async fn read(transport: &mut impl Transport, max: usize) -> io::Result<BytesMut> {

@@ -393,6 +393,24 @@ async fn where_nobody_answers_in_quic_the_next_version_is_taken_and_remembered()
     assert_eq!(plain.reason(), "invalid_scheme");
 }
 
+/// QUIC has no older TLS (RFC 9001 §4.2).
+#[cfg(feature = "h3")]
+#[tokio::test]
+async fn a_client_without_tls_1_3_takes_the_next_version() {
+    let (certificate, dated) = crate::support::dated_certificates();
+    let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
+    let server = server().listen_tls_and_h3(anywhere, certificate).expect("a port");
+    let url = server.urls().next().expect("it listens").replace("127.0.0.1", "localhost");
+    tokio::spawn(server.serve(echo));
+    let client = client().with_tls(dated);
+    let best = client.clone().with_http(HttpPolicy::Best);
+    let websocket = best.connect(&url, &ConnectOptions::default()).await.expect("open");
+    assert_eq!(websocket.transport().http_version(), HttpVersion::H2);
+    let exact = client.with_http(HttpPolicy::H3);
+    let error = exact.connect(&url, &ConnectOptions::default()).await.expect_err("no quic");
+    assert_eq!(error.reason(), "transport_error");
+}
+
 #[cfg(feature = "h3")]
 #[tokio::test]
 async fn over_quic_a_server_nobody_vouches_for_is_refused() {
