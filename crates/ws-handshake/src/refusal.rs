@@ -130,7 +130,11 @@ impl Headers for Refusal {
 
 #[cfg(feature = "http")]
 impl From<Refusal> for http::Response<Vec<u8>> {
+    /// With what the fields call for: `Connection` where there is an `Upgrade` (RFC 9110 §7.8), and the
+    /// type of a body that does not say it.
     fn from(refusal: Refusal) -> Self {
+        use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+
         let mut response = Self::new(refusal.body.into_owned());
         if let Ok(status) = http::StatusCode::from_u16(refusal.status) {
             *response.status_mut() = status;
@@ -141,6 +145,14 @@ impl From<Refusal> for http::Response<Vec<u8>> {
             if let (Ok(name), Ok(value)) = (name, http::HeaderValue::from_bytes(&value)) {
                 response.headers_mut().append(name, value);
             }
+        }
+        let is_empty = response.body().is_empty();
+        let headers = response.headers_mut();
+        if headers.contains_key(UPGRADE) {
+            headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        }
+        if !is_empty && !headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
         }
         response
     }
@@ -248,5 +260,16 @@ mod tests {
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET");
         assert_eq!(response.body(), b"Method Not Allowed");
+        assert_eq!(response.headers()["content-type"], "text/plain; charset=utf-8");
+        assert_eq!(response.headers().get("connection"), None);
+
+        // RFC 9110 §7.8: whoever sends `Upgrade` names it in `Connection`.
+        let response = http::Response::from(Refusal::fixed(426, &[("Upgrade", "websocket")]));
+        assert_eq!(response.headers()["connection"], "Upgrade");
+
+        let json = Refusal::fixed(403, &[("Content-Type", "application/json")]).with_body(b"{}");
+        let response = http::Response::from(json);
+        let types: Vec<_> = response.headers().get_all("content-type").iter().collect();
+        assert_eq!(types, ["application/json"]);
     }
 }

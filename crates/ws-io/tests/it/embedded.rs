@@ -83,6 +83,9 @@ fn what_becomes_none_is_answered_and_told() {
             (declined.error.reason(), declined.response.status().as_u16()),
             (reason, status)
         );
+        // RFC 9110 §7.8, and there is no such field in HTTP/2.
+        let connection = declined.response.headers().get("connection");
+        assert_eq!(connection.is_some(), status == 426, "{reason}");
     }
     let budget = SharedBudget::new(1000);
     let mut others = Vec::new();
