@@ -61,7 +61,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
             "websocket",
             transport = connection.transport.name(),
             peer = connection.transport.peer_addr().map(tracing::field::display),
-            path = ?info.path(),
+            // Not the query, where browsers have to put their tokens.
+            path = ?info.path_only(),
         );
         tracing::debug!(parent: &span, "connection open");
         let span = (!span.is_disabled()).then(|| Box::new(span));
@@ -265,7 +266,8 @@ impl<T: Transport, R: Runtime> WebSocket<T, R> {
         self.identity.info.take()
     }
 
-    /// The span that the log of this connection belongs to, to put your own into it.
+    /// The span that the log of this connection belongs to, to put your own into it. It has the path
+    /// that was asked for, without its query.
     pub fn span(&self) -> &tracing::Span {
         self.identity.span.as_deref().unwrap_or(&NO_SPAN)
     }

@@ -85,6 +85,23 @@ async fn the_end_of_a_connection_that_we_close_is_in_the_log_as_well() {
     assert_eq!(ended.count(), 1, "{lines:?}");
 }
 
+/// Browsers can put a credential nowhere else but into a cookie.
+#[tokio::test]
+async fn what_stands_in_the_query_is_not_in_the_log() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let _guard = tracing::subscriber::set_default(Log(Arc::clone(&lines)));
+    let server = ws::server().listen(([127, 0, 0, 1], 0).into()).expect("a port");
+    let url = server.urls().next().expect("it listens") + "chat?token=hush";
+    tokio::spawn(
+        server.serve(|mut websocket| async move { while websocket.next().await.is_some() {} }),
+    );
+    let mut websocket = ws::connect(&url).await.expect("open");
+    websocket.close(ws::CloseCode::NORMAL, "").await.expect("it may be sent");
+    let lines = lines.lock().expect("no panic");
+    assert_eq!(lines.iter().filter(|line| line.contains("path=\"/chat\" ")).count(), 2, "{lines:?}");
+    assert!(!lines.iter().any(|line| line.contains("hush")), "{lines:?}");
+}
+
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
