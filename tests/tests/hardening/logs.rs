@@ -98,7 +98,11 @@ async fn what_stands_in_the_query_is_not_in_the_log() {
     let mut websocket = ws::connect(&url).await.expect("open");
     websocket.close(ws::CloseCode::NORMAL, "").await.expect("it may be sent");
     let lines = lines.lock().expect("no panic");
-    assert_eq!(lines.iter().filter(|line| line.contains("path=\"/chat\" ")).count(), 2, "{lines:?}");
+    assert_eq!(
+        lines.iter().filter(|line| line.contains("path=\"/chat\" ")).count(),
+        2,
+        "{lines:?}"
+    );
     assert!(!lines.iter().any(|line| line.contains("hush")), "{lines:?}");
 }
 
