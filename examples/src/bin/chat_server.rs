@@ -2,7 +2,7 @@
 //! a few windows.
 //!
 //! What is said in a room is encoded once and shared by everyone in it, however many they are. Who
-//! does not keep up loses their place instead of slowing the room down.
+//! does not keep up loses their place instead of slowing the room down, with 1008.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use lexopt::Arg::{Long, Short};
 use ws_examples::{arguments, page};
 use ws_stack::io::Prepared;
-use ws_stack::tokio::{AcceptOptions, Message, Refusal, Request, Sender, WebSocket};
+use ws_stack::tokio::{AcceptOptions, CloseCode, Message, Refusal, Request, Sender, WebSocket};
 
 const USAGE: &str = "\
 A chat server with rooms and a page.
@@ -114,8 +114,12 @@ fn say(state: &mut State, room: &str, message: Message) {
     let (Some(members), Ok(message)) = (state.rooms.get_mut(room), Prepared::new(message)) else {
         return;
     };
-    // The frame is one and shared; a member whose queue is full is dropped from the room.
-    members.retain(|_, member| member.try_send_prepared(&message).is_ok());
+    // The frame is one and shared; a member whose queue is full has to leave, and is told so behind
+    // what is in it.
+    let slow = members.extract_if(|_, member| member.try_send_prepared(&message).is_err());
+    for (_, member) in slow {
+        tokio::spawn(async move { member.close(CloseCode::POLICY_VIOLATION, "too slow").await });
+    }
 }
 
 fn room_of(request: &Request) -> Option<&str> {
