@@ -283,7 +283,8 @@ impl<N: Net> Server<N> {
     }
 
     /// Answers an ordinary `GET` with the page `pages` has for its path, or 404. Without it such
-    /// requests are answered 426 (Upgrade Required).
+    /// requests are answered 426 (Upgrade Required), and over HTTP/2 and HTTP/3, which have no
+    /// `Upgrade`, 404.
     ///
     /// A client that has not taken a page within [`AcceptOptions::handshake_timeout`] is cut, over
     /// whichever HTTP version and however much it has taken: this is for pages and health checks, not
