@@ -164,8 +164,9 @@ impl<N: Net> Client<N> {
     /// [`Error::ExtendedConnect`]; [`Error::response`] has it in any case);
     /// [`Error::UnsupportedHttpVersion`] and `peer_does_not_allow_connect_protocol` when the server
     /// cannot do what [`HttpPolicy`] asks for; [`Error::Transport`] when nobody could be reached,
-    /// with its `Timeout` when that took too long, and with `TlsAlert` when the server refused to
-    /// encrypt.
+    /// with its `Timeout` when that took too long, with `TlsAlert` when the server refused to
+    /// encrypt, and with an `Io` of [`io::ErrorKind::InvalidData`] when its certificate is not trusted or
+    /// it does not speak TLS.
     ///
     /// # Panics
     ///

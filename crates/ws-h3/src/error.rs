@@ -206,14 +206,20 @@ impl From<quinn::ReadError> for Error {
 impl From<Error> for io::Error {
     /// A cancelled stream is [`io::ErrorKind::ConnectionReset`], a rejected one `ConnectionRefused`,
     /// one that ended without an error `BrokenPipe`, one whose peer broke the rules, its own or those of
-    /// the connection, `InvalidData`, a handshake that took too long `TimedOut`, and every other end of a
-    /// stream or a lost connection `ConnectionAborted`.
+    /// the connection, or does not pass in TLS, `InvalidData`, a handshake that took too long `TimedOut`,
+    /// and every other end of a stream or a lost connection `ConnectionAborted`.
     fn from(error: Error) -> Self {
         let kind = match &error {
             Error::StreamReset { code } if Code::H3_REQUEST_CANCELLED == *code => {
                 io::ErrorKind::ConnectionReset
             }
             Error::StreamReset { code } if Code::H3_NO_ERROR == *code => io::ErrorKind::BrokenPipe,
+            // RFC 9001 §4.8: what TLS finds wrong here, a certificate for example.
+            Error::Connection(quinn::ConnectionError::TransportError(_))
+                if error.tls_alert().is_some() =>
+            {
+                io::ErrorKind::InvalidData
+            }
             Error::StreamReset { .. } | Error::Connection(_) => io::ErrorKind::ConnectionAborted,
             Error::RequestRejected => io::ErrorKind::ConnectionRefused,
             Error::Timeout => io::ErrorKind::TimedOut,

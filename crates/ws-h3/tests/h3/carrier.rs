@@ -488,8 +488,12 @@ async fn a_failed_certificate_is_a_tls_alert() {
     let accept = async { host.endpoint.accept().await.unwrap().accept().unwrap().await };
     let connect = async { endpoint.connect(host.address, "localhost").unwrap().await };
     let (ours, theirs) = soon(async { tokio::join!(connect, accept) }).await;
-    for error in [ours.unwrap_err(), theirs.unwrap_err()] {
+    for (error, kind) in [
+        (ours.unwrap_err(), ErrorKind::InvalidData),
+        (theirs.unwrap_err(), ErrorKind::ConnectionAborted),
+    ] {
         let error = Error::from(error);
         assert_eq!((error.reason(), error.tls_alert()), ("tls_alert", Some(51)), "decrypt_error");
+        assert_eq!(std::io::Error::from(error).kind(), kind);
     }
 }

@@ -2,11 +2,11 @@
 
 use ws_tokio::{
     AcceptOptions, ConnectOptions, Error, Message, OriginPolicy, Refusal, Request,
-    SubprotocolPolicy, WebSocket, server,
+    SubprotocolPolicy, TransportError, WebSocket, server,
 };
 
 use super::over::{House, Over, over_every_carrier};
-use crate::support::echo;
+use crate::support::{distrustful, echo};
 
 over_every_carrier!(
     the_server_chooses_among_the_subprotocols,
@@ -17,6 +17,7 @@ over_every_carrier!(
     a_request_with_too_many_fields_is_refused_with_431,
     header_fields_go_both_ways,
     a_field_that_smuggles_is_not_sent,
+    a_certificate_that_is_not_trusted_is_invalid_data,
 );
 
 async fn the_server_chooses_among_the_subprotocols(over: Over) {
@@ -172,6 +173,18 @@ async fn a_field_that_smuggles_is_not_sent(over: Over) {
     };
     let error = house.try_connect("", &options).await.expect_err("refused");
     assert_eq!(error.reason(), "invalid_header");
+}
+
+/// So that who connects again and again can tell it from a server that is down.
+async fn a_certificate_that_is_not_trusted_is_invalid_data(over: Over) {
+    let house = over.house(AcceptOptions::default());
+    if !house.url.starts_with("wss:") {
+        return;
+    }
+    let client = house.client.clone().with_tls(distrustful());
+    let refused = client.connect(&house.url, &ConnectOptions::default()).await;
+    let Err(Error::Transport(TransportError::Io(error))) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error}");
 }
 
 fn status(refused: Result<ws_tokio::WebSocket, Error>) -> u16 {
