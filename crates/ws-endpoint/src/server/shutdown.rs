@@ -14,7 +14,9 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Closes the listeners, sends every WebSocket a close frame with 1001 (going away) and lets
-    /// them finish; those that have not after `within` are cut.
+    /// them finish; those that have not after `within` are cut, and the tasks that
+    /// [`Server::serve`](crate::Server::serve) gave them are dropped where they wait. A WebSocket says
+    /// its goodbye in `next`: one whose task only sends is cut.
     ///
     /// Returns at once; [`Server::serve`](crate::Server::serve) returns when it is done. Only the
     /// first call counts.
