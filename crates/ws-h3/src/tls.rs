@@ -44,7 +44,7 @@ pub struct QuicOptions {
     /// its WebSockets in order.
     pub max_requests: u32,
     /// A ping is sent after this time without traffic, so that a quiet WebSocket lives on. Default:
-    /// 10 seconds. Zero turns it off.
+    /// 10 seconds. Zero turns it off, and so does the longest time.
     pub keep_alive: Duration,
     /// The connection is dead after this time without a sign of the peer. Default: 30 seconds.
     pub idle_timeout: Duration,
@@ -102,13 +102,20 @@ impl QuicOptions {
             .send_window(self.send_window)
             .max_concurrent_bidi_streams(VarInt::from_u32(self.max_requests))
             .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
-            .keep_alive_interval(Some(self.keep_alive).filter(|time| !time.is_zero()))
+            .keep_alive_interval(self.keep_alive_interval())
             .enable_segmentation_offload(self.segmentation_offload)
             .datagram_receive_buffer_size(None);
         if let Some(idle) = idle {
             config.max_idle_timeout(Some(idle));
         }
         config
+    }
+
+    /// quinn adds it to the time there is: what is longer than any idle timeout may be more than there are
+    /// times.
+    fn keep_alive_interval(&self) -> Option<Duration> {
+        let is_some = !self.keep_alive.is_zero() && IdleTimeout::try_from(self.keep_alive).is_ok();
+        is_some.then_some(self.keep_alive)
     }
 }
 
@@ -209,6 +216,18 @@ mod tests {
                 assert_eq!(reason.is_ok(), is_fit, "{versions:?}");
                 assert!(is_fit || reason == Err("invalid_tls_config"), "{reason:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_ping_that_is_not_due_in_this_life_is_none() {
+        for (keep_alive, expected) in [
+            (Duration::MAX, "keep_alive_interval: None"),
+            (Duration::from_secs(3600), "keep_alive_interval: Some(3600s)"),
+        ] {
+            let options = QuicOptions { keep_alive, ..QuicOptions::default() };
+            let text = format!("{:?}", options.transport_config());
+            assert!(text.contains(expected), "{text}");
         }
     }
 
