@@ -35,7 +35,8 @@ pub struct QuicOptions {
     pub max_connection_window: u32,
     /// Bytes of all streams that are sent and not acknowledged. Default: 4 MiB.
     pub send_window: u64,
-    /// Requests the peer may have open at once. Default: 256.
+    /// Requests the peer may have open at once. Default: 256. More than 65,536 count as that: QUIC makes
+    /// room for each when a connection begins.
     ///
     /// On a server those that were cancelled or malformed are bounded too: 1,000 at once and 33 a second
     /// in the long run, then the connection is closed with `H3_EXCESSIVE_LOAD` (RFC 9114 §10.5). A
@@ -100,7 +101,7 @@ impl QuicOptions {
             .stream_receive_window(VarInt::from_u32(self.stream_window))
             .receive_window(VarInt::from_u32(self.connection_window))
             .send_window(self.send_window)
-            .max_concurrent_bidi_streams(VarInt::from_u32(self.max_requests))
+            .max_concurrent_bidi_streams(VarInt::from_u32(self.max_requests.min(MOST_REQUESTS)))
             .max_concurrent_uni_streams(VarInt::from_u32(UNI_STREAMS))
             .keep_alive_interval(self.keep_alive_interval())
             .enable_segmentation_offload(self.segmentation_offload)
@@ -179,6 +180,8 @@ pub const ALPN: &[u8] = b"h3";
 
 /// Control, QPACK encoder, QPACK decoder, and room for extensions a peer greases with.
 const UNI_STREAMS: u32 = 8;
+/// Streams for which quinn makes room at once, in some megabytes then.
+const MOST_REQUESTS: u32 = 65_536;
 /// Connections that wait to be accepted.
 const INCOMING_MAX: usize = 1024;
 /// Bytes kept for each of them, which without early data is part of a handshake.
@@ -228,6 +231,17 @@ mod tests {
             let options = QuicOptions { keep_alive, ..QuicOptions::default() };
             let text = format!("{:?}", options.transport_config());
             assert!(text.contains(expected), "{text}");
+        }
+    }
+
+    // quinn makes room for each when a connection begins.
+    #[test]
+    fn as_many_requests_as_there_are_numbers_are_no_end_of_the_server() {
+        for (max_requests, expected) in [(65_536, 65_536), (65_537, 65_536), (u32::MAX, 65_536)] {
+            let options = QuicOptions { max_requests, ..QuicOptions::default() };
+            let text = format!("{:?}", options.transport_config());
+            let expected = format!("max_concurrent_bidi_streams: {expected},");
+            assert!(text.contains(&expected), "{max_requests}: {text}");
         }
     }
 
