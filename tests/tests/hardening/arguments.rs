@@ -9,7 +9,9 @@ use ws_io::{
     SubprotocolPolicy, WsUri, accept, connect, duplex, mailbox,
 };
 use ws_session::{Compress, DataKind, MaskKeys, Session};
+use ws_stack::endpoint::{HttpPolicy, QuicOptions};
 use ws_stack::tokio::Tokio;
+use ws_tests::{Certificates, certificates};
 
 type Change = fn(&mut Config, Number);
 
@@ -214,6 +216,47 @@ async fn a_server_and_its_end_take_any_number() {
         drop(client);
         let drained = tokio::time::timeout(Duration::from_secs(60), serving).await;
         drained.expect("it ends").expect("no panic");
+    }
+}
+
+/// What is not done by then is not done at all: windows of an octet may take for ever.
+const NOT_LONG: Duration = Duration::from_secs(2);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn quic_takes_any_number_on_both_sides() {
+    for number in EXTREMES {
+        let size = u32::try_from(number.size).unwrap_or(u32::MAX);
+        let mut extreme = QuicOptions::default();
+        extreme.stream_window = size;
+        extreme.connection_window = size;
+        extreme.max_connection_window = size;
+        extreme.send_window = u64::try_from(number.size).unwrap_or(u64::MAX);
+        extreme.max_requests = size;
+        extreme.keep_alive = number.time;
+        extreme.idle_timeout = number.time;
+        extreme.retry_above = number.size;
+        extreme.max_handshakes = number.size;
+        for (ours, theirs) in
+            [(extreme.clone(), QuicOptions::default()), (QuicOptions::default(), extreme)]
+        {
+            let Certificates { server: tls, trust, .. } = certificates();
+            let server = ws_stack::tokio::server().with_quic(theirs);
+            let server = server.listen_h3(([127, 0, 0, 1], 0).into(), Arc::clone(tls));
+            let server = server.expect("a port");
+            let url = server.urls().next().expect("it listens").replace("127.0.0.1", "localhost");
+            let serving =
+                tokio::spawn(server.serve(|mut websocket| async move {
+                    while websocket.next().await.is_some() {}
+                }));
+            let client = ws_stack::tokio::client().with_tls(Arc::clone(trust)).with_quic(ours);
+            let client = client.with_http(HttpPolicy::H3);
+            let options = ConnectOptions { handshake_timeout: NOT_LONG, ..Default::default() };
+            let opened = client.connect(&url, &options).await;
+            // The smallest numbers leave no room for a request; the largest bound nothing.
+            assert!(number.size < usize::MAX || opened.is_ok(), "{number:?}: {opened:?}");
+            serving.abort();
+            assert!(serving.await.expect_err("it serves on").is_cancelled(), "{number:?}");
+        }
     }
 }
 
