@@ -137,6 +137,7 @@
 mod admission;
 mod client;
 mod error;
+mod guarded;
 mod link;
 mod quic;
 mod request;

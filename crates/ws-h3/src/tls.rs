@@ -12,6 +12,7 @@ use rustls::pki_types::ServerName;
 use rustls::quic::Version;
 
 use crate::error::Error;
+use crate::guarded::{GuardedClient, GuardedServer};
 use crate::windows::Windows;
 
 /// The bounds and timers of a QUIC connection.
@@ -137,7 +138,7 @@ pub fn server_config(
     rustls::quic::ServerConnection::new(Arc::clone(&tls), Version::V1, Vec::new())
         .map_err(unfit)?;
     let tls = QuicServerConfig::try_from(tls).map_err(unfit)?;
-    let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(GuardedServer(Arc::new(tls))));
     config
         .transport_config(Arc::new(options.transport_config()))
         .max_incoming(INCOMING_MAX)
@@ -166,7 +167,7 @@ pub fn client_config(
     let tls = QuicClientConfig::try_from(tls).map_err(unfit)?;
     let mut transport = options.transport_config();
     transport.max_concurrent_bidi_streams(VarInt::from_u32(0));
-    let mut config = quinn::ClientConfig::new(Arc::new(tls));
+    let mut config = quinn::ClientConfig::new(Arc::new(GuardedClient(Arc::new(tls))));
     config.transport_config(Arc::new(transport));
     Ok(config)
 }

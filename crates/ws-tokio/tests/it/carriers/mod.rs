@@ -9,5 +9,7 @@ mod over;
 mod pages;
 #[cfg(feature = "h3")]
 mod quic;
+#[cfg(all(feature = "h2", feature = "h3"))]
+mod tls;
 #[cfg(feature = "h2")]
 mod versions;
