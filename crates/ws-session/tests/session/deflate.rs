@@ -34,7 +34,7 @@ const SECONDS_10: Duration = Duration::from_secs(10);
 /// The frame that carries "Hello" in the example of RFC 7692 §7.2.3.1.
 const HELLO: &[u8] = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
 
-// RFC: PMD-6-01, PMD-6.1-01, PMD-6.2-01, PMD-7.2.2-02
+// RFC: PMD-6-01, PMD-6.1-04, PMD-6.2-01, PMD-7.2.2-02
 #[test]
 fn compressed_and_plain_messages_mix_and_the_window_lives_on() {
     let mut client = driven(Config::default());
