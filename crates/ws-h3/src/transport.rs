@@ -3,12 +3,13 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use h3::error::Code;
 use ws_io::{Transport, TransportError};
 
@@ -258,22 +259,22 @@ fn push_frame(send: &mut Outbound, buf: &mut dyn Buf, len: usize) {
     let (header, header_len) = frame_header(frames::DATA, len);
     let header = header.get(..header_len).unwrap_or_default();
     let mut left = len;
-    let mut gathered = BytesMut::new();
-    gathered
-        .reserve(header_len + if buf.chunk().len() < COPY_MAX { left.min(COPY_MAX) } else { 0 });
-    gathered.put_slice(header);
+    let copied = if buf.chunk().len() < COPY_MAX { left.min(COPY_MAX) } else { 0 };
+    // Filled to the last byte it becomes `Bytes` as it is.
+    let mut gathered = Vec::with_capacity(header_len + copied);
+    gathered.extend_from_slice(header);
     while left > 0 {
         let piece = buf.chunk().len().min(left);
         if piece < COPY_MAX {
-            gathered.put_slice(buf.chunk().get(..piece).unwrap_or_default());
+            gathered.extend_from_slice(buf.chunk().get(..piece).unwrap_or_default());
             buf.advance(piece);
         } else {
-            send.push(gathered.split().freeze());
+            send.push(mem::take(&mut gathered).into());
             send.push(take(buf, piece));
         }
         left -= piece;
     }
-    send.push(gathered.freeze());
+    send.push(gathered.into());
 }
 
 /// Takes bytes that lie in one piece, without a copy where `buf` owns them.
