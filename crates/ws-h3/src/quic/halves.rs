@@ -214,7 +214,9 @@ impl Inbound {
         let read = match pin!(self.stream.read_chunks(&mut batch)).poll(cx) {
             Poll::Ready(read) => read,
             Poll::Pending => {
-                self.waiting = VecDeque::new();
+                if self.waiting.capacity() > 0 {
+                    self.waiting = VecDeque::new();
+                }
                 self.taken = 0;
                 self.is_more_likely = false;
                 return Poll::Pending;
