@@ -21,6 +21,7 @@ mod sim;
 mod best;
 mod every_call;
 mod every_poll;
+mod lives;
 mod net;
 mod offload;
 mod reborn;
