@@ -202,6 +202,38 @@ fn a_client_that_is_silent_before_it_is_encrypted_is_cut_as_one_behind_it() {
 }
 
 // THREAT: slow-handshake
+#[test]
+fn a_client_that_drips_its_hello_is_cut_when_the_handshake_has_to_be_over() {
+    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
+    let sim = Sim::new();
+    let (near, far) = Memory::new(&sim, nothing);
+    let Certificates { server, trust, .. } = certificates();
+    let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), Arc::clone(server));
+    let server = server.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    sim.spawn_collect(server.serve(|_websocket| async {}));
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut hello = Vec::new();
+    let mut tls = rustls::ClientConnection::new(Arc::clone(trust), name).unwrap();
+    tls.write_tls(&mut hello).unwrap();
+    sim.block_on(async {
+        let mut client = near.connect_tcp(address).await.unwrap();
+        let mut heard = BytesMut::with_capacity(100);
+        for byte in hello {
+            let mut said = &[byte][..];
+            let sent = poll_fn(|cx| client.poll_write(cx, &mut said)).await;
+            sim.sleep(Duration::from_secs(4)).await;
+            let mut cx = Context::from_waker(Waker::noop());
+            if sent.is_err() || client.poll_read(&mut cx, &mut heard, 100).is_ready() {
+                break;
+            }
+        }
+    });
+    // By default it may take 15 seconds.
+    assert_eq!(sim.elapsed(), Duration::from_secs(16));
+}
+
+// THREAT: slow-handshake
 #[cfg(feature = "h2")]
 #[test]
 fn a_client_that_chose_http_2_and_does_not_begin_it_is_cut_as_soon() {

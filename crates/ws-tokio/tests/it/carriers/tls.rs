@@ -1,4 +1,5 @@
-//! What a program gives TLS, and panics: a choice of certificates, and a judge of them.
+//! What a program gives TLS: a choice of certificates, and a judge of them. They may panic, and change
+//! their minds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
 use ws_tokio::{Client, ConnectOptions, Error, HttpPolicy, Message, WebSocket, client, server};
 
-use crate::support::{certificates, echo};
+use crate::support::{certificates, certificates_for, echo};
 
 const POLICIES: [HttpPolicy; 3] = [HttpPolicy::H1, HttpPolicy::H2, HttpPolicy::H3];
 
@@ -130,3 +131,42 @@ async fn a_judge_of_certificates_that_panics_is_the_callers() {
         talk(&mut open(&client, &url).await.expect("open")).await;
     }
 }
+
+#[derive(Debug)]
+struct Renewed {
+    old: Arc<dyn ResolvesServerCert>,
+    new: Arc<dyn ResolvesServerCert>,
+    is_renewed: Arc<AtomicBool>,
+}
+
+impl ResolvesServerCert for Renewed {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let is_renewed = self.is_renewed.load(Ordering::SeqCst);
+        if is_renewed { self.new.resolve(hello) } else { self.old.resolve(hello) }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_may_be_renewed_while_the_server_runs() {
+    for http in POLICIES {
+        let ((identity, old), (renewed, new)) = (certificates_for(NAMES), certificates_for(NAMES));
+        let mut identity = ServerConfig::clone(&identity);
+        let is_renewed = Arc::new(AtomicBool::new(false));
+        identity.cert_resolver = Arc::new(Renewed {
+            old: Arc::clone(&identity.cert_resolver),
+            new: Arc::clone(&renewed.cert_resolver),
+            is_renewed: Arc::clone(&is_renewed),
+        });
+        let url = serve(identity);
+        let of = |trust: &Arc<ClientConfig>| client().with_tls(Arc::clone(trust)).with_http(http);
+        let first = of(&old);
+        let mut neighbour = open(&first, &url).await.expect("open");
+        assert!(open(&of(&new), &url).await.is_err(), "{http:?}");
+        is_renewed.store(true, Ordering::SeqCst);
+        let second = of(&new);
+        talk(&mut open(&second, &url).await.expect("open")).await;
+        talk(&mut neighbour).await;
+    }
+}
+
+const NAMES: &[&str] = &["localhost", "127.0.0.1"];
