@@ -282,6 +282,12 @@ fn endless_empty_fragments_are_refused_by_their_number() {
     check(b"\x01\x00\x00\x00\x00\x00\x80\x00", &[text("")], None);
     let many = Some(FrameError::TooManyFragments { max: 4 });
     check(b"\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00", &[], many);
+    // A limit of one is for messages of one frame, in however many reads.
+    let one = Limits::default().with_max_fragments(1);
+    let pieces: Vec<&[u8]> = b"\x81\x01a\x81\x01b".chunks(1).collect();
+    assert_eq!(decode(&pieces, &one), (vec![text("a"), text("b")], None));
+    let two = decode(&[b"\x01\x01a\x80\x01b"], &one);
+    assert_eq!(two, (vec![], Some(FrameError::TooManyFragments { max: 1 })));
 }
 
 // RFC: WS-5.5.1-01, WS-5.5.1-02, WS-7.4.1-01, WS-7.4.2-01, WS-7.1.6-01
