@@ -220,7 +220,7 @@ mod tests {
             .map(|extensions| format_extensions(&extensions))
     }
 
-    // RFC: WS-9.1-02, WS-4.2.1-09, WS-11.3.2-01, SEM-5.6.4-01, SEM-5.6.3-01
+    // RFC: WS-9.1-02, WS-9.1-06, WS-4.2.1-09, WS-11.3.2-01, SEM-5.6.4-01, SEM-5.6.3-01
     #[test]
     fn lists_are_read_and_written_in_canonical_form() {
         let rows: &[(&[&str], &str)] = &[

@@ -25,7 +25,7 @@ fn the_request_is_what_the_rfc_asks_for() {
     let options = ClientOptions {
         origin: Some("http://a.example".into()),
         subprotocols: vec!["b".into(), "a".into()],
-        extensions: vec![Extension::new("x").param("n", "1")],
+        extensions: vec![Extension::new("y"), Extension::new("x").param("n", "1")],
         headers: vec![("Cookie".into(), "c=d".into())],
         ..ClientOptions::default()
     };
@@ -37,7 +37,7 @@ fn the_request_is_what_the_rfc_asks_for() {
             "GET /chat?x HTTP/1.1\r\nHost: a.example:8080\r\nUpgrade: websocket\r\n\
              Connection: Upgrade\r\nSec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\
              Origin: http://a.example\r\nSec-WebSocket-Protocol: b, a\r\n\
-             Sec-WebSocket-Extensions: x; n=1\r\nCookie: c=d\r\n\r\n"
+             Sec-WebSocket-Extensions: y, x; n=1\r\nCookie: c=d\r\n\r\n"
         )
     );
     let upgrade = ServerHandshake::default().receive(&mut out).expect("valid").expect("complete");
