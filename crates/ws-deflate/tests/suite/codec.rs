@@ -244,7 +244,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
-    // RFC: PMD-4-01, PMD-6.2-01, PMD-7.2.1-01, PMD-7.2.1-04, PMD-7.2.2-01
+    // RFC: PMD-6.2-01, PMD-7.2.1-01, PMD-7.2.1-04, PMD-7.2.2-01
     #[test]
     fn inflating_what_was_compressed_is_identity(
         messages in proptest::collection::vec((message(), 1..5_usize, any::<bool>()), 1..6),
