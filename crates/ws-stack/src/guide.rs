@@ -24,6 +24,9 @@ pub mod errors {}
 #[doc = include_str!("../docs/features.md")]
 pub mod features {}
 
+#[doc = include_str!("../docs/gateways.md")]
+pub mod gateways {}
+
 #[doc = include_str!("../docs/hardening.md")]
 pub mod hardening {}
 
