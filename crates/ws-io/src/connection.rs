@@ -181,8 +181,11 @@ impl<T: Transport, R: Runtime> Connection<T, R> {
         match board.notice() {
             Notice::Leave if !self.is_leaving => {
                 self.is_leaving = true;
-                // Refused when a goodbye is under way already, which then is the one.
-                let _under_way = self.session.close(Some(CloseCode::GOING_AWAY.into()));
+                let told = self.session.close(Some(board.goodbye()));
+                if told.is_err() {
+                    // Refused when a goodbye is under way already, which then is the one.
+                    let _under_way = self.session.close(Some(CloseCode::GOING_AWAY.into()));
+                }
                 false
             }
             Notice::Stay | Notice::Leave => false,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 use ws_stack::endpoint::{
-    Cause, CloseCode, CloseFrame, Error, Message, Outcome, TransportError, WebSocket,
+    Cause, CloseCode, CloseFrame, Config, Error, Message, Outcome, TransportError, WebSocket,
 };
 
 use crate::Seen;
-use crate::cell::Cell;
+use crate::cell::{Cell, echo};
 use crate::platform::Platform;
 
 /// What a side knows about the end: code, reason, whether it was clean, and who began.
@@ -124,6 +124,27 @@ pub(crate) async fn everyone_is_told_that_the_server_goes_away<N: Platform>(cell
         }
     }
     panic!("the port is open");
+}
+
+pub(crate) async fn a_server_that_restarts_says_so_to_who_may_be_told<N: Platform>(
+    cell: Cell<N>,
+) -> Seen {
+    for is_told in [true, false] {
+        let options = cell.accept_with(|config| config.iana_close_codes = is_told);
+        let server = cell.serve(cell.listen(options), echo);
+        let config = Config::default().with_iana_close_codes(true);
+        let options = cell.connect_options().with_session(config);
+        let mut websocket = cell.client().connect(&server.url, &options).await.expect("open");
+        let goodbye = CloseFrame::new(CloseCode::SERVICE_RESTART, "new version");
+        server.shutdown.drain_with(goodbye, Duration::from_secs(5));
+        // The first call counts.
+        server.shutdown.drain(Duration::from_secs(5));
+        let (_, ours) = read_to_end(&mut websocket).await;
+        let (code, reason) = if is_told { (1012, "new version") } else { (1001, "") };
+        assert_eq!(ours, (code, reason.to_owned(), true, "remote"));
+        assert_eq!(server.drained.await.expect("no panic").cut, 0);
+    }
+    Seen::Right
 }
 
 /// Where a program takes its connections to.

@@ -77,6 +77,7 @@ fn cases<N: Platform>() -> Vec<Case<N>> {
         closing::the_server_closes_with_code_and_reason
         closing::a_message_above_a_small_limit_is_told_so
         closing::everyone_is_told_that_the_server_goes_away
+        closing::a_server_that_restarts_says_so_to_who_may_be_told
         closing::wherever_a_connection_is_it_is_told
         closing::who_does_not_leave_in_time_is_cut
         closing::a_peer_that_vanishes_is_no_orderly_end

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use ws_io::{Notice, NoticeBoard};
+use ws_io::{CloseCode, CloseFrame, Notice, NoticeBoard};
 
 /// How far the server is in its life. Only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ struct State {
     /// The server's own task, and whether it waits for a connection to end.
     server: Option<Waker>,
     awaits_end: bool,
-    drain_for: Option<Duration>,
+    drain_for: Option<(Duration, CloseFrame)>,
 }
 
 /// Who is woken for a connection.
@@ -78,9 +78,9 @@ impl Registry {
         }
     }
 
-    /// Begins to drain; the first call decides how long that may take.
-    pub(crate) fn drain(&self, within: Duration) {
-        self.lock().drain_for.get_or_insert(within);
+    /// Begins to drain; the first call decides how long that may take, and how everyone is told.
+    pub(crate) fn drain(&self, within: Duration, goodbye: CloseFrame) {
+        self.lock().drain_for.get_or_insert((within, goodbye));
         self.advance(Phase::Draining);
     }
 
@@ -91,7 +91,7 @@ impl Registry {
 
     /// How long draining may take, once that has been asked for.
     pub(crate) fn drain_for(&self) -> Option<Duration> {
-        self.lock().drain_for
+        self.lock().drain_for.as_ref().map(|(within, _)| *within)
     }
 
     /// Whether everyone is to go.
@@ -188,6 +188,11 @@ impl NoticeBoard for Place {
             Phase::Draining => Notice::Leave,
             Phase::Cut => Notice::Cut,
         }
+    }
+
+    fn goodbye(&self) -> CloseFrame {
+        let goodbye = self.registry.lock().drain_for.as_ref().map(|(_, goodbye)| goodbye.clone());
+        goodbye.unwrap_or(CloseCode::GOING_AWAY.into())
     }
 
     fn wake_on_change(&self, waker: &Waker) {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use ws_io::{CloseCode, CloseFrame};
+
 use crate::server::registry::Registry;
 
 /// Ends a server gracefully; made by [`Server::shutdown_handle`](crate::Server::shutdown_handle),
@@ -21,7 +23,14 @@ impl Shutdown {
     /// Returns at once; [`Server::serve`](crate::Server::serve) returns when it is done. Only the
     /// first call counts.
     pub fn drain(&self, within: Duration) {
-        self.registry.drain(within);
+        self.drain_with(CloseCode::GOING_AWAY, within);
+    }
+
+    /// As [`drain`](Self::drain), with another close frame: a code of your own, a reason, or 1012 (service
+    /// restart), which tells clients to come again. Where a session must not send it,
+    /// as 1012 without [`iana_close_codes`](crate::Config::iana_close_codes), its peer is told 1001.
+    pub fn drain_with(&self, goodbye: impl Into<CloseFrame>, within: Duration) {
+        self.registry.drain(within, goodbye.into());
     }
 }
 
