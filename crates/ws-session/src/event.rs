@@ -1,5 +1,7 @@
 //! What a session reports.
 
+use std::fmt;
+
 use bytes::Bytes;
 use ws_frame::{CloseCode, CloseFrame, DataKind, FrameError, Message};
 
@@ -45,6 +47,17 @@ pub struct Outcome {
     pub cause: Cause,
 }
 
+impl fmt::Display for Outcome {
+    /// The code with its name, the reason with what the peer wrote escaped, and the cause.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, ": {}", self.reason.escape_debug())?;
+        }
+        write!(f, " ({})", self.cause)
+    }
+}
+
 /// What set the end of a session in motion.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -83,6 +96,51 @@ impl Cause {
             Self::WriteStalled => "write_stalled",
             Self::HandlerFailed => "handler_failed",
             Self::Transport(_) => "transport_error",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("we closed it"),
+            Self::Remote => f.write_str("the peer closed it"),
+            Self::Violation(error) => error.fmt(f),
+            Self::BudgetExceeded(error) => error.fmt(f),
+            Self::Idle => f.write_str("nothing came from the peer for the idle timeout"),
+            Self::MessageStalled => f.write_str("a message of the peer was not complete in time"),
+            Self::WriteStalled => f.write_str("the peer accepted no byte for the write timeout"),
+            Self::HandlerFailed => f.write_str("the handler of the connection failed"),
+            Self::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_reads_as_a_line_in_which_nothing_of_the_peer_is_raw() {
+        let outcome = |code: u16, reason: &str, cause| Outcome {
+            code: CloseCode::new(code),
+            reason: reason.to_owned(),
+            sent: None,
+            clean: false,
+            cause,
+        };
+        for (outcome, line) in [
+            (outcome(1000, "", Cause::Normal), "1000 normal (we closed it)"),
+            (
+                outcome(1001, "\u{1b}[2J", Cause::Remote),
+                "1001 going_away: \\u{1b}[2J (the peer closed it)",
+            ),
+            (
+                outcome(1006, "", Cause::Idle),
+                "1006 abnormal (nothing came from the peer for the idle timeout)",
+            ),
+        ] {
+            assert_eq!(outcome.to_string(), line);
         }
     }
 }

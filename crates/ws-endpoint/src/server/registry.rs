@@ -192,7 +192,7 @@ impl NoticeBoard for Place {
 
     fn goodbye(&self) -> CloseFrame {
         let goodbye = self.registry.lock().drain_for.as_ref().map(|(_, goodbye)| goodbye.clone());
-        goodbye.unwrap_or(CloseCode::GOING_AWAY.into())
+        goodbye.unwrap_or_else(|| CloseCode::GOING_AWAY.into())
     }
 
     fn wake_on_change(&self, waker: &Waker) {
