@@ -237,12 +237,12 @@ impl Client {
         slot: Slot,
     ) -> Result<(Response<()>, H2Stream), Error> {
         let cause = |error| self.link.cause(error);
-        let (response, mut send) = send.send_request(request, false).map_err(cause)?;
+        let (response, mut stream) = send.send_request(request, false).map_err(cause)?;
         let answer = final_response(response).await.map_err(|code| {
-            send.send_reset(code);
+            stream.send_reset(code);
             Error::MalformedMessage { code: code.into() }
         })?;
-        let unanswered = |error| self.link.cause_of_silence(error);
+        let unanswered = |error| self.link.cause_of_silence(error, &mut send);
         let (head, mut recv) = answer.map_err(unanswered)?.into_parts();
         self.check_size(&head.headers)?;
         if !head.status.is_success() {
@@ -257,7 +257,7 @@ impl Client {
         let core = StreamCore::new(&self.link.hub);
         let reader = Reader::new(Arc::clone(&core), recv.flow_control().clone());
         self.link.hub.adopt(Adoption { core, recv, slot: Some(slot), is_tunnel: true });
-        Ok((Response::from_parts(head, ()), H2Stream::new(send, reader)))
+        Ok((Response::from_parts(head, ()), H2Stream::new(stream, reader)))
     }
 
     fn check_size(&self, headers: &HeaderMap) -> Result<(), Error> {
@@ -328,10 +328,17 @@ impl Link {
         }
     }
 
-    /// Why a request that was sent has no answer.
-    fn cause_of_silence(&self, error: h2::Error) -> Error {
+    /// Why a request that was sent has no answer. `h2` tells a stream that outlives a GOAWAY of a broken
+    /// pipe at the end of the connection, and of the GOAWAY who wants another; the task that drives the
+    /// connection may not have got as far as to leave word.
+    fn cause_of_silence(&self, error: h2::Error, send: &mut SendRequest<Bytes>) -> Error {
         let is_named = error.is_go_away();
-        match self.cause(error) {
+        let refusal = send.poll_ready(&mut Context::from_waker(Waker::noop()));
+        let cause = match (self.cause(error), refusal) {
+            (Error::Closed, Poll::Ready(Err(error))) => self.cause(error),
+            (cause, _) => cause,
+        };
+        match cause {
             // The server has not said of this request that it did not process it (RFC 9113 §6.8), nor
             // that it is for HTTP/1.1.
             error @ Error::GoingAway { .. } if !is_named && error.is_retryable() => Error::Closed,
