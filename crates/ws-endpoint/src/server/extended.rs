@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use ws_h2_upgrade::{ConnectRequest, Upgrade, http_response, validate_request};
 use ws_io::{AcceptOptions, Agreed, Page, Refusal, SubprotocolPolicy, UpgradeInfo};
@@ -148,9 +149,14 @@ fn advertise<T>(response: &mut Response<T>, carrier: &Carrier) {
     }
 }
 
-/// A refusal as a response.
+/// A refusal as a response. A route may say by `Upgrade` what it would rather speak, whatever version asks:
+/// there is none on a stream, and with it there would be no answer (RFC 9113 §8.2.2, RFC 9114 §4.2).
 pub(super) fn refusal(refusal: Refusal) -> Response<Bytes> {
-    Response::<Vec<u8>>::from(refusal).map(Bytes::from)
+    let mut response = Response::<Vec<u8>>::from(refusal).map(Bytes::from);
+    for of_connection in [UPGRADE, CONNECTION] {
+        response.headers_mut().remove(of_connection);
+    }
+    response
 }
 
 fn without_body(page: &Page) -> Response<Bytes> {

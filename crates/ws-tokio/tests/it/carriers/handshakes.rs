@@ -1,7 +1,7 @@
 //! What is asked for, granted and refused.
 
 use ws_tokio::{
-    AcceptOptions, ConnectOptions, Error, Message, OriginPolicy, Refusal, Request,
+    AcceptOptions, ConnectOptions, Error, HttpVersion, Message, OriginPolicy, Refusal, Request,
     SubprotocolPolicy, TransportError, WebSocket, server,
 };
 
@@ -90,6 +90,7 @@ async fn a_path_that_is_not_routed_is_refused_with_the_status_of_the_route(over:
         match request.path_only() {
             "/chat" => Ok(()),
             "/private" => Err(Refusal::fixed(401, &[("www-authenticate", "Basic")])),
+            "/other" => Err(Refusal::fixed(426, &[("Upgrade", "other"), ("X-Why", "it is")])),
             _ => Err(Refusal::fixed(404, &[])),
         }
     });
@@ -102,6 +103,12 @@ async fn a_path_that_is_not_routed_is_refused_with_the_status_of_the_route(over:
     let response = refused.response().expect("an answer");
     assert_eq!((response.status, &*response.body), (401, &b"Unauthorized"[..]));
     assert_eq!(response.headers.get("www-authenticate"), Some("Basic"));
+    // RFC 9113 §8.2.2, RFC 9114 §4.2: fields of a connection are none of a stream.
+    let refused = house.try_connect("other", &options).await.expect_err("refused");
+    let response = refused.response().expect("an answer");
+    assert_eq!((response.status, response.headers.get("x-why")), (426, Some("it is")));
+    let has_upgrade = over.version() == HttpVersion::H1;
+    assert_eq!(response.headers.get("upgrade"), has_upgrade.then_some("other"));
 }
 
 async fn what_the_route_returns_comes_with_the_websocket(over: Over) {
