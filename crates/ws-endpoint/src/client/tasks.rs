@@ -1,8 +1,9 @@
 //! The tasks behind a client's connections, counted, so that who leaves can wait for their end.
 
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use ws_io::Runtime;
@@ -41,7 +42,9 @@ pub(super) struct Tasks(Arc<Mutex<State>>);
 #[derive(Debug, Default)]
 struct State {
     running: usize,
-    waiters: Vec<Waker>,
+    /// Each with its number.
+    waiters: Vec<(u64, Waker)>,
+    next: u64,
 }
 
 impl Tasks {
@@ -50,23 +53,57 @@ impl Tasks {
         Running(self.clone())
     }
 
-    /// Ready once none runs.
+    /// Ready once none runs. Nothing is kept of who gives up: a task may run on for hours.
     pub(super) async fn ended(&self) {
-        poll_fn(|cx| {
-            let mut state = self.lock();
-            if state.running == 0 {
-                return Poll::Ready(());
-            }
-            if !state.waiters.iter().any(|known| known.will_wake(cx.waker())) {
-                state.waiters.push(cx.waker().clone());
-            }
-            Poll::Pending
-        })
-        .await;
+        let waiting = Waiting { tasks: self, number: self.number() };
+        poll_fn(|cx| waiting.poll(cx)).await;
+    }
+
+    fn number(&self) -> u64 {
+        let mut state = self.lock();
+        state.next += 1;
+        state.next
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody waits. A waker is dropped outside of the lock: with it a task may end that has a connection.
+struct Waiting<'a> {
+    tasks: &'a Tasks,
+    number: u64,
+}
+
+impl Waiting<'_> {
+    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.tasks.lock();
+        if state.running == 0 {
+            return Poll::Ready(());
+        }
+        let known = state.waiters.iter_mut().find(|(number, _)| *number == self.number);
+        let outdated = match known {
+            Some((_, known)) if known.will_wake(cx.waker()) => None,
+            Some((_, known)) => Some(mem::replace(known, cx.waker().clone())),
+            None => {
+                state.waiters.push((self.number, cx.waker().clone()));
+                None
+            }
+        };
+        drop(state);
+        drop(outdated);
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.tasks.lock();
+        let at = state.waiters.iter().position(|(number, _)| *number == self.number);
+        let outdated = at.map(|at| state.waiters.swap_remove(at));
+        drop(state);
+        drop(outdated);
     }
 }
 
@@ -78,16 +115,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.running -= 1;
-        let waiters = if state.running == 0 { std::mem::take(&mut state.waiters) } else { vec![] };
+        let waiters = if state.running == 0 { mem::take(&mut state.waiters) } else { vec![] };
         drop(state);
-        waiters.into_iter().for_each(Waker::wake);
+        waiters.into_iter().for_each(|(_, waiter)| waiter.wake());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::Context;
 
     use super::*;
     use crate::fake::last_waker;
@@ -110,5 +146,21 @@ mod tests {
         drop(second);
         assert!(ended.as_mut().poll(&mut cx).is_ready());
         assert!(tasks.lock().waiters.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_who_gives_up() {
+        let tasks = Tasks::default();
+        let _running = tasks.enter();
+        for _ in 0..3 {
+            let state = Arc::clone(&tasks.0);
+            let waker = last_waker(move || state.try_lock().is_ok());
+            let mut ended = Box::pin(tasks.ended());
+            assert!(ended.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            drop(waker);
+            assert_eq!(tasks.lock().waiters.len(), 1);
+            drop(ended);
+            assert_eq!(tasks.lock().waiters.len(), 0);
+        }
     }
 }
