@@ -11,9 +11,9 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use ws_frame::Message;
 use ws_io::{CloseCode, Duplex, Notice, NoticeBoard, Transport, duplex};
-use ws_session::SendError;
+use ws_session::{Config, SendError};
 
-use crate::support::{Sim, give_up_after, pair, server};
+use crate::support::{Sim, client, give_up_after, pair, server, server_with};
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -335,4 +335,29 @@ fn a_task_that_the_transport_wakes_may_take_a_sender() {
             assert!(sender.is_closed(), "{whole_has_one} {half_has_one}");
         });
     }
+}
+
+// THREAT: memory-amplification
+#[test]
+fn a_queue_that_is_made_meanwhile_has_the_budget_of_the_connection() {
+    const BUDGET: usize = 1024 * 1024;
+    in_time(|| {
+        let sim = Sim::new();
+        let (near, far) = duplex(64 * 1024);
+        let mut config = Config::default();
+        config.memory_budget = BUDGET;
+        let (mut client, server) = (client(&sim, near), server_with(&sim, far, Arc::new(config)));
+        let (mut reader, mut writer) = server.split();
+        let (tell, told) = mpsc::channel();
+        run(async move {
+            assert_eq!(client.next().await.expect("open").expect("open"), Message::text("first"));
+            let sender = reader.sender(usize::MAX);
+            let large = Message::binary(vec![7; BUDGET / 10]);
+            let taken = (0..100).take_while(|_| sender.try_send(large.clone()).is_ok()).count();
+            tell.send(taken).expect("somebody listens");
+        });
+        run(async move { writer.send(Message::text("first")).await.expect("open") });
+        let taken = told.try_recv().expect("it has been woken");
+        assert!((9..=10).contains(&taken), "{taken} tenths of the budget");
+    });
 }
