@@ -58,3 +58,56 @@ impl StdError for Known {
         self.0.get()?.source()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why(text: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidData, text)
+    }
+
+    #[test]
+    fn the_first_failure_is_told_of_errors_of_its_kind_and_no_others() {
+        let failure = Failure::default();
+        assert!(failure.keep(io::ErrorKind::BrokenPipe.into()).get_ref().is_none());
+        let told = failure.keep(io::Error::new(io::ErrorKind::InvalidData, Chained));
+        assert_eq!((told.kind(), told.to_string()), (io::ErrorKind::InvalidData, "outer".into()));
+        drop(failure.keep(why("a later one")));
+        let explained = failure.explain(Error::Io(why("a text")));
+        let socket = explained.socket_error().and_then(io::Error::get_ref);
+        assert!(socket.is_some_and(|error| error.is::<Chained>()), "{explained:?}");
+        let Error::Io(shown) = explained else { panic!("it is one still") };
+        assert_eq!((shown.kind(), shown.to_string()), (io::ErrorKind::InvalidData, "outer".into()));
+        let source = StdError::source(&shown).map(ToString::to_string);
+        assert_eq!(source.as_deref(), Some("inner"));
+        let other = failure.explain(Error::Io(io::Error::new(io::ErrorKind::TimedOut, "late")));
+        assert_eq!(other.socket_error().map(ToString::to_string).as_deref(), Some("late"));
+    }
+
+    #[derive(Debug)]
+    struct Chained;
+
+    impl fmt::Display for Chained {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("outer")
+        }
+    }
+
+    impl StdError for Chained {
+        fn source(&self) -> Option<&(dyn StdError + 'static)> {
+            Some(&Inner)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Inner;
+
+    impl fmt::Display for Inner {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("inner")
+        }
+    }
+
+    impl StdError for Inner {}
+}
