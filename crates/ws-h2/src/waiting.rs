@@ -107,6 +107,7 @@ impl Drop for Waiting<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
     use super::*;
@@ -174,5 +175,30 @@ mod tests {
         assert_eq!(count(&hub), 1);
         drop(two);
         assert_eq!((count(&hub), Arc::strong_count(&hub)), (0, 1));
+    }
+
+    #[test]
+    fn who_waits_in_another_task_than_before_is_woken_there() {
+        struct Count(AtomicUsize);
+
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+
+        let hub = Hub::new(false, 0, None, None);
+        let tasks = [0, 1].map(|_| Arc::new(Count(AtomicUsize::new(0))));
+        let mut waiting = Waiting::new(&hub);
+        for task in &tasks {
+            let waker = Waker::from(Arc::clone(task));
+            let cx = &Context::from_waker(&waker);
+            assert!(waiting.poll(cx, |_| Poll::<()>::Pending).is_pending());
+        }
+        hub.nudge();
+        assert_eq!(tasks.each_ref().map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
+        // Who has what it waited for waits no more.
+        assert!(waiting.poll(&Context::from_waker(Waker::noop()), |_| Poll::Ready(())).is_ready());
+        assert_eq!(count(&hub), 0);
     }
 }
