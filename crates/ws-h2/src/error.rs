@@ -315,4 +315,11 @@ mod tests {
             assert_eq!(io::Error::from(error).kind(), kind, "{code:?}");
         }
     }
+
+    #[test]
+    fn the_code_of_a_goaway_is_in_what_it_says() {
+        let said = |code| Error::GoingAway { code }.to_string();
+        assert_eq!(said(0), "the peer is shutting the connection down");
+        assert!(said(0xd).starts_with(&said(0)) && said(0xd).contains("HTTP/1.1"), "{}", said(0xd));
+    }
 }
