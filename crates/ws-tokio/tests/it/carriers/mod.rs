@@ -9,6 +9,8 @@ mod over;
 mod pages;
 #[cfg(feature = "h3")]
 mod quic;
+#[cfg(feature = "h2")]
+mod refused;
 #[cfg(all(feature = "h2", feature = "h3"))]
 mod tls;
 #[cfg(feature = "h2")]
