@@ -108,6 +108,7 @@ fn connection_fields_are_malformed_and_the_key_is_ignored() {
     }
     for (name, value) in [
         ("te", "trailers"),
+        ("TE", " Trailers\t"),
         ("host", "A.example"),
         ("sec-websocket-key", "nonsense"),
         ("sec-websocket-accept", "nonsense"),
