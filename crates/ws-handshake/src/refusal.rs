@@ -271,5 +271,8 @@ mod tests {
         let response = http::Response::from(json);
         let types: Vec<_> = response.headers().get_all("content-type").iter().collect();
         assert_eq!(types, ["application/json"]);
+
+        let empty = http::Response::from(Refusal::fixed(403, &[]).with_body(b""));
+        assert_eq!(empty.headers().get("content-type"), None);
     }
 }
