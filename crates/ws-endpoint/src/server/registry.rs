@@ -276,6 +276,8 @@ impl Drop for Carrying {
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
     use std::thread;
 
     use super::*;
@@ -328,5 +330,82 @@ mod tests {
         }
         drop(place);
         assert_eq!(registry.live(), 0);
+    }
+
+    /// Counts how often it was woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// So many tasks, and how often each was woken.
+    fn tasks<const N: usize>() -> ([Waker; N], impl Fn() -> [usize; N]) {
+        let counts = [(); N].map(|()| Arc::new(Count::default()));
+        let wakers = counts.each_ref().map(|count| Waker::from(Arc::clone(count)));
+        (wakers, move || counts.each_ref().map(|count| count.0.load(Ordering::Relaxed)))
+    }
+
+    #[test]
+    fn who_waits_for_room_is_woken_where_it_waits_by_the_end_of_a_connection() {
+        let registry = Registry::default();
+        let ([before, now], woken) = tasks();
+        let [first, second] = [(); 2].map(|()| registry.try_enter(2).expect("there is room"));
+        assert!(registry.try_enter(2).is_none());
+        assert!(registry.poll_room(&Context::from_waker(&before), 2).is_pending());
+        assert!(registry.poll_room(&Context::from_waker(&now), 2).is_pending());
+        drop(first);
+        assert_eq!(woken(), [0, 1]);
+        assert!(registry.poll_room(&Context::from_waker(&now), 2).is_ready());
+        drop(second);
+        assert_eq!(woken(), [0, 1], "it has room");
+        assert_eq!(registry.live(), 0);
+    }
+
+    #[test]
+    fn a_seat_is_taken_again_and_nobody_is_woken_who_had_it_before() {
+        let registry = Registry::default();
+        let ([own, apart], woken) = tasks();
+        for _ in 0..3 {
+            let places = [(); 2].map(|()| registry.try_enter(2).expect("there is room"));
+            assert_eq!((registry.live(), registry.lock().seats.len()), (2, 2));
+            for place in places {
+                let mut attendant = Attendant::new(Arc::clone(&place));
+                attendant.poll_phase(&Context::from_waker(&own));
+                place.wake_on_change(&apart);
+                // The place goes with the attendant.
+                drop(place);
+            }
+            assert_eq!(registry.live(), 0);
+        }
+        let _place = registry.try_enter(2).expect("there is room");
+        registry.cut();
+        assert_eq!(woken(), [0, 0]);
+    }
+
+    #[test]
+    fn a_change_wakes_the_tasks_in_which_a_connection_waits_now() {
+        let registry = Registry::default();
+        let ([before, own, apart_before, apart, server], woken) = tasks();
+        let place = registry.try_enter(2).expect("there is room");
+        let mut attendant = Attendant::new(Arc::clone(&place));
+        for waker in [&before, &own] {
+            attendant.poll_phase(&Context::from_waker(waker));
+        }
+        place.wake_on_change(&apart_before);
+        place.wake_on_change(&apart);
+        assert!(registry.poll_room(&Context::from_waker(&server), 2).is_ready());
+        registry.drain(Duration::ZERO);
+        assert_eq!(woken(), [0, 1, 0, 1, 1]);
+        // Back in the task that the server has made.
+        place.wake_on_change(&own);
+        registry.cut();
+        assert_eq!(woken(), [0, 2, 0, 1, 1]);
+        drop(attendant);
+        registry.cut();
+        assert_eq!(woken(), [0, 2, 0, 1, 1], "that task has ended");
     }
 }
