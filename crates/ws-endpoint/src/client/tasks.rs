@@ -163,4 +163,17 @@ mod tests {
             assert_eq!(tasks.lock().waiters.len(), 0);
         }
     }
+
+    #[test]
+    fn all_who_wait_are_woken() {
+        let tasks = Tasks::default();
+        let running = tasks.enter();
+        let mut waits = [(); 2].map(|()| (last_waker(|| true), Box::pin(tasks.ended())));
+        for (waker, ended) in &mut waits {
+            assert!(ended.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        assert_eq!(tasks.lock().waiters.len(), 2);
+        drop(running);
+        assert!(tasks.lock().waiters.is_empty());
+    }
 }
