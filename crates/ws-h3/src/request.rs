@@ -362,4 +362,12 @@ mod tests {
         let refused = judge(&mut head, pseudo, false, false);
         assert!(matches!(refused, Err(Refusal::Malformed(_))), "{refused:?}");
     }
+
+    #[test]
+    fn a_connect_with_two_protocols_is_malformed() {
+        let (mut head, pseudo) = request();
+        head.headers_mut().append(private_name(), http::HeaderValue::from_static("websocket"));
+        let refused = judge(&mut head, pseudo, true, false);
+        assert!(matches!(refused, Err(Refusal::Malformed(_))), "{refused:?}");
+    }
 }
