@@ -92,6 +92,13 @@ async fn our_goaway_names_the_first_request_that_is_not_taken() {
 
 #[tokio::test]
 async fn a_server_that_is_dropped_leaves_and_keeps_what_is_open() {
+    // Also where somebody keeps a handle to the connection.
+    for is_held in [false, true] {
+        dropped_server_leaves(is_held).await;
+    }
+}
+
+async fn dropped_server_leaves(is_held: bool) {
     let host = Host::new(Setup::default());
     let (client, mut server) = soon(async { tokio::join!(host.client(), host.accept()) }).await;
     let accepted = async {
@@ -100,6 +107,7 @@ async fn a_server_that_is_dropped_leaves_and_keeps_what_is_open() {
     };
     let (ours, theirs) = soon(async { tokio::join!(client.connect(request("/")), accepted) }).await;
     tokio::spawn(echo(theirs));
+    let held = is_held.then(|| server.handle());
     drop(server);
     soon(async {
         while client.is_open() {
@@ -110,6 +118,7 @@ async fn a_server_that_is_dropped_leaves_and_keeps_what_is_open() {
     let (_, mut stream) = ours.unwrap();
     soon(write_all(&mut stream, &mut &b"alive"[..])).await.unwrap();
     assert_eq!(soon(read_exact(&mut stream, 5)).await.unwrap(), "alive");
+    drop(held);
 }
 
 /// A client that has said GOAWAY, and what it has open: a WebSocket that leaves nothing to wait for
