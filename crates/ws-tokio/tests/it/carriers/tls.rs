@@ -11,7 +11,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, ServerConfig, SignatureScheme};
-use ws_tokio::{Client, ConnectOptions, Error, HttpPolicy, Message, WebSocket, client, server};
+use ws_tokio::{
+    Client, ConnectOptions, Error, HttpPolicy, Message, TransportError, WebSocket, client, server,
+};
 
 use crate::support::{certificates, certificates_for, echo};
 
@@ -103,6 +105,11 @@ async fn a_choice_of_certificates_that_panics_costs_its_own_connection() {
         panics.store(true, Ordering::SeqCst);
         let refused = open(&client(), &url).await;
         assert!(matches!(refused, Err(Error::Transport(_))), "{http:?}: {refused:?}");
+        if http == HttpPolicy::H3 {
+            // RFC 9001 §4.8: the alert internal_error.
+            let alert = matches!(refused, Err(Error::Transport(TransportError::TlsAlert(80))));
+            assert!(alert, "{refused:?}");
+        }
         panics.store(false, Ordering::SeqCst);
         talk(&mut neighbour).await;
         let third = client();
