@@ -398,7 +398,7 @@ mod tests {
         place.wake_on_change(&apart_before);
         place.wake_on_change(&apart);
         assert!(registry.poll_room(&Context::from_waker(&server), 2).is_ready());
-        registry.drain(Duration::ZERO);
+        registry.drain(Duration::ZERO, CloseCode::GOING_AWAY.into());
         assert_eq!(woken(), [0, 1, 0, 1, 1]);
         // Back in the task that the server has made.
         place.wake_on_change(&own);
