@@ -53,14 +53,14 @@ pub fn validate_request<H: Headers + ?Sized>(
     subprotocols: &SubprotocolPolicy,
 ) -> Result<Upgrade, Error> {
     let headers = head.headers;
-    let asks_for_page = asks_for_page(headers.values("upgrade"));
+    let asks_for_page = || asks_for_page(headers.values("upgrade"));
     // RFC 9110 §9.3.2: HEAD is answered as GET would be, and what GET lacks for a WebSocket it lacks too.
-    if head.method != "GET" && !(head.method == "HEAD" && asks_for_page) {
+    if head.method != "GET" && !(head.method == "HEAD" && asks_for_page()) {
         return Err(Error::WrongMethod { method: head.method.into() });
     }
     // A page may be asked for in HTTP/1.0, as load balancers do.
     let is_old = head.version == (1, 0);
-    if head.version.0 != 1 || is_old && !asks_for_page {
+    if head.version.0 != 1 || is_old && !asks_for_page() {
         let found = format!("HTTP/{}.{}", head.version.0, head.version.1);
         return Err(Error::UnsupportedHttpVersion { found });
     }
