@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -180,17 +181,23 @@ fn what_broke_the_stream_is_told_though_the_peer_cannot_be_told() {
     }
 }
 
+/// A server over TLS, the network of its clients, and its address.
+fn serve(sim: &Sim) -> (Memory, SocketAddr) {
+    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
+    let (near, far) = Memory::new(sim, nothing);
+    let identity = Arc::clone(&certificates().server);
+    let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), identity).unwrap();
+    let address = server.local_addrs().next().unwrap();
+    sim.spawn_collect(server.serve(|_websocket| async {}));
+    (near, address)
+}
+
 // THREAT: slow-handshake
 #[test]
 fn a_client_that_is_silent_before_it_is_encrypted_is_cut_as_one_behind_it() {
-    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
     for mut said in [&b""[..], b"\x16\x03\x01"] {
         let sim = Sim::new();
-        let (near, far) = Memory::new(&sim, nothing);
-        let identity = Arc::clone(&certificates().server);
-        let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), identity).unwrap();
-        let address = server.local_addrs().next().unwrap();
-        sim.spawn_collect(server.serve(|_websocket| async {}));
+        let (near, address) = serve(&sim);
         let mut client = sim.block_on(near.connect_tcp(address)).unwrap();
         while !said.is_empty() {
             sim.block_on(poll_fn(|cx| client.poll_write(cx, &mut said))).unwrap();
@@ -204,14 +211,8 @@ fn a_client_that_is_silent_before_it_is_encrypted_is_cut_as_one_behind_it() {
 // THREAT: slow-handshake
 #[test]
 fn a_client_that_drips_its_hello_is_cut_when_the_handshake_has_to_be_over() {
-    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
-    let sim = Sim::new();
-    let (near, far) = Memory::new(&sim, nothing);
-    let Certificates { server, trust, .. } = certificates();
-    let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), Arc::clone(server));
-    let server = server.unwrap();
-    let address = server.local_addrs().next().unwrap();
-    sim.spawn_collect(server.serve(|_websocket| async {}));
+    let (sim, Certificates { trust, .. }) = (Sim::new(), certificates());
+    let (near, address) = serve(&sim);
     let name = ServerName::try_from("localhost").unwrap();
     let mut hello = Vec::new();
     let mut tls = rustls::ClientConnection::new(Arc::clone(trust), name).unwrap();
@@ -237,14 +238,8 @@ fn a_client_that_drips_its_hello_is_cut_when_the_handshake_has_to_be_over() {
 #[cfg(feature = "h2")]
 #[test]
 fn a_client_that_chose_http_2_and_does_not_begin_it_is_cut_as_soon() {
-    let nothing = Mishap { side: Side::Client, fault: Fault::Error, number: usize::MAX };
-    let sim = Sim::new();
-    let (near, far) = Memory::new(&sim, nothing);
-    let Certificates { server, trust, .. } = certificates();
-    let server = Server::new(far).listen_tls(([127, 0, 0, 1], 0).into(), Arc::clone(server));
-    let server = server.unwrap();
-    let address = server.local_addrs().next().unwrap();
-    sim.spawn_collect(server.serve(|_websocket| async {}));
+    let (sim, Certificates { trust, .. }) = (Sim::new(), certificates());
+    let (near, address) = serve(&sim);
     let socket = sim.block_on(near.connect_tcp(address)).unwrap();
     let mut trust = rustls::ClientConfig::clone(trust);
     trust.alpn_protocols = vec![b"h2".to_vec()];
